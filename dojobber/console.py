@@ -1,0 +1,108 @@
+"""What is printed, all of it on stderr: the lines of ``verbose`` and ``debug``, and the developer log."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import textwrap
+import traceback
+
+from .events import Event, EventKind, logger
+
+PHASES = (EventKind.CHECK, EventKind.RUN, EventKind.RECHECK)
+
+
+class Console:
+    """A listener that prints a line for each phase.
+
+    The stream is looked up at each write. One that is closed or broken ends the printing and nothing else.
+    """
+
+    def __init__(self, debug: bool = False) -> None:
+        self._debug = debug
+        self._broken = False
+
+    def __call__(self, event: Event) -> None:
+        """Print what there is to say about ``event``."""
+        if event.kind in PHASES:
+            self._phase(event)
+        elif event.kind is EventKind.CLEANUP:
+            self.cleanup(event)
+        elif event.kind is EventKind.CLEANUP_STARTED and self._debug:
+            self._write(f'{event.job}.cleanup running')
+
+    def cleanup(self, event: Event) -> None:
+        """Print that a Cleanup failed, or with debug that it passed."""
+        if event.exception is not None:
+            self._write(f'{event.job}.cleanup: fail "{message(event.exception)}"')
+        elif self._debug:
+            self._write(f'{event.job}.cleanup: pass')
+
+    def _phase(self, event: Event) -> None:
+        error = event.exception
+        line = f'{event.job}.{event.kind.value}: {"pass" if error is None else "fail"}'
+        if error is not None and event.kind is EventKind.RECHECK:
+            line += f' "{message(error)}"'
+        if error is not None and self._debug:
+            lines = traceback.format_exception(type(error), error, error.__traceback__)
+            self._write(line, textwrap.indent(''.join(lines), '  '))
+        else:
+            self._write(line)
+
+    def _write(self, line: str, details: str = '') -> None:
+        if self._broken:
+            return
+        text = _on_one_line(line) + '\n' + details
+        stream = sys.stderr
+        try:
+            try:
+                stream.write(text)
+            except UnicodeEncodeError:
+                encoding = stream.encoding or 'ascii'
+                stream.write(text.encode(encoding, 'backslashreplace').decode(encoding))
+        except (OSError, ValueError, AttributeError):  # broken, closed, None
+            self._broken = True
+
+
+def message(error: BaseException) -> str:
+    """Return what ``error`` says, also when it cannot say it."""
+    try:
+        return str(error)
+    except Exception:
+        return f'<unprintable {type(error).__name__}>'
+
+
+def show_developer_log(level: int | str) -> None:
+    """Print the developer log from ``level`` on, in this process.
+
+    Raises:
+        TypeError, ValueError: ``level`` is none of the logging module's.
+    """
+    logger.setLevel(level)
+    _handler.setLevel(level)
+    logger.propagate = False
+    logger.addHandler(_handler)
+
+
+def log_event(event: Event) -> None:
+    """Say in the developer log what is being tried: a listener. Values are left out, they may be secret."""
+    logger.debug('%s %s round %s try %s', event.kind.value, event.job, event.round, event.attempt)
+
+
+def _on_one_line(text: str) -> str:
+    return text.replace('\r', '\\r').replace('\n', '\\n')
+
+
+class _StderrHandler(logging.StreamHandler):  # type: ignore[type-arg]  # generic for the type checker only
+    """Writes to what sys.stderr is at that moment; where it is closed or broken, nowhere."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        pass
+
+
+_handler = _StderrHandler()
+_handler.setFormatter(logging.Formatter('%(asctime)s %(name)s %(levelname)s %(message)s'))

@@ -1,0 +1,337 @@
+"""The engine: configure a graph of Jobs, work it, remember what became of each."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, Callable, TypeVar
+
+from . import draw
+from .attempt import Cleanups, Setting, attempt, caught, current_directory, go_to, joined
+from .console import Console, log_event, show_developer_log
+from .errors import DoJobberError, NotConfiguredError, PlanError, UnknownJobError
+from .events import Event, EventKind, Listener, Listeners, log_critical, logger
+from .execute import execute
+from .job import DummyJob, Job, RunonlyJob
+from .outcome import Outcome, State, is_interrupt, with_untried
+from .plan import Plan, make_plan, under
+from .schedule import Schedule
+
+__all__ = ['DoJobber', 'DummyJob', 'Job', 'RunonlyJob']
+
+View = TypeVar('View')
+
+
+class DoJobber:
+    """Works a graph of Jobs from the leaves up to its root.
+
+    Configure it with the root Job, run it, and ask what happened::
+
+        engine = DoJobber()
+        engine.configure(WatchMovie, verbose=True)
+        engine.set_args(movie='Noises Off')
+        engine.checknrun()
+        if not engine.success():
+            print(engine.nodeexceptions)
+
+    Args:
+        dojobber_loglevel: Print the developer log from this level of the logging module on.
+        cleanup: What ``configure()`` falls back to.
+    """
+
+    def __init__(self, dojobber_loglevel: int | str | None = None, cleanup: bool = True) -> None:
+        if dojobber_loglevel is not None:
+            show_developer_log(dojobber_loglevel)
+        self._clock = time.monotonic
+        self._sleep = time.sleep
+        self._default_cleanup = cleanup
+        self._args: tuple[Any, ...] = ()
+        self._kwargs: dict[str, Any] = {}
+        self._plan: Plan | None = None
+        self._no_act = False
+        self._cleanup = cleanup
+        self._verbose = False
+        self._console = Console()
+        self._listeners = Listeners(())
+        self._running = False
+        self._covered: Plan = {}  # what the last checknrun() was about
+        self._tried: dict[str, Outcome] = {}  # what became of those it tried
+        self._views: dict[str, Any] = {}  # what is derived from these two and was asked for since they changed
+        self._cleanups = Cleanups()
+
+    def configure(
+        self,
+        root: type[Job],
+        no_act: bool = False,
+        verbose: bool = False,
+        debug: bool = False,
+        cleanup: bool | None = None,
+        default_tries: float = 3,
+        default_retry_delay: float = 1,
+        *,
+        listeners: Iterable[Listener] = (),
+    ) -> None:
+        """Build the graph of everything that ``root`` needs. If this raises, nothing has changed.
+
+        Args:
+            no_act: Call Check only; every Job that would run has failed.
+            verbose: Print a line for each phase on stderr.
+            debug: Print the traceback of each failed phase too.
+            cleanup: Call the Cleanups at the end of ``checknrun()``; if false, ``cleanup()`` does.
+            default_tries: Tries of a Job whose ``TRIES`` is None, at least 1.
+            default_retry_delay: Seconds from try to try of a Job whose ``RETRY_DELAY`` is None.
+            listeners: Called with each :class:`~dojobber.events.Event`, in the thread of ``checknrun()``.
+
+        Raises:
+            CycleError: Jobs need each other in a circle.
+            DepsError: The root, or something in a ``DEPS``, is no Job class.
+            PlanError: Anything else that cannot work: a Job without Check, two Jobs of one name, bad numbers.
+        """
+        plan = make_plan(root, default_tries, default_retry_delay)
+        console = Console(debug)
+        told: list[Listener] = [console] if verbose or debug else []
+        if logger.isEnabledFor(logging.DEBUG):
+            told.append(log_event)
+        for listener in listeners:
+            if not callable(listener):
+                raise PlanError(f'a listener must be callable with an Event, not {listener!r}', listener)
+            told.append(listener)
+        self._plan = plan
+        self._no_act = no_act
+        self._cleanup = self._default_cleanup if cleanup is None else cleanup
+        self._verbose = verbose or debug
+        self._console = console
+        self._listeners = Listeners(told)
+        self._covered, self._tried, self._views = {}, {}, {}
+
+    def set_args(self, /, *args: Any, **kwargs: Any) -> None:
+        """Set what every Check and Run is called with, in place of what was set before."""
+        self._args, self._kwargs = args, kwargs
+
+    def checknrun(self, node: type[Job] | str | None = None) -> None:
+        """Try every Job whose needs are met, up to the root, and call the Cleanups owed. It starts afresh each time.
+
+        Args:
+            node: Work only what this Job, given as class or name, needs, and itself.
+
+        Raises:
+            NotConfiguredError: ``configure()`` was not called.
+            UnknownJobError: ``node`` is not in the graph.
+            BaseException: An interrupt, or what a Cleanup raised. A Job that fails raises nothing here.
+        """
+        plan = self._subplan(node)
+        if self._running:
+            raise DoJobberError('checknrun() is at work already; a Job that needs an engine makes its own', node)
+        self._running = True
+        try:
+            self._work(plan)
+        finally:
+            self._running = False
+
+    def cleanup(self) -> None:
+        """Call the Cleanups still owed, last started first. Needed only with ``cleanup=False``.
+
+        Raises:
+            BaseException: What a Cleanup raised, when all are done: the last such error, the others as its context.
+        """
+        directory = current_directory()
+        failure = self._cleanups.call(self._tell_cleanup)
+        _return_to(directory)
+        _raise(failure)
+
+    def success(self) -> bool:
+        """Tell whether every Job passed in the last ``checknrun()``."""
+        return bool(self._covered) and all(self.nodestatus.values())
+
+    def partial_success(self) -> bool:
+        """Tell whether any Job passed in the last ``checknrun()``."""
+        return any(self.nodestatus.values())
+
+    def failure(self) -> bool:
+        """Tell whether there was no ``checknrun()`` yet, or some Job did not pass in the last one."""
+        return not self.success()
+
+    @property
+    def outcomes(self) -> dict[str, Outcome]:
+        """What became of each Job that the last ``checknrun()`` was about, by name; empty before the first."""
+        return self._view('outcomes', lambda: with_untried(self._tried, _needs(self._covered)))
+
+    @property
+    def nodestatus(self) -> dict[str, bool | None]:
+        """By Job name: True passed, False failed, None never tried."""
+        return self._view('nodestatus', lambda: {name: each.state.passed for name, each in self.outcomes.items()})
+
+    @property
+    def noderesults(self) -> dict[str, Any]:
+        """What the passing Check of each Job that passed returned, by name."""
+        return self._view(
+            'noderesults', lambda: {name: each.result for name, each in self.outcomes.items() if each.state.passed}
+        )
+
+    @property
+    def nodeexceptions(self) -> dict[str, BaseException]:
+        """Why each Job that failed did, by name: its last try's recheck error; in ``no_act`` its check's."""
+        return self._view(
+            'nodeexceptions',
+            lambda: {name: each.exception for name, each in self.outcomes.items() if each.exception is not None},
+        )
+
+    @property
+    def graph(self) -> Any:
+        """A python-graph ``digraph`` of the Jobs' names, each with an edge to every Job it needs.
+
+        After a run, Jobs that were tried carry the attributes ``style`` and ``color``: green (the first check passed),
+        darkgreen (passed after Run) or red (failed).
+
+        Raises:
+            NotConfiguredError: ``configure()`` was not called.
+            GraphError: python-graph cannot be imported.
+        """
+        plan = self._configured('graph')
+        return self._view('graph', lambda: draw.digraph(_needs(plan), self._tried))
+
+    def write_graph(self, filed: Any, fmt: str | None = None, *, timeout: float = 60) -> None:
+        """Write a picture of the graph.
+
+        Args:
+            filed: A binary file object, or a path.
+            fmt: ``'dot'`` or any format of Graphviz; by default png, for a path what its suffix says.
+            timeout: Seconds after which Graphviz is stopped.
+
+        Raises:
+            NotConfiguredError: ``configure()`` was not called.
+            GraphError: The picture cannot be made. Nothing has been written then.
+            OSError: The file cannot be written.
+        """
+        draw.write(filed, draw.picture(self.graph, fmt or draw.default_format(filed), timeout))
+
+    def display_graph(self) -> None:
+        """Show the graph on the screen, or where there is none print the path of the picture.
+
+        Raises:
+            NotConfiguredError: ``configure()`` was not called.
+            GraphError: The picture cannot be made.
+        """
+        draw.display(draw.picture(self.graph, 'svg', 60))
+
+    def _configured(self, what: str) -> Plan:
+        if self._plan is None:
+            raise NotConfiguredError(f'{what} needs a graph of Jobs: call configure() first', what)
+        return self._plan
+
+    def _subplan(self, node: type[Job] | str | None) -> Plan:
+        plan = self._configured('checknrun()')
+        if node is None:
+            return plan
+        name = node.__name__ if isinstance(node, type) else node
+        step = plan.get(name) if isinstance(name, str) else None
+        if step is None or (isinstance(node, type) and step.job is not node):
+            import difflib
+
+            near = difflib.get_close_matches(str(name), plan)
+            hint = f'; did you mean {" or ".join(map(repr, near))}?' if near else ''
+            raise UnknownJobError(f'{node!r} is not in the graph that was configured{hint}', node)
+        return under(plan, step.job.__name__)
+
+    def _view(self, name: str, make: Callable[[], View]) -> View:
+        if name not in self._views:
+            self._views[name] = make()
+        view: View = self._views[name]
+        return view
+
+    def _tell(self, kind: EventKind, **about: Any) -> None:
+        if self._listeners:
+            self._listeners.tell(Event(kind, **about))
+
+    def _work(self, plan: Plan) -> None:
+        begun = self._clock()
+        self._covered, self._tried, self._views = plan, {}, {}
+        setting = Setting(self._args, self._kwargs, {}, self._no_act, current_directory())
+        failure = caught(self._tell, EventKind.RUN_STARTED, value=tuple(plan))
+        if failure is None:
+            failure = caught(self._walk, plan, setting)
+        if self._cleanup:
+            failure = self._cleanups.call(self._tell_cleanup, failure)
+        _return_to(setting.directory)
+        if self._listeners:
+            about = {'seconds': self._clock() - begun, 'value': self.outcomes, 'exception': failure}
+            failure = joined(failure, caught(self._tell, EventKind.RUN_FINISHED, **about))
+        _raise(failure)
+
+    def _walk(self, plan: Plan, setting: Setting) -> None:
+        names = list(plan)
+        index_of = {name: index for index, name in enumerate(names)}
+        schedule = Schedule(
+            [[index_of[need] for need in step.needs] for step in plan.values()],
+            [1 if self._no_act else step.tries for step in plan.values()],
+            [step.retry_delay for step in plan.values()],
+        )
+
+        def about(index: int) -> dict[str, Any]:
+            tried = self._tried.get(names[index])
+            return {'job': names[index], 'round': schedule.round(index), 'attempt': tried.tries + 1 if tried else 1}
+
+        def try_job(index: int) -> bool:
+            name = names[index]
+            tell = partial(self._tell, **about(index)) if self._listeners else None
+            try:
+                outcome = self._attempt(name, plan[name].job, setting, tell)
+            except BaseException as error:  # an interrupt between two phases
+                self._remember(name, Outcome(State.FAILED, 1, None, error), tell)
+                raise
+            self._remember(name, outcome, tell)
+            if outcome.exception is not None and is_interrupt(outcome.exception):
+                raise outcome.exception
+            return bool(outcome.state.passed)
+
+        def wait(now: float, due: float, index: int) -> None:
+            if self._listeners:
+                self._tell(EventKind.WAITING, seconds=due - now, value=due, **about(index))
+
+        execute(schedule, try_job, wait, self._clock, self._sleep)
+
+    def _attempt(self, name: str, job_class: type[Job], setting: Setting, tell: Callable[..., None] | None) -> Outcome:
+        owe = partial(self._cleanups.owe, name, setting.directory)
+        if tell is None:
+            return attempt(job_class, setting, owe)
+        tell(EventKind.ATTEMPT_STARTED)
+        return attempt(
+            job_class,
+            setting,
+            owe,
+            lambda kind, seconds, value, error: tell(kind, seconds=seconds, value=value, exception=error),
+        )
+
+    def _remember(self, name: str, outcome: Outcome, tell: Callable[..., None] | None) -> None:
+        earlier = self._tried.get(name)
+        self._tried[name] = outcome = outcome.after(earlier) if earlier else outcome
+        self._views.clear()
+        if tell:
+            tell(EventKind.ATTEMPT_FINISHED, seconds=outcome.seconds, value=outcome, exception=outcome.exception)
+
+    def _tell_cleanup(self, event: Event) -> None:
+        if event.kind is EventKind.CLEANUP and not self._verbose:
+            self._console.cleanup(event)  # one that fails is said in any mode
+        if self._listeners:
+            self._listeners.tell(event)
+
+
+def _needs(plan: Plan) -> dict[str, tuple[str, ...]]:
+    return {name: step.needs for name, step in plan.items()}
+
+
+def _return_to(directory: str | None) -> None:
+    try:
+        go_to(directory)
+    except OSError:
+        log_critical('cannot return to the directory %r', directory)
+
+
+def _raise(failure: BaseException | None) -> None:
+    if failure is not None:
+        try:
+            raise failure
+        finally:
+            del failure  # its traceback holds this frame: without this they would keep each other alive

@@ -1,0 +1,117 @@
+"""Pictures of the graph: python-graph, DOT and Graphviz are known here only."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .errors import GraphError
+from .outcome import Outcome, State
+
+COLORS = {State.OK: 'green', State.CHANGED: 'darkgreen', State.FAILED: 'red', State.WOULD_RUN: 'red'}
+GET_GRAPHVIZ = 'install Graphviz (apt install graphviz, dnf install graphviz or brew install graphviz)'
+
+
+def digraph(needs: Mapping[str, Sequence[str]], outcomes: Mapping[str, Outcome]) -> Any:
+    """Return a python-graph digraph: an edge from each Job to each that it needs, and a colour on those tried."""
+    make_digraph, _ = _python_graph()
+    graph = make_digraph()
+    for name in needs:
+        graph.add_node(name)
+        color = COLORS.get(outcomes[name].state) if name in outcomes else None
+        if color:
+            graph.add_node_attribute(name, ('style', 'filled'))
+            graph.add_node_attribute(name, ('color', color))
+    for name, needed in needs.items():
+        for need in needed:
+            graph.add_edge((name, need))
+    return graph
+
+
+def picture(graph: Any, fmt: str, timeout: float) -> bytes:
+    """Return the picture of a digraph: its DOT text for ``'dot'``, else what Graphviz makes of that.
+
+    Raises:
+        GraphError: Graphviz is missing, refuses the format, fails, or takes longer than ``timeout`` seconds.
+    """
+    _, write = _python_graph()
+    text: str = write(graph)
+    return text.encode() if fmt == 'dot' else _graphviz(text.encode(), fmt, timeout)
+
+
+def default_format(filed: Any) -> str:
+    """Return the format that a path's suffix names, else png."""
+    if isinstance(filed, (str, os.PathLike)):
+        suffix = os.path.splitext(os.fsdecode(filed))[1][1:]
+        return suffix.lower() or 'png'
+    return 'png'
+
+
+def write(filed: Any, data: bytes) -> None:
+    """Write ``data`` to a path, to a binary file object, or through the buffer of a text-mode one.
+
+    Raises:
+        GraphError: ``filed`` is a text stream without a buffer.
+    """
+    if isinstance(filed, (str, os.PathLike)):
+        with open(filed, 'wb') as opened:
+            opened.write(data)
+    elif isinstance(filed, io.TextIOBase):
+        buffer = getattr(filed, 'buffer', None)
+        if buffer is None:
+            raise GraphError(f"a picture is binary: open the file with mode 'wb', {filed!r} takes text only", filed)
+        filed.flush()
+        buffer.write(data)
+    else:
+        filed.write(data)
+
+
+def display(svg: bytes) -> None:
+    """Show an SVG picture on the screen; where there is none, print the path of the file it was put in."""
+    import shutil
+    import subprocess
+    import sys
+    import tempfile
+
+    with tempfile.NamedTemporaryFile(prefix='dojobber-', suffix='.svg', delete=False) as file:
+        file.write(svg)  # stays there: the viewer reads it after this process has ended
+    if hasattr(os, 'startfile'):
+        os.startfile(file.name)
+        return
+    has_screen = sys.platform == 'darwin' or os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')
+    openers = ('open',) if sys.platform == 'darwin' else ('xdg-open', 'display')
+    opener = next(filter(None, map(shutil.which, openers)), None) if has_screen else None
+    if opener is None:
+        print(file.name)  # noqa: T201 - what was asked for
+        return
+    quiet = subprocess.DEVNULL
+    subprocess.Popen([opener, file.name], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+
+
+def _python_graph() -> tuple[Any, Any]:
+    from ._pygraph import load
+
+    try:
+        return load()
+    except ImportError as error:
+        raise GraphError(f'pip install python-graph-core python-graph-dot: {error}', error.name) from error
+
+
+def _graphviz(text: bytes, fmt: str, timeout: float) -> bytes:
+    import shutil
+    import subprocess
+
+    command = shutil.which('dot')
+    if command is None:
+        raise GraphError(f"a picture in the format {fmt!r} needs Graphviz's dot on the PATH: {GET_GRAPHVIZ}", fmt)
+    try:
+        done = subprocess.run([command, f'-T{fmt}'], input=text, capture_output=True, timeout=timeout)
+    except subprocess.TimeoutExpired as error:
+        raise GraphError(f'Graphviz did not finish within {timeout} s', fmt) from error
+    except OSError as error:
+        raise GraphError(f'{command} cannot be run: {error}', fmt) from error
+    if done.returncode:
+        raise GraphError(f'Graphviz made no {fmt!r}: {done.stderr.decode(errors="replace").strip()}', fmt)
+    return done.stdout

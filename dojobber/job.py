@@ -1,0 +1,74 @@
+"""The classes that users derive their Jobs from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, TypeVar
+
+AnyJob = TypeVar('AnyJob', bound='Job')
+
+
+class Job:
+    """One small, idempotent step towards a goal.
+
+    A subclass writes the hooks it needs; ``Check`` and ``Run`` get the arguments of ``DoJobber.set_args()``:
+
+    ``Check(self, *args, **kwargs)``
+        Passes unless it raises. It says whether the desired state is reached already. Required.
+    ``Run(self, *args, **kwargs)``
+        Called when ``Check`` failed, to reach that state. What it returns or raises decides nothing: ``Check`` is
+        called again afterwards and its verdict counts.
+    ``Cleanup(self)``
+        Called once after the whole walk for each try whose ``Run`` was started, last started first.
+
+    Every try gets an instance of its own. An instance made by hand works too, which is handy in unit tests.
+    """
+
+    DEPS: ClassVar[Iterable[type[Job]]] = ()
+    """The Job classes that have to pass before this one is tried, in the order to try them."""
+
+    TRIES: ClassVar[float | None] = None
+    """How often to try before giving up, at least 1; None means ``default_tries`` of ``configure()``."""
+
+    RETRY_DELAY: ClassVar[float | None] = None
+    """Seconds from the start of one try to the start of the next; None means ``default_retry_delay``."""
+
+    storage: dict[Any, Any]
+    """Private to one try: shared by its Check, Run, recheck and Cleanup."""
+
+    global_storage: dict[Any, Any]
+    """Shared by all Jobs of one ``checknrun()``."""
+
+    _run_verdict: tuple[Any, BaseException | None] | None = None
+    """What Run returned and raised; None until it was called."""
+
+    def __new__(cls: type[AnyJob], *args: Any, **kwargs: Any) -> AnyJob:
+        """Make a Job with empty storages, here so that a subclass's ``__init__`` need not call this class's."""
+        job = super().__new__(cls)
+        job.storage = {}
+        job.global_storage = {}
+        return job
+
+
+class DummyJob(Job):
+    """A Job that does nothing itself: it groups the Jobs in its ``DEPS`` under one name."""
+
+    def Check(self, *args: Any, **kwargs: Any) -> Any:
+        """Pass."""
+
+
+class RunonlyJob(Job):
+    """A Job that cannot tell whether it is needed: its ``Run`` is called every time, and decides.
+
+    An exception from ``Run`` fails the Job; what it returns is the Job's result. In ``no_act`` it always fails,
+    since ``Run`` is not called. Prefer a Job with a ``Check`` where you can.
+    """
+
+    def Check(self, *args: Any, **kwargs: Any) -> Any:
+        """Fail before ``Run``; afterwards repeat what ``Run`` returned or raised."""
+        if self._run_verdict is None:
+            raise RuntimeError('Runonly node check intentionally fails first time.')
+        result, exception = self._run_verdict
+        if exception is not None:
+            raise exception
+        return result

@@ -1,0 +1,77 @@
+"""What became of a Job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any, NamedTuple
+
+
+class State(Enum):
+    """The ways a Job can end up."""
+
+    OK = 'ok'
+    """Passed at the first check."""
+    CHANGED = 'changed'
+    """Passed after its Run."""
+    FAILED = 'failed'
+    """Did not pass, or was interrupted."""
+    BLOCKED = 'blocked'
+    """Never tried, because something it needs did not pass."""
+    WOULD_RUN = 'would run'
+    """In ``no_act`` only: its check failed and it has a Run."""
+    NOT_RUN = 'not run'
+    """Never tried, though nothing it needs failed: the run was interrupted or has not come to it yet."""
+
+    passed: bool | None
+    """True passed, False did not, None never tried."""
+
+    def __init__(self, _: str) -> None:
+        self.passed = {'ok': True, 'changed': True, 'failed': False, 'would run': False}.get(self.value)
+
+
+def is_interrupt(error: BaseException | None) -> bool:
+    """Tell whether ``error`` ends the whole run, as KeyboardInterrupt does, and not just one phase of one Job."""
+    return error is not None and not isinstance(error, (Exception, SystemExit))
+
+
+class Outcome(NamedTuple):
+    """What became of one Job in one ``checknrun()``: an immutable record."""
+
+    state: State
+    tries: int = 0
+    result: Any = None
+    """What the passing Check returned."""
+    exception: BaseException | None = None
+    """Why it did not pass: the last try's error, as in ``nodeexceptions``."""
+    phases: Mapping[str, float] = {}
+    """Seconds spent by phase (``'check'``, ``'run'``, ``'recheck'``), over all tries."""
+    blocked_by: tuple[str, ...] = ()
+    """The direct needs that failed or are blocked themselves."""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent in all phases of all tries."""
+        return sum(self.phases.values())
+
+    def after(self, earlier: Outcome) -> Outcome:
+        """Return this outcome with the tries and the time of ``earlier`` ones of the same Job added."""
+        phases = dict(earlier.phases)
+        for phase, seconds in self.phases.items():
+            phases[phase] = phases.get(phase, 0.0) + seconds
+        return self._replace(tries=earlier.tries + self.tries, phases=phases)
+
+
+def with_untried(tried: Mapping[str, Outcome], needs: Mapping[str, Sequence[str]]) -> dict[str, Outcome]:
+    """Return the outcome of every Job in ``needs``, which maps names to the names needed, in plan order."""
+    outcomes: dict[str, Outcome] = {}
+    for name, needed in needs.items():
+        outcome = tried.get(name)
+        if outcome is None:
+            held_by = tuple([need for need in needed if outcomes[need].state in _HOLDING])
+            outcome = Outcome(State.BLOCKED, blocked_by=held_by) if held_by else Outcome(State.NOT_RUN)
+        outcomes[name] = outcome
+    return outcomes
+
+
+_HOLDING = frozenset({State.FAILED, State.WOULD_RUN, State.BLOCKED})

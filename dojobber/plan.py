@@ -1,0 +1,161 @@
+"""Turns Job classes into a checked and ordered plan."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from numbers import Real
+from typing import Any, Callable, NamedTuple, TypeVar
+
+from .errors import CycleError, DepsError, PlanError
+from .job import Job, RunonlyJob
+
+logger = logging.getLogger('DoJobber')
+
+Node = TypeVar('Node')
+
+
+class Step(NamedTuple):
+    """A Job's place in the plan, with all defaults applied."""
+
+    job: type[Job]
+    needs: tuple[str, ...]
+    """Names of the Jobs in DEPS, each once, in their order."""
+    tries: float
+    retry_delay: float
+    """Seconds from the start of one try to the start of the next."""
+
+
+Plan = dict[str, Step]
+"""Steps by Job name, in the order to try them: depth first, each after all it needs."""
+
+
+def make_plan(root: type[Job], default_tries: float, default_retry_delay: float) -> Plan:
+    """Return the plan for everything that ``root`` needs, itself last.
+
+    Raises:
+        CycleError: Jobs need each other in a circle.
+        DepsError: ``root`` or something in DEPS is not a Job class, or DEPS cannot be read.
+        PlanError: Anything else that cannot work; the message names it.
+    """
+    tries = _check_tries(default_tries, 'default_tries')
+    delay = _check_delay(default_retry_delay, 'default_retry_delay')
+    if not _is_job(root):
+        raise DepsError(f'the root must be a Job class, not {root!r}', root)
+    jobs: dict[str, type[Job]] = {}
+    needs: dict[type[Job], tuple[type[Job], ...]] = {}
+
+    def read_needs(job: type[Job]) -> tuple[type[Job], ...]:
+        other = jobs.setdefault(job.__name__, job)
+        if other is not job:
+            raise PlanError(
+                f'two different Jobs are named {job.__name__!r}, {_origin(other)} and {_origin(job)}: rename one', job
+            )
+        _check_hooks(job)
+        needs[job] = _read_deps(job)
+        return needs[job]
+
+    plan: Plan = {}
+    for job in _post_order(root, read_needs):
+        plan[job.__name__] = Step(
+            job,
+            tuple([need.__name__ for need in needs[job]]),
+            tries if job.TRIES is None else _check_tries(job.TRIES, 'TRIES', job),
+            delay if job.RETRY_DELAY is None else _check_delay(job.RETRY_DELAY, 'RETRY_DELAY', job),
+        )
+    if logger.isEnabledFor(logging.DEBUG):
+        for name, step in plan.items():
+            logger.debug('planned %r needing %r, tries %s, retry delay %s s', name, *step[1:])
+    return plan
+
+
+def under(plan: Plan, name: str) -> Plan:
+    """Return the part of ``plan`` that the Job called ``name`` needs, itself last."""
+    return {each: plan[each] for each in _post_order(name, lambda each: plan[each].needs)}
+
+
+def _post_order(root: Node, needs_of: Callable[[Node], Sequence[Node]]) -> Iterator[Node]:
+    """Yield what ``root`` needs, depth first, each once and after its own needs, without recursion."""
+    open_: dict[Node, None] = {root: None}  # what is on the way down to here, in order
+    closed: set[Node] = set()
+    stack = [(root, iter(needs_of(root)))]
+    while stack:
+        node, needs = stack[-1]
+        for need in needs:
+            if need in closed:
+                continue
+            if need in open_:
+                path = list(open_)
+                raise _cycle_error([*path[path.index(need) :], need])
+            open_[need] = None
+            stack.append((need, iter(needs_of(need))))
+            break
+        else:
+            stack.pop()
+            del open_[node]
+            closed.add(node)
+            yield node
+
+
+def _cycle_error(cycle: list[Any]) -> CycleError:
+    return CycleError('Jobs need each other in a circle: ' + ' -> '.join(job.__name__ for job in cycle), cycle)
+
+
+def _is_job(thing: object) -> bool:
+    return isinstance(thing, type) and issubclass(thing, Job)
+
+
+def _origin(job: type[Job]) -> str:
+    return f'{job.__module__}.{job.__qualname__}'
+
+
+def _read_deps(job: type[Job]) -> tuple[type[Job], ...]:
+    """Return the Job classes in DEPS, each once, in their order."""
+    deps: Any = job.DEPS
+    hint = f'DEPS of {job.__name__!r} must be a list or tuple of Job classes'
+    if _is_job(deps):
+        raise DepsError(f'{hint}, not a bare class: write DEPS = ({deps.__name__},)', job)
+    if isinstance(deps, (str, bytes)):
+        raise DepsError(f'{hint}, not {deps!r}', job)
+    try:
+        found = dict.fromkeys(deps)
+    except Exception as error:
+        raise DepsError(f'{hint}, not {deps!r} ({type(error).__name__}: {error})', job) from error
+    for dep in found:
+        if not _is_job(dep):
+            raise DepsError(f'{hint}, and {dep!r} in it is none', job)
+    if found and iter(deps) is deps:
+        # A generator would be empty for the next configure(): keep what it gave where it stood.
+        owner: Any = next(each for each in job.__mro__ if 'DEPS' in vars(each))
+        owner.DEPS = tuple(found)
+    return tuple(found)
+
+
+def _check_hooks(job: type[Job]) -> None:
+    check = getattr(job, 'Check', None)
+    if not callable(check):
+        raise PlanError(f'{job.__name__!r} has no Check method; derive from DummyJob if it only groups others', job)
+    if check is RunonlyJob.Check and not callable(getattr(job, 'Run', None)):
+        raise PlanError(f'{job.__name__!r} is a RunonlyJob and has neither a Run method nor a Check of its own', job)
+
+
+def _check_tries(value: Any, what: str, job: type[Job] | None = None) -> float:
+    if not isinstance(value, Real) or not value >= 1:  # type: ignore[operator]  # every Real compares with 1
+        raise _number_error(what, 'a number of at least 1', value, job)
+    return value  # type: ignore[return-value]  # as it is: making it a float would lose large integers
+
+
+def _check_delay(value: Any, what: str, job: type[Job] | None = None) -> float:
+    try:
+        seconds = float(value) if isinstance(value, Real) else math.nan
+    except OverflowError:
+        seconds = math.inf
+    if not 0 <= seconds < math.inf:
+        raise _number_error(what, 'a finite number of seconds of at least 0', value, job)
+    return seconds
+
+
+def _number_error(what: str, expected: str, value: object, job: type[Job] | None) -> PlanError:
+    owner = f' of {job.__name__!r}' if job else ''
+    return PlanError(f'{what}{owner} must be {expected}, not {value!r}', job or what)
