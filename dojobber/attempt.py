@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Generator
 from time import perf_counter
 from typing import Any, Callable, NamedTuple, Optional
 
 from .events import Event, EventKind
 from .outcome import Outcome, State, is_interrupt
 
-Report = Callable[[EventKind, float, Any, Optional[BaseException]], object]
-"""Told of each phase that ended: its kind, the seconds it took, what it returned and what it raised."""
+Report = Callable[[str, float, Any, Optional[BaseException]], object]
+"""Told of each phase that ended: its name, the seconds it took, what it returned and what it raised."""
+
+Call = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], tuple[Any, Optional[BaseException]]]
 
 
 class Setting(NamedTuple):
@@ -25,64 +28,108 @@ class Setting(NamedTuple):
     """Where every phase starts; None if the current directory did not exist when the run began."""
 
 
-def attempt(job_class: Any, setting: Setting, owe: Callable[[Any], object], report: Report | None = None) -> Outcome:
+def attempt(
+    job_class: Any, setting: Setting, call: Call, owe: Callable[[Any], object], report: Report | None = None
+) -> Outcome:
     """Try a Job once and return what became of it. Whatever its hooks raise ends up there.
 
     Args:
+        call: What :func:`caller` returns; it must not be in use by another attempt.
         owe: Called with the instance when its Run is about to start: from then on its Cleanup is owed.
     """
+    args, kwargs = setting.args, setting.kwargs
     phases: dict[str, float] = {}
-    begun = perf_counter()
 
-    def ended(kind: EventKind, value: Any, error: BaseException | None) -> None:
-        nonlocal begun
-        now = perf_counter()
-        phases[kind.value] = now - begun
+    def ended(phase: str, begun: float, value: Any, error: BaseException | None) -> None:
+        phases[phase] = seconds = perf_counter() - begun
         if report:
-            report(kind, now - begun, value, error)
-            now = perf_counter()  # what the report took belongs to no phase
-        begun = now
+            report(phase, seconds, value, error)
 
+    begun = perf_counter()
+    job: Any = None
     result = None
-    job, error = _call(_make, job_class, setting)
+    _, error = call(go_to, (setting.directory,), {})
     if error is None:
-        result, error = _call(job.Check, *setting.args, **setting.kwargs)
-    ended(EventKind.CHECK, result, error)
+        job, error = call(_make, (job_class, setting.global_storage), {})
+    if error is None:
+        result, error = call(job.Check, args, kwargs)
+    ended('check', begun, result, error)
     if error is None:
         return Outcome(State.OK, 1, result, None, phases)
     if job is None or is_interrupt(error):
         return Outcome(State.FAILED, 1, None, error, phases)
+    has_run = getattr(job, 'Run', None) is not None
     if setting.no_act:
-        return Outcome(State.WOULD_RUN if _has_run(job) else State.FAILED, 1, None, error, phases)
+        return Outcome(State.WOULD_RUN if has_run else State.FAILED, 1, None, error, phases)
 
-    job._run_verdict = result, error = _call(_run, job, setting, owe)
-    ended(EventKind.RUN, result, error)
+    begun = perf_counter()
+    result = None
+    _, error = call(go_to, (setting.directory,), {})
+    if not has_run:
+        error = NotImplementedError(f'{job_class.__name__} has no Run method, so its failed check stays as it is')
+    elif error is None:
+        owe(job)
+        job._run_verdict = result, error = call(job.Run, args, kwargs)
+    ended('run', begun, result, error)
     if is_interrupt(error):
         return Outcome(State.FAILED, 1, None, error, phases)
 
-    result, error = _call(_recheck, job, setting)
-    ended(EventKind.RECHECK, result, error)
+    begun = perf_counter()
+    result = None
+    _, error = call(go_to, (setting.directory,), {})
+    if error is None:
+        result, error = call(job.Check, args, kwargs)
+    ended('recheck', begun, result, error)
     return Outcome(State.CHANGED if error is None else State.FAILED, 1, result, error, phases)
+
+
+def caller() -> Call:
+    """Return a function that calls the function it is given and returns its value and what it raised, one being None.
+
+    An exception keeps its frames alive, and a frame those of its callers, with all their variables. A generator's frame
+    has no caller while it waits. So what is called from one keeps nothing of this package alive but that one frame.
+    """
+    generator = _calling()
+    next(generator)
+    return lambda function, args, kwargs: generator.send((function, args, kwargs))
+
+
+def _calling() -> Generator[tuple[Any, BaseException | None], tuple[Callable[..., Any], Any, Any], None]:
+    answer: tuple[Any, BaseException | None] = None, None
+    while True:
+        function, args, kwargs = yield answer
+        try:
+            answer = function(*args, **kwargs), None
+        except BaseException as error:
+            # The traceback, too, shall begin at the Job's own frame.
+            frames = error.__traceback__
+            while frames is not None and frames.tb_frame.f_globals.get('__package__') == __package__:
+                frames = frames.tb_next
+            answer = None, error.with_traceback(frames)
 
 
 class Cleanups:
     """The Cleanups that are owed: each is called once, last started first, and none is forgotten before."""
 
     def __init__(self) -> None:
-        self._owed: list[tuple[str, str | None, Any]] = []
+        self._owed: list[tuple[str | None, Any]] = []
 
-    def owe(self, name: str, directory: str | None, job: Any) -> None:
-        """Note that the Run of ``job`` starts, in ``directory``."""
+    def owe(self, directory: str | None, job: Any) -> None:
+        """Note that the Run of ``job`` starts; its Cleanup is to start in ``directory`` too."""
         if getattr(job, 'Cleanup', None) is not None:
-            self._owed.append((name, directory, job))
+            self._owed.append((directory, job))
 
     def call(self, tell: Callable[[Event], object], failure: BaseException | None = None) -> BaseException | None:
         """Call them all and return what is to be raised in the end, ``failure`` taken into account."""
+        call = caller()
         while self._owed:
-            name, directory, job = self._owed.pop()
+            directory, job = self._owed.pop()
+            name = type(job).__name__
             failure = joined(failure, caught(tell, Event(EventKind.CLEANUP_STARTED, name)))
             begun = perf_counter()
-            _, error = _call(_cleanup, job, directory)
+            _, error = call(go_to, (directory,), {})
+            if error is None:
+                _, error = call(job.Cleanup, (), {})
             failure = joined(failure, error)
             event = Event(EventKind.CLEANUP, name, seconds=perf_counter() - begun, exception=error)
             failure = joined(failure, caught(tell, event))
@@ -132,43 +179,8 @@ def go_to(directory: str | None) -> None:
     os.chdir(directory)
 
 
-def _make(job_class: Any, setting: Setting) -> Any:
-    go_to(setting.directory)
+def _make(job_class: Any, global_storage: dict[Any, Any]) -> Any:
     job = job_class.__new__(job_class)
-    job.global_storage = setting.global_storage  # before __init__, which may use it
+    job.global_storage = global_storage  # before __init__, which may use it
     job.__init__()
     return job
-
-
-def _run(job: Any, setting: Setting, owe: Callable[[Any], object]) -> Any:
-    if not _has_run(job):
-        raise NotImplementedError(f'{type(job).__name__} has no Run method, so nothing was done after its failed check')
-    go_to(setting.directory)
-    owe(job)
-    return job.Run(*setting.args, **setting.kwargs)
-
-
-def _recheck(job: Any, setting: Setting) -> Any:
-    go_to(setting.directory)
-    return job.Check(*setting.args, **setting.kwargs)
-
-
-def _cleanup(job: Any, directory: str | None) -> None:
-    go_to(directory)
-    job.Cleanup()
-
-
-def _has_run(job: Any) -> bool:
-    return getattr(job, 'Run', None) is not None
-
-
-def _call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> tuple[Any, BaseException | None]:
-    """Return what ``function`` returns and None, or None and what it raises."""
-    try:
-        return function(*args, **kwargs), None
-    except BaseException as error:
-        # Kept exceptions must not keep this package's frames alive, nor show them: start at the Job's own.
-        frames = error.__traceback__
-        while frames is not None and frames.tb_frame.f_globals.get('__package__') == __package__:
-            frames = frames.tb_next
-        return None, error.with_traceback(frames)

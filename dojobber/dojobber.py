@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Callable, TypeVar
 
 from . import draw
-from .attempt import Cleanups, Setting, attempt, caught, current_directory, go_to, joined
+from .attempt import Cleanups, Report, Setting, attempt, caller, caught, current_directory, go_to, joined
 from .console import Console, log_event, show_developer_log
 from .errors import DoJobberError, NotConfiguredError, PlanError, UnknownJobError
 from .events import Event, EventKind, Listener, Listeners, log_critical, logger
@@ -87,17 +87,14 @@ class DoJobber:
         Raises:
             CycleError: Jobs need each other in a circle.
             DepsError: The root, or something in a ``DEPS``, is no Job class.
-            PlanError: Anything else that cannot work: a Job without Check, two Jobs of one name, bad numbers.
+            PlanError: Anything else that cannot work: a Job without Check, two Jobs of one name, a bad number.
         """
         plan = make_plan(root, default_tries, default_retry_delay)
         console = Console(debug)
         told: list[Listener] = [console] if verbose or debug else []
         if logger.isEnabledFor(logging.DEBUG):
             told.append(log_event)
-        for listener in listeners:
-            if not callable(listener):
-                raise PlanError(f'a listener must be callable with an Event, not {listener!r}', listener)
-            told.append(listener)
+        told += _checked_listeners(listeners)
         self._plan = plan
         self._no_act = no_act
         self._cleanup = self._default_cleanup if cleanup is None else cleanup
@@ -268,6 +265,8 @@ class DoJobber:
             [1 if self._no_act else step.tries for step in plan.values()],
             [step.retry_delay for step in plan.values()],
         )
+        call = caller()
+        owe = partial(self._cleanups.owe, setting.directory)
 
         def about(index: int) -> dict[str, Any]:
             tried = self._tried.get(names[index])
@@ -275,13 +274,19 @@ class DoJobber:
 
         def try_job(index: int) -> bool:
             name = names[index]
-            tell = partial(self._tell, **about(index)) if self._listeners else None
+            tell = report = None
             try:
-                outcome = self._attempt(name, plan[name].job, setting, tell)
-            except BaseException as error:  # an interrupt between two phases
-                self._remember(name, Outcome(State.FAILED, 1, None, error), tell)
-                raise
-            self._remember(name, outcome, tell)
+                if self._listeners:
+                    tell, report = self._reporters(about(index))
+                    tell(EventKind.ATTEMPT_STARTED)
+                outcome = attempt(plan[name].job, setting, call, owe, report)
+            except BaseException as error:  # an interrupt between two phases, or from a listener
+                outcome = Outcome(State.FAILED, 1, None, error)
+            earlier = self._tried.get(name)
+            self._tried[name] = outcome = outcome.after(earlier) if earlier else outcome
+            self._views.clear()
+            if tell:
+                tell(EventKind.ATTEMPT_FINISHED, seconds=outcome.seconds, value=outcome, exception=outcome.exception)
             if outcome.exception is not None and is_interrupt(outcome.exception):
                 raise outcome.exception
             return bool(outcome.state.passed)
@@ -292,30 +297,30 @@ class DoJobber:
 
         execute(schedule, try_job, wait, self._clock, self._sleep)
 
-    def _attempt(self, name: str, job_class: type[Job], setting: Setting, tell: Callable[..., None] | None) -> Outcome:
-        owe = partial(self._cleanups.owe, name, setting.directory)
-        if tell is None:
-            return attempt(job_class, setting, owe)
-        tell(EventKind.ATTEMPT_STARTED)
-        return attempt(
-            job_class,
-            setting,
-            owe,
-            lambda kind, seconds, value, error: tell(kind, seconds=seconds, value=value, exception=error),
-        )
+    def _reporters(self, about: dict[str, Any]) -> tuple[Callable[..., None], Report]:
+        def tell(kind: EventKind, **more: Any) -> None:
+            self._tell(kind, **about, **more)
 
-    def _remember(self, name: str, outcome: Outcome, tell: Callable[..., None] | None) -> None:
-        earlier = self._tried.get(name)
-        self._tried[name] = outcome = outcome.after(earlier) if earlier else outcome
-        self._views.clear()
-        if tell:
-            tell(EventKind.ATTEMPT_FINISHED, seconds=outcome.seconds, value=outcome, exception=outcome.exception)
+        def report(phase: str, seconds: float, value: Any, error: BaseException | None) -> None:
+            tell(EventKind(phase), seconds=seconds, value=value, exception=error)
+
+        return tell, report
 
     def _tell_cleanup(self, event: Event) -> None:
         if event.kind is EventKind.CLEANUP and not self._verbose:
             self._console.cleanup(event)  # one that fails is said in any mode
         if self._listeners:
             self._listeners.tell(event)
+
+
+def _checked_listeners(listeners: Iterable[Listener]) -> list[Listener]:
+    if not isinstance(listeners, Iterable):
+        raise PlanError(f'listeners must be a list of callables, not {listeners!r}', listeners)
+    checked = list(listeners)
+    for listener in checked:
+        if not callable(listener):
+            raise PlanError(f'a listener must be callable with an Event, not {listener!r}', listener)
+    return checked
 
 
 def _needs(plan: Plan) -> dict[str, tuple[str, ...]]:

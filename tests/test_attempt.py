@@ -1,0 +1,369 @@
+from __future__ import annotations
+
+import os
+import traceback
+import weakref
+from functools import partial
+
+import pytest
+from kit import changing, failing, job
+
+from dojobber import DummyJob, Job, RunonlyJob, State
+from dojobber.attempt import Cleanups, Setting, attempt, caller, joined
+
+
+def try_once(
+    job_class, *args, no_act=False, directory=None, global_storage=None, owe=lambda job: None, report=None, **kwargs
+):
+    storage = {} if global_storage is None else global_storage
+    return attempt(job_class, Setting(args, kwargs, storage, no_act, directory or os.getcwd()), caller(), owe, report)
+
+
+def phases_of(job_class, **options):
+    phases = []
+    outcome = try_once(
+        job_class, report=lambda phase, seconds, value, error: phases.append((phase, error is None)), **options
+    )
+    return phases, outcome
+
+
+def test_a_check_that_passes_is_all_there_is():
+    phases, outcome = phases_of(job('Fine', Check=lambda self: 'result'))
+    assert phases == [('check', True)]
+    assert outcome[:4] == (State.OK, 1, 'result', None)
+    assert list(outcome.phases) == ['check']
+
+
+def test_a_failed_check_is_followed_by_run_and_the_recheck_decides():
+    phases, outcome = phases_of(changing('Changed'))
+    assert phases == [('check', False), ('run', True), ('recheck', True)]
+    assert outcome.state is State.CHANGED
+    assert list(outcome.phases) == ['check', 'run', 'recheck']
+
+
+def test_what_run_raises_decides_nothing():
+    def run(self):
+        self.storage['ran'] = True
+        raise ValueError('exit status 1')
+
+    phases, outcome = phases_of(changing('Changed', Run=run))
+    assert phases == [('check', False), ('run', False), ('recheck', True)]
+    assert (outcome.state, outcome.exception) == (State.CHANGED, None)
+
+
+def test_the_exception_is_the_rechecks():
+    def check(self):
+        self.storage['count'] = self.storage.get('count', 0) + 1
+        raise ValueError(self.storage['count'])
+
+    _, outcome = phases_of(job('Broken', Check=check, Run=lambda self: None))
+    assert (outcome.state, outcome.exception.args, outcome.result) == (State.FAILED, (2,), None)
+
+
+def test_a_job_without_run_fails_its_run_phase_with_a_message_that_says_so():
+    errors = []
+    outcome = try_once(
+        job('CheckOnly', Check=lambda self: 1 / 0),
+        report=lambda phase, seconds, value, error: errors.append((phase, error)),
+    )
+    assert [phase for phase, _ in errors] == ['check', 'run', 'recheck']
+    assert 'CheckOnly has no Run' in str(errors[1][1])
+    assert isinstance(outcome.exception, ZeroDivisionError)
+
+
+def test_arguments_are_handed_to_check_and_run():
+    seen = []
+
+    def check(self, *args, **kwargs):
+        seen.append(('check', args, kwargs))
+        assert len(seen) > 1
+
+    job_class = job('Seen', Check=check, Run=lambda self, *args, **kwargs: seen.append(('run', args, kwargs)))
+    try_once(job_class, 1, 'two', function='x', report=None, job='y')
+    assert seen == [(phase, (1, 'two'), {'function': 'x', 'job': 'y'}) for phase in ('check', 'run', 'check')]
+
+
+def test_the_storage_is_shared_by_the_phases_of_one_try_only():
+    storages = []
+
+    def check(self):
+        storages.append(self.storage)
+        raise ValueError
+
+    job_class = job('Keeps', Check=check, Run=lambda self: storages.append(self.storage))
+    try_once(job_class)
+    try_once(job_class)
+    first, second = storages[:3], storages[3:]
+    assert all(storage is first[0] for storage in first)
+    assert all(storage is second[0] for storage in second)
+    assert first[0] is not second[0]
+
+
+def test_the_global_storage_is_the_runs():
+    shared = {'from': 'another'}
+    outcome = try_once(job('Reads', Check=lambda self: self.global_storage), global_storage=shared)
+    assert outcome.result is shared
+
+
+def test_init_need_not_call_super_and_may_use_the_storages():
+    def init(self):
+        self.storage['made'] = True
+        self.global_storage['made'] = True
+
+    shared = {}
+    outcome = try_once(job('Made', __init__=init, Check=lambda self: self.storage), global_storage=shared)
+    assert outcome.result == {'made': True}
+    assert shared == {'made': True}
+
+
+@pytest.mark.parametrize('error', [ValueError('no'), SystemExit(3)])
+def test_an_init_that_raises_fails_the_try(error):
+    def init(self):
+        raise error
+
+    phases, outcome = phases_of(changing('Unmade', __init__=init))
+    assert phases == [('check', False)]
+    assert outcome[:4] == (State.FAILED, 1, None, error)
+
+
+@pytest.mark.parametrize('phase', ['check', 'run', 'recheck'])
+def test_system_exit_fails_the_phase(phase):
+    def leave(self):
+        self.storage['count'] = self.storage.get('count', 0) + 1
+        if (self.storage['count'], phase) in [(1, 'check'), (2, 'run'), (3, 'recheck')]:
+            raise SystemExit(1)
+        if self.storage['count'] == 1:
+            raise ValueError
+
+    phases, outcome = phases_of(job('Leaves', Check=leave, Run=leave))
+    assert (phase, False) in phases
+    assert outcome.state is (State.FAILED if phase == 'recheck' else State.CHANGED)
+
+
+@pytest.mark.parametrize('interrupt', [KeyboardInterrupt(), GeneratorExit(), type('Stop', (BaseException,), {})()])
+@pytest.mark.parametrize('phase', ['init', 'check', 'run', 'recheck'])
+def test_an_interrupt_ends_the_try_where_it_strikes(interrupt, phase):
+    def step(self, name):
+        if name == phase:
+            raise interrupt
+        if name == 'check':
+            raise ValueError
+
+    def check(self):
+        step(self, 'recheck' if self.storage else 'check')
+
+    def run(self):
+        self.storage['ran'] = True
+        step(self, 'run')
+
+    phases, outcome = phases_of(job('Hit', __init__=lambda self: step(self, 'init'), Check=check, Run=run))
+    assert outcome.state is State.FAILED
+    assert outcome.exception is interrupt
+    assert [name for name, _ in phases][-1] == ('check' if phase == 'init' else phase)
+
+
+def test_in_no_act_run_is_not_called():
+    phases, outcome = phases_of(changing('Changes'), no_act=True)
+    assert phases == [('check', False)]
+    assert outcome.state is State.WOULD_RUN
+    assert isinstance(outcome.exception, ValueError)
+
+
+def test_in_no_act_a_job_without_run_has_failed():
+    _, outcome = phases_of(job('CheckOnly', Check=lambda self: 1 / 0), no_act=True)
+    assert outcome.state is State.FAILED
+
+
+class TestRunonlyJob:
+    def test_what_run_returns_is_the_result(self):
+        phases, outcome = phases_of(type('Runs', (RunonlyJob,), {'Run': lambda self: 'result'}))
+        assert phases == [('check', False), ('run', True), ('recheck', True)]
+        assert outcome[:4] == (State.CHANGED, 1, 'result', None)
+
+    def test_what_run_raises_fails_it(self):
+        error = ValueError('no')
+
+        def run(self):
+            raise error
+
+        phases, outcome = phases_of(type('Fails', (RunonlyJob,), {'Run': run}))
+        assert phases == [('check', False), ('run', False), ('recheck', False)]
+        assert outcome[:4] == (State.FAILED, 1, None, error)
+
+    def test_its_first_check_fails_with_the_published_text(self):
+        _, outcome = phases_of(type('Runs', (RunonlyJob,), {'Run': lambda self: None}), no_act=True)
+        assert outcome.state is State.WOULD_RUN
+        assert isinstance(outcome.exception, RuntimeError)
+        assert str(outcome.exception) == 'Runonly node check intentionally fails first time.'
+
+    def test_its_own_check_counts(self):
+        def check(self):
+            if 'ran' not in self.storage:
+                raise ValueError
+            return 'checked'
+
+        def run(self):
+            self.storage['ran'] = True
+            return 'ran'
+
+        _, outcome = phases_of(type('Checks', (RunonlyJob,), {'Check': check, 'Run': run}))
+        assert (outcome.state, outcome.result) == (State.CHANGED, 'checked')
+
+
+class TestDummyJob:
+    def test_it_passes(self):
+        phases, outcome = phases_of(type('Group', (DummyJob,), {}))
+        assert phases == [('check', True)]
+        assert outcome[:4] == (State.OK, 1, None, None)
+
+    def test_its_own_hooks_count(self):
+        job_class = changing('Mine')
+        _, outcome = phases_of(type('Group', (DummyJob,), {'Check': job_class.Check, 'Run': job_class.Run}))
+        assert outcome.state is State.CHANGED
+
+
+class TestDirectory:
+    def test_every_phase_starts_where_the_run_did(self, tmp_path):
+        os.chdir(tmp_path)
+        seen = []
+
+        def step(self):
+            seen.append(os.getcwd())
+            os.chdir('/')
+            assert len(seen) == 3
+
+        try_once(job('Moves', Check=step, Run=step))
+        assert seen == [str(tmp_path)] * 3
+
+    def test_a_phase_fails_when_the_directory_is_gone(self, tmp_path):
+        (tmp_path / 'home').mkdir()
+        os.chdir(tmp_path / 'home')
+
+        def check(self):
+            os.rmdir(tmp_path / 'home')
+            raise ValueError
+
+        calls = []
+        phases, outcome = phases_of(
+            job('Removes', Check=check, Run=lambda self: calls.append('run')), directory=os.getcwd()
+        )
+        assert phases == [('check', False), ('run', False), ('recheck', False)]
+        assert isinstance(outcome.exception, FileNotFoundError)
+        assert calls == []
+
+    def test_a_run_that_starts_in_a_directory_that_is_gone_fails_its_phases(self):
+        setting = Setting((), {}, {}, False, None)
+        outcome = attempt(job('Fine'), setting, caller(), lambda job: None)
+        assert isinstance(outcome.exception, FileNotFoundError)
+
+
+class TestStoredExceptions:
+    @pytest.mark.parametrize('base', [Job, RunonlyJob])
+    def test_their_traceback_begins_at_the_jobs_own_frame(self, base):
+        def own(self):
+            raise ValueError
+
+        _, outcome = phases_of(type('Broken', (base,), {'Run' if base is RunonlyJob else 'Check': own}))
+        assert [frame.name for frame in traceback.extract_tb(outcome.exception.__traceback__)] == ['own']
+
+    def test_they_do_not_show_the_errors_of_other_phases(self):
+        _, outcome = phases_of(failing('Broken'))
+        assert outcome.exception.__context__ is None
+
+    def test_they_keep_the_frames_of_the_engine_no_longer_than_needed(self):
+        class Thing:
+            pass
+
+        def engine_like():
+            thing = Thing()
+            watch.append(weakref.ref(thing))
+            return phases_of(failing('Broken'))
+
+        watch = []
+        _, outcome = engine_like()
+        assert outcome.exception is not None
+        assert watch[0]() is None
+
+
+class TestCleanups:
+    def owing(self, log, *names, error=None):
+        cleanups = Cleanups()
+        for name in names:
+            job_class = changing(name, Cleanup=lambda self, name=name: log.append(name))
+            try_once(job_class, owe=partial(cleanups.owe, os.getcwd()))
+        return cleanups
+
+    def test_they_are_owed_as_soon_as_run_starts_and_called_in_reverse(self):
+        log = []
+        cleanups = self.owing(log, 'A', 'B')
+        assert log == []
+        assert cleanups.call(lambda event: None) is None
+        assert log == ['B', 'A']
+
+    def test_nothing_is_cleaned_up_twice(self):
+        log = []
+        cleanups = self.owing(log, 'A')
+        cleanups.call(lambda event: None)
+        cleanups.call(lambda event: None)
+        assert log == ['A']
+
+    def test_a_cleanup_of_none_is_none(self):
+        cleanups = Cleanups()
+        try_once(changing('A', Cleanup=None), owe=partial(cleanups.owe, os.getcwd()))
+        events = []
+        cleanups.call(events.append)
+        assert events == []
+
+    def test_a_listener_that_interrupts_stops_no_cleanup(self):
+        log = []
+
+        def interrupt(event):
+            raise KeyboardInterrupt(event.kind.value)
+
+        raised = self.owing(log, 'A', 'B').call(interrupt)
+        assert log == ['B', 'A']
+        assert isinstance(raised, KeyboardInterrupt)
+
+    def test_nothing_is_owed_when_run_was_not_called(self):
+        owed = []
+        try_once(job('Passes', Cleanup=lambda self: None), owe=owed.append)
+        try_once(job('NoRun', Check=lambda self: 1 / 0, Cleanup=lambda self: None), owe=owed.append)
+        try_once(failing('NoAct', Cleanup=lambda self: None), owe=owed.append, no_act=True)
+        assert owed == []
+
+
+class TestJoined:
+    def test_of_two_errors_the_later_is_raised_with_the_earlier_as_context(self):
+        one, two = ValueError(1), ValueError(2)
+        assert joined(one, two) is two
+        assert two.__context__ is one
+
+    def test_an_interrupt_wins(self):
+        interrupt, error = KeyboardInterrupt(), ValueError()
+        assert joined(interrupt, error) is interrupt
+        assert interrupt.__context__ is error
+
+    def test_of_two_interrupts_the_later_wins(self):
+        one, two = KeyboardInterrupt(1), KeyboardInterrupt(2)
+        assert joined(one, two) is two
+        assert two.__context__ is one
+
+    def test_the_context_an_error_has_already_is_kept(self):
+        one, cause, two = ValueError('one'), ValueError('cause'), ValueError('two')
+        two.__context__ = cause
+        assert joined(one, two) is two
+        assert two.__context__ is cause
+        assert cause.__context__ is one
+
+    def test_the_same_error_twice_makes_no_circle(self):
+        one, two = ValueError(1), ValueError(2)
+        assert joined(one, one) is one
+        assert one.__context__ is None
+        assert joined(joined(one, two), one) is one
+        assert one.__context__ is None
+
+    def test_none_is_no_error(self):
+        error = ValueError()
+        assert joined(None, None) is None
+        assert joined(None, error) is error
+        assert joined(error, None) is error

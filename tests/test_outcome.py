@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+
+from dojobber import Outcome, State
+from dojobber.outcome import is_interrupt, with_untried
+
+
+def test_an_outcome_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        Outcome(State.OK).state = State.FAILED
+
+
+def test_each_state_says_whether_the_job_passed():
+    assert {state.name: state.passed for state in State} == {
+        'OK': True,
+        'CHANGED': True,
+        'FAILED': False,
+        'WOULD_RUN': False,
+        'BLOCKED': None,
+        'NOT_RUN': None,
+    }
+
+
+def test_seconds_are_the_sum_of_the_phases():
+    assert Outcome(State.FAILED, phases={'check': 1.0, 'run': 2.0, 'recheck': 0.5}).seconds == 3.5
+    assert Outcome(State.BLOCKED).seconds == 0
+
+
+def test_a_later_try_adds_tries_and_seconds():
+    error = ValueError()
+    first = Outcome(State.FAILED, 1, None, error, {'check': 1.0, 'run': 2.0, 'recheck': 0.5})
+    second = Outcome(State.OK, 1, 'result', None, {'check': 0.25})
+    assert second.after(first) == Outcome(State.OK, 2, 'result', None, {'check': 1.25, 'run': 2.0, 'recheck': 0.5})
+    assert first.phases == {'check': 1.0, 'run': 2.0, 'recheck': 0.5}
+
+
+def test_untried_jobs_are_blocked_by_their_direct_needs_that_failed_or_are_blocked():
+    needs = {'A': (), 'B': (), 'C': ('A', 'B'), 'D': ('C', 'B'), 'E': ('B',), 'F': ('W',), 'W': ()}
+    needs = {'W': (), **needs}
+    tried = {'A': Outcome(State.FAILED, 3), 'B': Outcome(State.OK, 1), 'W': Outcome(State.WOULD_RUN, 1)}
+    outcomes = with_untried(tried, needs)
+    assert outcomes['C'] == Outcome(State.BLOCKED, blocked_by=('A',))
+    assert outcomes['D'] == Outcome(State.BLOCKED, blocked_by=('C',))
+    assert outcomes['E'] == Outcome(State.NOT_RUN)
+    assert outcomes['F'] == Outcome(State.BLOCKED, blocked_by=('W',))
+    assert list(outcomes) == list(needs)
+
+
+@pytest.mark.parametrize(
+    ('error', 'expected'),
+    [
+        (None, False),
+        (ValueError(), False),
+        (SystemExit(), False),
+        (KeyboardInterrupt(), True),
+        (GeneratorExit(), True),
+        (type('Custom', (BaseException,), {})(), True),
+    ],
+)
+def test_an_interrupt_is_neither_an_exception_nor_a_system_exit(error, expected):
+    assert is_interrupt(error) is expected

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import pytest
+from kit import chain, job
+
+from dojobber import CycleError, DepsError, DoJobberError, DummyJob, Job, PlanError, RunonlyJob
+from dojobber.plan import make_plan, under
+
+
+def planned(root, default_tries=3, default_retry_delay=1):
+    return make_plan(root, default_tries, default_retry_delay)
+
+
+def test_the_plan_is_the_depth_first_post_order_following_deps():
+    a, b = job('A'), job('B')
+    c = job('C', [b, a])
+    d = job('D', [a])
+    root = job('Root', [c, d, b])
+    assert list(planned(root)) == ['B', 'A', 'C', 'D', 'Root']
+
+
+def test_a_subgraph_is_ordered_from_its_own_root():
+    a, b = job('A'), job('B')
+    x = job('X', [b])
+    n = job('N', [a, b])
+    plan = planned(job('Root', [x, n]))
+    assert list(plan) == ['B', 'X', 'A', 'N', 'Root']
+    assert list(under(plan, 'N')) == ['A', 'B', 'N']
+
+
+@pytest.mark.parametrize(
+    'made_of',
+    [list, tuple, dict.fromkeys, iter, lambda deps: (dep for dep in deps), lambda deps: map(lambda x: x, deps)],
+)
+def test_deps_may_be_any_iterable(made_of):
+    root = job('Root', made_of([job('A'), job('B')]))
+    assert planned(root)['Root'].needs == ('A', 'B')
+    assert planned(root)['Root'].needs == ('A', 'B'), 'the second configure() finds them as well'
+
+
+def test_one_shot_deps_stay_with_the_class_that_has_them():
+    base = job('Base', iter([job('A')]))
+    derived = type('Derived', (base,), {})
+    assert planned(derived)['Derived'].needs == ('A',)
+    assert planned(base)['Base'].needs == ('A',)
+
+
+def test_deps_may_grow_after_the_class_was_made():
+    root = job('Root', [])
+    root.DEPS.append(job('Late'))
+    assert list(planned(root)) == ['Late', 'Root']
+
+
+def test_a_dep_listed_twice_is_harmless():
+    a = job('A')
+    assert planned(job('Root', [a, a]))['Root'].needs == ('A',)
+
+
+def test_deps_are_inherited_and_none_by_default():
+    base = job('Base', [job('A')])
+    assert list(planned(type('Derived', (base,), {}))) == ['A', 'Derived']
+    assert list(planned(type('Alone', (DummyJob,), {}))) == ['Alone']
+
+
+def test_a_cycle_is_refused_with_its_whole_path():
+    a, b, c = job('A', []), job('B', []), job('C', [])
+    a.DEPS.append(b)
+    b.DEPS.append(c)
+    c.DEPS.append(a)
+    with pytest.raises(CycleError, match='A -> B -> C -> A') as caught:
+        planned(job('Root', [job('Fine'), a]))
+    assert caught.value.cycle == [a, b, c, a]
+    assert isinstance(caught.value, (PlanError, RuntimeError))
+
+
+def test_a_job_that_needs_itself_is_a_cycle():
+    a = job('A', [])
+    a.DEPS.append(a)
+    with pytest.raises(CycleError) as caught:
+        planned(a)
+    assert caught.value.cycle == [a, a]
+
+
+def broken_deps():
+    yield job('Fine')
+    raise OSError('the list of servers cannot be read')
+
+
+@pytest.mark.parametrize(
+    ('deps', 'message'),
+    [
+        (job('Bare'), r'DEPS of .Culprit. .* not a bare class: write DEPS = \(Bare,\)'),
+        ('abc', "DEPS of 'Culprit' .* not 'abc'"),
+        ('', "DEPS of 'Culprit' .* not ''"),
+        (b'abc', "DEPS of 'Culprit'"),
+        (None, "DEPS of 'Culprit' .* not None"),
+        (5, "DEPS of 'Culprit' .* not 5"),
+        ([5], "DEPS of 'Culprit' .* and 5 in it is none"),
+        ([job('Fine'), 'Fine'], "and 'Fine' in it is none"),
+        ([int], "and <class 'int'> in it is none"),
+        ([job('Fine')()], "DEPS of 'Culprit' .* in it is none"),
+        ([[job('Fine')]], "DEPS of 'Culprit' .* unhashable"),
+        (broken_deps(), "DEPS of 'Culprit' .* the list of servers cannot be read"),
+    ],
+)
+def test_deps_that_are_not_an_iterable_of_job_classes_are_refused(deps, message):
+    culprit = job('Culprit', deps)
+    with pytest.raises(DepsError, match=message) as caught:
+        planned(job('Root', [culprit]))
+    assert caught.value.culprit is culprit
+    assert isinstance(caught.value, PlanError)
+    assert isinstance(caught.value, TypeError)
+
+
+@pytest.mark.parametrize('root', [None, 'WatchMovie', 5, int, job('Fine')(), [job('Fine')]])
+def test_a_root_that_is_no_job_class_is_refused(root):
+    with pytest.raises(DepsError, match='root must be a Job class') as caught:
+        planned(root)
+    assert caught.value.culprit is root
+
+
+@pytest.mark.parametrize('members', [{}, {'Check': None}, {'Check': 'yes'}])
+def test_a_job_without_check_is_refused(members):
+    culprit = type('Culprit', (Job,), {'Run': lambda self: None, **members})
+    with pytest.raises(PlanError, match="'Culprit' has no Check") as caught:
+        planned(culprit)
+    assert caught.value.culprit is culprit
+
+
+def test_a_runonly_job_with_neither_run_nor_check_is_refused():
+    culprit = type('Culprit', (RunonlyJob,), {})
+    with pytest.raises(PlanError, match="'Culprit' .* neither a Run") as caught:
+        planned(culprit)
+    assert caught.value.culprit is culprit
+
+
+def test_a_runonly_job_with_a_check_of_its_own_needs_no_run():
+    assert list(planned(type('Fine', (RunonlyJob,), {'Check': lambda self: None}))) == ['Fine']
+
+
+@pytest.mark.parametrize('tries', [0, 0.999, -1, -math.inf, math.nan, '3', [3], 1j, object()])
+def test_tries_that_are_not_a_number_of_at_least_1_are_refused(tries):
+    culprit = job('Culprit', TRIES=tries)
+    with pytest.raises(PlanError, match="TRIES of 'Culprit' must be a number of at least 1") as caught:
+        planned(culprit)
+    assert caught.value.culprit is culprit
+    with pytest.raises(PlanError, match='default_tries must be a number of at least 1') as caught:
+        planned(job('Fine'), default_tries=tries)
+    assert caught.value.culprit == 'default_tries'
+
+
+@pytest.mark.parametrize('tries', [1, 2.5, math.inf, Fraction(7, 2), 10**400, True])
+def test_tries_may_be_any_number_of_at_least_1(tries):
+    assert planned(job('Fine', TRIES=tries))['Fine'].tries == tries
+    assert planned(job('Fine'), default_tries=tries)['Fine'].tries == tries
+
+
+@pytest.mark.parametrize('delay', [-0.1, -1, math.inf, math.nan, '1', [1], 1j, 10**400])
+def test_a_retry_delay_that_is_not_a_finite_number_of_at_least_0_is_refused(delay):
+    culprit = job('Culprit', RETRY_DELAY=delay)
+    with pytest.raises(PlanError, match="RETRY_DELAY of 'Culprit' must be a finite number") as caught:
+        planned(culprit)
+    assert caught.value.culprit is culprit
+    with pytest.raises(PlanError, match='default_retry_delay must be a finite number') as caught:
+        planned(job('Fine'), default_retry_delay=delay)
+    assert caught.value.culprit == 'default_retry_delay'
+
+
+@pytest.mark.parametrize('delay', [0, 0.02, 10.5, Fraction(1, 4), 1e300])
+def test_a_retry_delay_may_be_any_finite_number_of_at_least_0(delay):
+    assert planned(job('Fine', RETRY_DELAY=delay))['Fine'].retry_delay == delay
+
+
+def test_none_means_the_default():
+    plan = planned(job('Root', TRIES=None, RETRY_DELAY=None), default_tries=7, default_retry_delay=0.5)
+    assert (plan['Root'].tries, plan['Root'].retry_delay) == (7, 0.5)
+
+
+@pytest.mark.parametrize('default', [{'default_tries': None}, {'default_retry_delay': None}])
+def test_a_default_of_none_is_refused(default):
+    with pytest.raises(PlanError, match='not None'):
+        planned(job('Root'), **default)
+
+
+def test_two_different_classes_of_one_name_are_refused():
+    one, other = job('Same'), job('Same')
+    other.__module__ = 'elsewhere'
+    with pytest.raises(PlanError, match=r"named 'Same', kit\.Same and elsewhere\.Same") as caught:
+        planned(job('Root', [one, other]))
+    assert caught.value.culprit is other
+
+
+def test_one_class_reached_twice_is_one_job():
+    a = job('A')
+    assert list(planned(job('Root', [a, job('B', [a])]))) == ['A', 'B', 'Root']
+
+
+def test_every_refusal_is_a_dojobber_error():
+    assert issubclass(PlanError, DoJobberError)
+    assert issubclass(PlanError, RuntimeError)
+
+
+def test_a_chain_of_100000_jobs_is_planned_without_recursion():
+    plan = planned(chain(100_000, job('Leaf')))
+    assert len(plan) == 100_000
+    assert next(iter(plan)) == 'Leaf'
+    assert list(under(plan, 'Chain99997'))[-1] == 'Chain99997'
+
+
+def test_a_cycle_of_100000_jobs_is_found():
+    leaf = job('Leaf', [])
+    leaf.DEPS.append(chain(100_000, leaf))
+    with pytest.raises(CycleError) as caught:
+        planned(leaf)
+    assert len(caught.value.cycle) == 100_001
