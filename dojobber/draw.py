@@ -74,6 +74,7 @@ def display(svg: bytes) -> None:
     import subprocess
     import sys
     import tempfile
+    import threading
 
     with tempfile.NamedTemporaryFile(prefix='dojobber-', suffix='.svg', delete=False) as file:
         file.write(svg)  # stays there: the viewer reads it after this process has ended
@@ -87,7 +88,8 @@ def display(svg: bytes) -> None:
         print(file.name)  # noqa: T201 - what was asked for
         return
     quiet = subprocess.DEVNULL
-    subprocess.Popen([opener, file.name], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+    viewer = subprocess.Popen([opener, file.name], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+    threading.Thread(target=viewer.wait, daemon=True).start()  # it may stay open for as long as it likes
 
 
 def _python_graph() -> tuple[Any, Any]:

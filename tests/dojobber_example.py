@@ -1,4 +1,4 @@
-#!/usr/bin/env python
+#!/usr/bin/env python3
 """Watch a movie with friends: an example of DoJobber to learn from, and a script to play with.
 
 Each class below is a Job: one small step, written so that doing it twice does no harm. ``DEPS`` names the Jobs that

@@ -33,7 +33,7 @@ def test_a_subgraph_is_ordered_from_its_own_root():
 
 @pytest.mark.parametrize(
     'made_of',
-    [list, tuple, dict.fromkeys, iter, lambda deps: (dep for dep in deps), lambda deps: map(lambda x: x, deps)],
+    [list, tuple, dict.fromkeys, iter, lambda deps: (dep for dep in deps), lambda deps: filter(None, deps)],
 )
 def test_deps_may_be_any_iterable(made_of):
     root = job('Root', made_of([job('A'), job('B')]))
@@ -132,7 +132,7 @@ def test_a_job_without_check_is_refused(members):
 
 def test_a_runonly_job_with_neither_run_nor_check_is_refused():
     culprit = type('Culprit', (RunonlyJob,), {})
-    with pytest.raises(PlanError, match="'Culprit' .* neither a Run") as caught:
+    with pytest.raises(PlanError, match=r"'Culprit' .* neither a Run") as caught:
         planned(culprit)
     assert caught.value.culprit is culprit
 
