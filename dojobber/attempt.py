@@ -87,7 +87,8 @@ def caller() -> Call:
     """Return a function that calls the function it is given and returns its value and what it raised, one being None.
 
     An exception keeps its frames alive, and a frame those of its callers, with all their variables. A generator's frame
-    has no caller while it waits. So what is called from one keeps nothing of this package alive but that one frame.
+    has no caller while it waits. So what is called from one keeps nothing of this package alive but that one frame, as
+    long as the function returned here is kept as well: on Python 3.12 a generator's frame finds a caller as it dies.
     """
     generator = _calling()
     next(generator)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Callable, TypeVar
 
 from . import draw
-from .attempt import Cleanups, Report, Setting, attempt, caller, caught, current_directory, go_to, joined
+from .attempt import Call, Cleanups, Report, Setting, attempt, caller, caught, current_directory, go_to, joined
 from .console import Console, log_event, show_developer_log
 from .errors import DoJobberError, NotConfiguredError, PlanError, UnknownJobError
 from .events import Event, EventKind, Listener, Listeners, log_critical, logger
@@ -60,6 +60,7 @@ class DoJobber:
         self._tried: dict[str, Outcome] = {}  # what became of those it tried
         self._views: dict[str, Any] = {}  # what is derived from these two and was asked for since they changed
         self._cleanups = Cleanups()
+        self._call: Call | None = None
 
     def configure(
         self,
@@ -265,7 +266,7 @@ class DoJobber:
             [1 if self._no_act else step.tries for step in plan.values()],
             [step.retry_delay for step in plan.values()],
         )
-        call = caller()
+        call = self._call = caller()  # kept for the sake of the exceptions kept
         owe = partial(self._cleanups.owe, setting.directory)
 
         def about(index: int) -> dict[str, Any]:

@@ -4,15 +4,12 @@ import os
 import shutil
 
 import pytest
-from hypothesis import settings
-from kit import FakeClock
-
-settings.register_profile('default', deadline=None)  # how long something takes is not what the tests are about
-settings.load_profile('default')
 
 
 @pytest.fixture
 def fake_clock():
+    from kit import FakeClock  # here, so that tests which need not import the package can do without it
+
     return FakeClock()
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import traceback
-import weakref
 from functools import partial
 
 import pytest
@@ -269,20 +268,6 @@ class TestStoredExceptions:
     def test_they_do_not_show_the_errors_of_other_phases(self):
         _, outcome = phases_of(failing('Broken'))
         assert outcome.exception.__context__ is None
-
-    def test_they_keep_the_frames_of_the_engine_no_longer_than_needed(self):
-        class Thing:
-            pass
-
-        def engine_like():
-            thing = Thing()
-            watch.append(weakref.ref(thing))
-            return phases_of(failing('Broken'))
-
-        watch = []
-        _, outcome = engine_like()
-        assert outcome.exception is not None
-        assert watch[0]() is None
 
 
 class TestCleanups:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
+import weakref
 
 import pytest
 from kit import chain, changing, configured, failing, job, printed, scripted, worked
@@ -158,6 +160,20 @@ class TestStatus:
     def test_in_no_act_nodeexceptions_hold_the_checks_error(self):
         engine = worked(changing('Changes'), no_act=True)
         assert str(engine.nodeexceptions['Changes']) == 'Changes is not done'
+
+    def test_stored_exceptions_keep_nothing_alive_but_the_jobs_own_frames(self):
+        class Thing:
+            pass
+
+        def script():
+            thing = Thing()
+            return weakref.ref(thing), worked(job('Root', [failing('Broken'), changing('Fine')]))
+
+        thing, engine = script()
+        gc.collect()
+        frame = engine.nodeexceptions['Broken'].__traceback__.tb_frame
+        assert (frame.f_code.co_name, frame.f_back.f_code.co_name, frame.f_back.f_back) == ('check', '_calling', None)
+        assert thing() is None
 
     def test_they_can_be_asked_for_in_the_middle_of_a_run(self):
         seen = []

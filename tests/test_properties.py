@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit import FakeClock, configured, scripted
 
@@ -32,6 +32,9 @@ class Spec(NamedTuple):
             return 1
         return self.passes_at if self.passes_at <= self.tries else float('inf')
 
+
+settings.register_profile('default', deadline=None)  # how long something takes is not what these tests are about
+settings.load_profile('default')
 
 NO_DELAYS = st.just(0)
 
