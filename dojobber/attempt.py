@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Generator
 from time import perf_counter
 from typing import Any, Callable, NamedTuple, Optional
@@ -96,12 +97,16 @@ def caller() -> Call:
 
 
 def _calling() -> Generator[tuple[Any, BaseException | None], tuple[Callable[..., Any], Any, Any], None]:
+    handled = sys.exc_info()[1]  # what the script that works the engine is just handling is none of a Job's business
     answer: tuple[Any, BaseException | None] = None, None
     while True:
         function, args, kwargs = yield answer
         try:
             answer = function(*args, **kwargs), None
         except BaseException as error:
+            for link in _context_chain(error) if handled is not None else ():
+                if link.__context__ is handled:
+                    link.__context__ = None
             # The traceback, too, shall begin at the Job's own frame.
             frames = error.__traceback__
             while frames is not None and frames.tb_frame.f_globals.get('__package__') == __package__:
@@ -115,26 +120,45 @@ class Cleanups:
     def __init__(self) -> None:
         self._owed: list[tuple[str | None, Any]] = []
 
+    def __len__(self) -> int:
+        return len(self._owed)
+
     def owe(self, directory: str | None, job: Any) -> None:
         """Note that the Run of ``job`` starts; its Cleanup is to start in ``directory`` too."""
         if getattr(job, 'Cleanup', None) is not None:
             self._owed.append((directory, job))
 
-    def call(self, tell: Callable[[Event], object], failure: BaseException | None = None) -> BaseException | None:
-        """Call them all and return what is to be raised in the end, ``failure`` taken into account."""
-        call = caller()
-        while self._owed:
-            directory, job = self._owed.pop()
-            name = type(job).__name__
-            failure = joined(failure, caught(tell, Event(EventKind.CLEANUP_STARTED, name)))
-            begun = perf_counter()
-            _, error = call(go_to, (directory,), {})
-            if error is None:
-                _, error = call(job.Cleanup, (), {})
-            failure = joined(failure, error)
-            event = Event(EventKind.CLEANUP, name, seconds=perf_counter() - begun, exception=error)
-            failure = joined(failure, caught(tell, event))
-        return failure
+    def call(
+        self, tell: Callable[[Event], object], failure: BaseException | None = None, keep: int = 0
+    ) -> BaseException | None:
+        """Call all but the first ``keep`` and return what is to be raised in the end, ``failure`` included."""
+        while True:
+            try:
+                while len(self._owed) > keep:
+                    failure = joined(failure, self._call_last(tell))
+                return failure
+            except BaseException as interrupt:  # between two Cleanups: the others are owed all the same
+                failure = joined(failure, interrupt)
+
+    def _call_last(self, tell: Callable[[Event], object]) -> BaseException | None:
+        directory, job = self._owed[-1]
+        name = type(job).__name__
+        failure = caught(tell, Event(EventKind.CLEANUP_STARTED, name))
+        begun = perf_counter()
+        error: BaseException | None
+        try:
+            go_to(directory)
+        except OSError as gone:
+            del self._owed[-1]
+            error = gone
+        else:
+            _, error = caller()(self._clean, (job,), {})
+        event = Event(EventKind.CLEANUP, name, seconds=perf_counter() - begun, exception=error)
+        return joined(joined(failure, error), caught(tell, event))
+
+    def _clean(self, job: Any) -> None:
+        del self._owed[-1]  # as late as can be, and by a statement that no signal handler interrupts
+        job.Cleanup()
 
 
 def caught(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> BaseException | None:
@@ -151,10 +175,10 @@ def joined(earlier: BaseException | None, later: BaseException | None) -> BaseEx
     if earlier is None or later is None:
         return earlier if later is None else later
     raised, context = (earlier, later) if is_interrupt(earlier) and not is_interrupt(later) else (later, earlier)
-    chain = _context_chain(raised)
-    known = [id(error) for error in chain + _context_chain(context)]
-    if len(known) == len(set(known)):  # else they are linked already, and a link more could close a circle
-        chain[-1].__context__ = context
+    known = {id(error) for error in _context_chain(context)}
+    own = [error for error in _context_chain(raised) if id(error) not in known]
+    if own and own[0] is raised:  # else it is in the other's context already
+        own[-1].__context__ = context  # whose chain holds what both have in common
     return raised
 
 
@@ -182,6 +206,7 @@ def go_to(directory: str | None) -> None:
 
 def _make(job_class: Any, global_storage: dict[Any, Any]) -> Any:
     job = job_class.__new__(job_class)
-    job.global_storage = global_storage  # before __init__, which may use it
+    job.storage, job.global_storage = {}, global_storage  # before __init__, which may use them
     job.__init__()
+    job.global_storage = global_storage  # and after it, which may have replaced it
     return job

@@ -20,7 +20,7 @@ class Console:
 
     def __init__(self, debug: bool = False) -> None:
         self._debug = debug
-        self._broken = False
+        self._broken: object = None  # the stream that was found to be so
 
     def __call__(self, event: Event) -> None:
         """Print what there is to say about ``event``."""
@@ -44,24 +44,23 @@ class Console:
         if error is not None and event.kind is EventKind.RECHECK:
             line += f' "{message(error)}"'
         if error is not None and self._debug:
-            lines = traceback.format_exception(type(error), error, error.__traceback__)
-            self._write(line, textwrap.indent(''.join(lines), '  '))
+            self._write(line, textwrap.indent(_formatted(error), '  '))
         else:
             self._write(line)
 
     def _write(self, line: str, details: str = '') -> None:
-        if self._broken:
-            return
         text = _on_one_line(line) + '\n' + details
         stream = sys.stderr
+        if stream is None or stream is self._broken:
+            return
         try:
             try:
                 stream.write(text)
             except UnicodeEncodeError:
                 encoding = stream.encoding or 'ascii'
                 stream.write(text.encode(encoding, 'backslashreplace').decode(encoding))
-        except (OSError, ValueError, AttributeError):  # broken, closed, None
-            self._broken = True
+        except Exception:  # closed, a broken pipe, a full disk
+            self._broken = stream
 
 
 def message(error: BaseException) -> str:
@@ -70,6 +69,13 @@ def message(error: BaseException) -> str:
         return str(error)
     except Exception:
         return f'<unprintable {type(error).__name__}>'
+
+
+def _formatted(error: BaseException) -> str:
+    try:
+        return ''.join(traceback.format_exception(type(error), error, error.__traceback__))
+    except Exception:  # a SyntaxError made by hand, for one, can defeat the formatter
+        return f'{type(error).__name__}: {message(error)}\n'
 
 
 def show_developer_log(level: int | str) -> None:
@@ -86,7 +92,9 @@ def show_developer_log(level: int | str) -> None:
 
 def log_event(event: Event) -> None:
     """Say in the developer log what is being tried: a listener. Values are left out, they may be secret."""
-    logger.debug('%s %s round %s try %s', event.kind.value, event.job, event.round, event.attempt)
+    about = {'job': event.job, 'round': event.round, 'attempt': event.attempt}
+    details = [f', {name} {value}' for name, value in about.items() if value is not None]
+    logger.debug('%s%s', event.kind.value, ''.join(details))
 
 
 def _on_one_line(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Callable, TypeVar
 from . import draw
 from .attempt import Call, Cleanups, Report, Setting, attempt, caller, caught, current_directory, go_to, joined
 from .console import Console, log_event, show_developer_log
-from .errors import DoJobberError, NotConfiguredError, PlanError, UnknownJobError
+from .errors import DoJobberError, NotConfiguredError, PlanError
 from .events import Event, EventKind, Listener, Listeners, log_critical, logger
 from .execute import execute
 from .job import DummyJob, Job, RunonlyJob
@@ -90,6 +90,8 @@ class DoJobber:
             DepsError: The root, or something in a ``DEPS``, is no Job class.
             PlanError: Anything else that cannot work: a Job without Check, two Jobs of one name, a bad number.
         """
+        if self._running:
+            raise PlanError('configure() cannot replace the graph that checknrun() is working on', root)
         plan = make_plan(root, default_tries, default_retry_delay)
         console = Console(debug)
         told: list[Listener] = [console] if verbose or debug else []
@@ -119,7 +121,9 @@ class DoJobber:
             UnknownJobError: ``node`` is not in the graph.
             BaseException: An interrupt, or what a Cleanup raised. A Job that fails raises nothing here.
         """
-        plan = self._subplan(node)
+        plan = self._configured('checknrun()')
+        if node is not None:
+            plan = under(plan, node)
         if self._running:
             raise DoJobberError('checknrun() is at work already; a Job that needs an engine makes its own', node)
         self._running = True
@@ -219,20 +223,6 @@ class DoJobber:
             raise NotConfiguredError(f'{what} needs a graph of Jobs: call configure() first', what)
         return self._plan
 
-    def _subplan(self, node: type[Job] | str | None) -> Plan:
-        plan = self._configured('checknrun()')
-        if node is None:
-            return plan
-        name = node.__name__ if isinstance(node, type) else node
-        step = plan.get(name) if isinstance(name, str) else None
-        if step is None or (isinstance(node, type) and step.job is not node):
-            import difflib
-
-            near = difflib.get_close_matches(str(name), plan)
-            hint = f'; did you mean {" or ".join(map(repr, near))}?' if near else ''
-            raise UnknownJobError(f'{node!r} is not in the graph that was configured{hint}', node)
-        return under(plan, step.job.__name__)
-
     def _view(self, name: str, make: Callable[[], View]) -> View:
         if name not in self._views:
             self._views[name] = make()
@@ -247,12 +237,17 @@ class DoJobber:
         begun = self._clock()
         self._covered, self._tried, self._views = plan, {}, {}
         setting = Setting(self._args, self._kwargs, {}, self._no_act, current_directory())
-        failure = caught(self._tell, EventKind.RUN_STARTED, value=tuple(plan))
-        if failure is None:
-            failure = caught(self._walk, plan, setting)
-        if self._cleanup:
-            failure = self._cleanups.call(self._tell_cleanup, failure)
-        _return_to(setting.directory)
+        owed_before = len(self._cleanups)  # by runs with cleanup=False, for cleanup() to call
+        failure = None
+        try:
+            self._tell(EventKind.RUN_STARTED, value=tuple(plan))
+            self._walk(plan, setting)
+        except BaseException as error:
+            failure = error
+        finally:
+            if self._cleanup:
+                failure = self._cleanups.call(self._tell_cleanup, failure, owed_before)
+            _return_to(setting.directory)
         if self._listeners:
             about = {'seconds': self._clock() - begun, 'value': self.outcomes, 'exception': failure}
             failure = joined(failure, caught(self._tell, EventKind.RUN_FINISHED, **about))
@@ -283,11 +278,11 @@ class DoJobber:
                 outcome = attempt(plan[name].job, setting, call, owe, report)
             except BaseException as error:  # an interrupt between two phases, or from a listener
                 outcome = Outcome(State.FAILED, 1, None, error)
-            earlier = self._tried.get(name)
+            seconds, earlier = outcome.seconds, self._tried.get(name)
             self._tried[name] = outcome = outcome.after(earlier) if earlier else outcome
             self._views.clear()
             if tell:
-                tell(EventKind.ATTEMPT_FINISHED, seconds=outcome.seconds, value=outcome, exception=outcome.exception)
+                tell(EventKind.ATTEMPT_FINISHED, seconds=seconds, value=outcome, exception=outcome.exception)
             if outcome.exception is not None and is_interrupt(outcome.exception):
                 raise outcome.exception
             return bool(outcome.state.passed)
@@ -315,9 +310,10 @@ class DoJobber:
 
 
 def _checked_listeners(listeners: Iterable[Listener]) -> list[Listener]:
-    if not isinstance(listeners, Iterable):
-        raise PlanError(f'listeners must be a list of callables, not {listeners!r}', listeners)
-    checked = list(listeners)
+    try:
+        checked = list(listeners)
+    except TypeError as error:
+        raise PlanError(f'listeners must be a list of callables, not {listeners!r}', listeners) from error
     for listener in checked:
         if not callable(listener):
             raise PlanError(f'a listener must be callable with an Event, not {listener!r}', listener)
@@ -330,14 +326,17 @@ def _needs(plan: Plan) -> dict[str, tuple[str, ...]]:
 
 def _return_to(directory: str | None) -> None:
     try:
-        go_to(directory)
+        if directory is not None:
+            go_to(directory)
     except OSError:
         log_critical('cannot return to the directory %r', directory)
 
 
 def _raise(failure: BaseException | None) -> None:
     if failure is not None:
+        context = failure.__context__
         try:
             raise failure
         finally:
-            del failure  # its traceback holds this frame: without this they would keep each other alive
+            if context is not None:  # other errors, which an exception being handled by the caller would replace
+                failure.__context__ = context

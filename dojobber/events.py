@@ -35,7 +35,7 @@ class EventKind(Enum):
     WAITING = 'waiting'
     """Nothing can be tried for ``seconds``, until ``value`` on the monotonic clock, when ``job`` is retried."""
     ATTEMPT_FINISHED = 'attempt finished'
-    """``value`` is the Job's :class:`~dojobber.outcome.Outcome` so far."""
+    """``seconds`` it took; ``value`` is the Job's :class:`~dojobber.outcome.Outcome` so far, over all tries."""
     CLEANUP_STARTED = 'cleanup started'
     CLEANUP = 'cleanup'
     RUN_FINISHED = 'run finished'
@@ -71,9 +71,9 @@ class Listeners:
 
     def tell(self, event: Event) -> None:
         """Hand ``event`` to every listener; one that raises is logged and not told again."""
-        for listener in tuple(self._listeners):
+        for listener in self._listeners:
             try:
                 listener(event)
-            except Exception:
+            except (Exception, SystemExit):
                 log_critical('listener %r raised and is dropped', listener)
-                self._listeners.remove(listener)
+                self._listeners = [other for other in self._listeners if other is not listener]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 
@@ -44,7 +45,7 @@ class Outcome(NamedTuple):
     """What the passing Check returned."""
     exception: BaseException | None = None
     """Why it did not pass: the last try's error, as in ``nodeexceptions``."""
-    phases: Mapping[str, float] = {}
+    phases: Mapping[str, float] = MappingProxyType({})
     """Seconds spent by phase (``'check'``, ``'run'``, ``'recheck'``), over all tries."""
     blocked_by: tuple[str, ...] = ()
     """The direct needs that failed or are blocked themselves."""
@@ -69,7 +70,7 @@ def with_untried(tried: Mapping[str, Outcome], needs: Mapping[str, Sequence[str]
         outcome = tried.get(name)
         if outcome is None:
             held_by = tuple([need for need in needed if outcomes[need].state in _HOLDING])
-            outcome = Outcome(State.BLOCKED, blocked_by=held_by) if held_by else Outcome(State.NOT_RUN)
+            outcome = Outcome(State.BLOCKED if held_by else State.NOT_RUN, phases={}, blocked_by=held_by)
         outcomes[name] = outcome
     return outcomes
 

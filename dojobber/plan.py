@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from numbers import Real
+from numbers import Number
 from typing import Any, Callable, NamedTuple, TypeVar
 
-from .errors import CycleError, DepsError, PlanError
+from .errors import CycleError, DepsError, PlanError, UnknownJobError
 from .job import Job, RunonlyJob
 
 logger = logging.getLogger('DoJobber')
@@ -70,8 +70,22 @@ def make_plan(root: type[Job], default_tries: float, default_retry_delay: float)
     return plan
 
 
-def under(plan: Plan, name: str) -> Plan:
-    """Return the part of ``plan`` that the Job called ``name`` needs, itself last."""
+def under(plan: Plan, node: type[Job] | str) -> Plan:
+    """Return the part of ``plan`` that a Job, given as class or name, needs, itself last.
+
+    Raises:
+        UnknownJobError: There is no such Job in the plan.
+    """
+    name = node.__name__ if isinstance(node, type) else node
+    step = plan.get(name) if isinstance(name, str) else None
+    if step is None:
+        import difflib
+
+        near = difflib.get_close_matches(str(name), plan)
+        hint = f'; did you mean {" or ".join(map(repr, near))}?' if near else ''
+        raise UnknownJobError(f'{node!r} is not in the graph that was configured{hint}', node)
+    if isinstance(node, type) and step.job is not node:
+        raise UnknownJobError(f'{node!r} is not the {name!r} of the graph, which is {step.job!r}', node)
     return {each: plan[each] for each in _post_order(name, lambda each: plan[each].needs)}
 
 
@@ -122,13 +136,13 @@ def _read_deps(job: type[Job]) -> tuple[type[Job], ...]:
         found = dict.fromkeys(deps)
     except Exception as error:
         raise DepsError(f'{hint}, not {deps!r} ({type(error).__name__}: {error})', job) from error
-    for dep in found:
-        if not _is_job(dep):
-            raise DepsError(f'{hint}, and {dep!r} in it is none', job)
     if found and iter(deps) is deps:
         # A generator would be empty for the next configure(): keep what it gave where it stood.
         owner: Any = next(each for each in job.__mro__ if 'DEPS' in vars(each))
         owner.DEPS = tuple(found)
+    for dep in found:
+        if not _is_job(dep):
+            raise DepsError(f'{hint}, and {dep!r} in it is none', job)
     return tuple(found)
 
 
@@ -141,19 +155,27 @@ def _check_hooks(job: type[Job]) -> None:
 
 
 def _check_tries(value: Any, what: str, job: type[Job] | None = None) -> float:
-    if not isinstance(value, Real) or not value >= 1:  # type: ignore[operator]  # every Real compares with 1
+    if not _is_at_least(1, value):
         raise _number_error(what, 'a number of at least 1', value, job)
-    return value  # type: ignore[return-value]  # as it is: making it a float would lose large integers
+    tries: float = value  # as it is: making it a float would lose large integers
+    return tries
 
 
 def _check_delay(value: Any, what: str, job: type[Job] | None = None) -> float:
     try:
-        seconds = float(value) if isinstance(value, Real) else math.nan
+        seconds = float(value) if _is_at_least(0, value) else math.inf
     except OverflowError:
         seconds = math.inf
-    if not 0 <= seconds < math.inf:
+    if seconds == math.inf:
         raise _number_error(what, 'a finite number of seconds of at least 0', value, job)
     return seconds
+
+
+def _is_at_least(least: int, value: Any) -> bool:
+    try:
+        return isinstance(value, Number) and bool(value >= least)  # type: ignore[operator]  # those that cannot raise
+    except (TypeError, ArithmeticError):  # a complex number, a Decimal that is none
+        return False
 
 
 def _number_error(what: str, expected: str, value: object, job: type[Job] | None) -> PlanError:

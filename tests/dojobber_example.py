@@ -310,14 +310,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     engine.checknrun()
     if has_screen:
         draw(engine.display_graph)
-    drawn = not options.png_output or draw(lambda: write_png(engine, options.png_output))
+    drawn = not options.png_output or draw(lambda: engine.write_graph(options.png_output, 'png'))
     return 0 if engine.success() and drawn else 1
-
-
-def write_png(engine: DoJobber, path: str) -> None:
-    """Write the picture of the graph to a file."""
-    with open(path, 'wb') as png:
-        engine.write_graph(png)
 
 
 def draw(picture: Callable[[], None]) -> bool:

@@ -115,6 +115,22 @@ def test_init_need_not_call_super_and_may_use_the_storages():
     assert shared == {'made': True}
 
 
+def test_init_cannot_cut_the_job_off_from_the_global_storage():
+    def init(self):
+        self.global_storage = {}
+
+    shared = {}
+    try_once(
+        job('Made', __init__=init, Check=lambda self: self.global_storage.update(seen=True)), global_storage=shared
+    )
+    assert shared == {'seen': True}
+
+
+def test_the_engine_sets_what_it_needs_also_when_the_class_makes_its_instances_itself():
+    made = job('Made', __new__=lambda cls: object.__new__(cls), Check=lambda self: (self.storage, self.global_storage))
+    assert try_once(made).result == ({}, {})
+
+
 @pytest.mark.parametrize('error', [ValueError('no'), SystemExit(3)])
 def test_an_init_that_raises_fails_the_try(error):
     def init(self):
@@ -346,6 +362,13 @@ class TestJoined:
         assert one.__context__ is None
         assert joined(joined(one, two), one) is one
         assert one.__context__ is None
+
+    def test_what_both_have_as_context_stays_at_the_end(self):
+        outer, one, two = ValueError('outer'), ValueError(1), ValueError(2)
+        one.__context__ = two.__context__ = outer
+        assert joined(one, two) is two
+        assert two.__context__ is one
+        assert one.__context__ is outer
 
     def test_none_is_no_error(self):
         error = ValueError()

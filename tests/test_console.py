@@ -158,6 +158,23 @@ class TestDebug:
         assert text.count(', in run') == 2
         assert 'job.py' not in text
 
+    def test_what_the_script_is_just_handling_is_not_shown(self):
+        try:
+            raise OSError('trouble of the script')
+        except OSError:
+            text = self.debugged(failing('Broken'))
+        assert 'ValueError: Broken is not done' in text
+        assert 'trouble of the script' not in text
+
+    def test_an_error_that_cannot_be_formatted_stops_no_later_line(self):
+        def check(self):
+            raise SyntaxError('bad', ('file', 1, 'text', 5))
+
+        text = self.debugged(job('Root', [job('Odd', Check=check), job('Fine')]))
+        assert 'Odd.check: fail' in text
+        assert 'SyntaxError' in text
+        assert text.endswith('Fine.check: pass')
+
     def test_cleanups_are_shown(self):
         text = self.debugged(changing('Changed', Cleanup=lambda self: None))
         assert text.splitlines()[-2:] == ['Changed.cleanup running', 'Changed.cleanup: pass']
@@ -172,6 +189,26 @@ class TestStream:
 
         lines_of(job('Root', [job('Redirects', Check=check)]), verbose=True)
         assert later.getvalue() == 'Redirects.check: pass\nRoot.check: pass\n'
+
+    def test_a_stderr_that_replaces_a_broken_one_is_printed_to(self, monkeypatch):
+        broken, later = io.StringIO(), io.StringIO()
+        broken.close()
+        monkeypatch.setattr(sys, 'stderr', broken)
+        engine = worked(job('Fine'), verbose=True)
+        monkeypatch.setattr(sys, 'stderr', later)
+        engine.checknrun()
+        assert later.getvalue() == 'Fine.check: pass\n'
+
+    @pytest.mark.parametrize('verbose', [True, False])
+    def test_a_broken_stderr_hides_no_cleanup_error(self, monkeypatch, verbose):
+        class Odd(io.StringIO):
+            def write(self, text):
+                raise RuntimeError('odd stream')
+
+        monkeypatch.setattr(sys, 'stderr', Odd())
+        with pytest.raises(ZeroDivisionError) as caught:
+            worked(changing('Changed', Cleanup=lambda self: 1 / 0), verbose=verbose)
+        assert caught.value.__context__ is None
 
     @pytest.mark.parametrize('broken', ['closed', 'pipe', 'none'])
     def test_a_broken_stderr_stops_the_printing_but_not_the_work(self, monkeypatch, broken):
@@ -229,7 +266,7 @@ class TestDeveloperLog:
 
         text = '\n'.join(printed(run))
         assert "planned 'Root' needing ('Leaf',)" in text
-        assert 'attempt started Leaf' in text
+        assert 'attempt started, job Leaf, round 1, attempt 1' in text
         assert 'hunter2' not in text
 
     def test_one_handler_a_process_at_the_level_asked_for_last(self, developer_log):

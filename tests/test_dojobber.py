@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import threading
 import weakref
 
@@ -73,6 +74,12 @@ class TestConfigure:
         engine.configure(job('Three'))
         engine.checknrun()
         assert list(engine.nodestatus) == ['Three']
+
+    def test_a_running_job_cannot_replace_the_graph(self):
+        engine = configured(job('Replaces', Check=lambda self: engine.configure(job('Other'))), default_tries=1)
+        engine.checknrun()
+        assert isinstance(engine.nodeexceptions['Replaces'], PlanError)
+        assert engine.nodestatus == {'Replaces': False}
 
     def test_deps_that_change_afterwards_do_not_count(self):
         root = job('Root', [job('Leaf')])
@@ -256,7 +263,7 @@ class TestChecknrun:
     @pytest.mark.parametrize('node', ['Lefa', 'root', '', 5, object(), failing('Leaf'), int, ['Leaf']])
     def test_a_job_that_is_not_in_the_graph_is_refused_and_nothing_changes(self, node):
         engine = worked(job('Root', [job('Leaf')]))
-        with pytest.raises(UnknownJobError, match='not in the graph') as caught:
+        with pytest.raises(UnknownJobError, match=r'not in the graph|not the .* of the graph') as caught:
             engine.checknrun(node)
         assert isinstance(caught.value, LookupError)
         assert caught.value.culprit is node
@@ -503,13 +510,64 @@ class TestCleanup:
         engine.cleanup()
         assert log == ['Two', 'One', 'One']
 
-    def test_a_later_run_with_cleanup_pays_what_is_owed(self):
+    @pytest.mark.parametrize('options', [{}, {'no_act': True}])
+    def test_a_later_run_with_cleanup_calls_its_own_only(self, options):
         log = []
         engine = configured(self.cleaning(log, 'One'), cleanup=False)
         engine.checknrun()
-        engine.configure(self.cleaning(log, 'Two'))
+        engine.configure(self.cleaning(log, 'Two'), **options)
         engine.checknrun()
-        assert log == ['Two', 'One']
+        assert log == ([] if options else ['Two'])
+        engine.cleanup()
+        assert log == ([] if options else ['Two']) + ['One']
+
+    def test_errors_are_kept_also_when_the_script_is_just_handling_one(self):
+        log = []
+        first, second = ValueError('first'), ValueError('second')
+        engine = configured(job('Root', [self.cleaning(log, 'A', error=second), self.cleaning(log, 'B', error=first)]))
+        try:
+            raise OSError('of the script')
+        except OSError:
+            with pytest.raises(ValueError, match='second') as caught:
+                engine.checknrun()
+        assert caught.value is second
+        assert second.__context__ is first
+
+    def test_an_interrupt_between_two_of_them_loses_none(self):
+        """Strike at each line of this package that runs while three Cleanups are called."""
+        package = os.path.dirname(dojobber.__file__)
+
+        def run(strike):
+            log, lines = [], 0
+
+            def trace(frame, event, _):
+                nonlocal lines
+                if not frame.f_code.co_filename.startswith(package):
+                    return None
+                calls_hook = frame.f_code.co_name == '_clean' and frame.f_lineno > frame.f_code.co_firstlineno + 1
+                if event == 'line' and not calls_hook:  # there it strikes the Cleanup itself
+                    lines += 1
+                    if lines == strike:
+                        raise KeyboardInterrupt
+                return trace
+
+            engine = configured(job('Root', [self.cleaning(log, name) for name in 'ABC']), cleanup=False)
+            engine.checknrun()
+            before = sys.gettrace()
+            try:
+                sys.settrace(trace)
+                engine.cleanup()
+            except KeyboardInterrupt:
+                pass
+            finally:
+                sys.settrace(before)
+            engine.cleanup()
+            return log, lines
+
+        log, lines = run(None)
+        assert log == ['C', 'B', 'A']
+        for strike in range(1, lines + 1):
+            assert run(strike)[0] == log, strike
 
     def test_one_that_raises_does_not_stop_the_others_and_is_raised_when_all_are_done(self):
         log = []

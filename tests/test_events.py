@@ -64,6 +64,8 @@ def test_a_finished_attempt_tells_the_outcome_so_far():
     outcomes = [event.value for event in events if event.kind is EventKind.ATTEMPT_FINISHED]
     assert [(outcome.state, outcome.tries) for outcome in outcomes] == [(State.FAILED, 1), (State.FAILED, 2)]
     assert outcomes[-1] == engine.outcomes['Broken']
+    seconds = [event.seconds for event in events if event.kind is EventKind.ATTEMPT_FINISHED]
+    assert sum(seconds) == pytest.approx(outcomes[-1].seconds)
 
 
 def test_waiting_tells_for_how_long_and_until_when(fake_clock):
@@ -88,6 +90,32 @@ def test_a_listener_that_raises_is_logged_as_critical_and_dropped(caplog):
     assert (record.name, record.levelname) == ('DoJobber', 'CRITICAL')
     assert 'is dropped' in record.getMessage()
     assert 'listener trouble' in caplog.text
+
+
+def test_a_listener_that_leaves_is_dropped_too():
+    def leave(event):
+        calls.append(event)
+        raise SystemExit
+
+    calls = []
+    assert worked(changing('Fine'), listeners=[leave]).success()
+    assert len(calls) == 1
+
+
+def test_of_two_equal_listeners_the_one_that_raises_is_dropped():
+    @dataclasses.dataclass
+    class Counting:
+        fails: bool = dataclasses.field(compare=False)
+        told: int = dataclasses.field(default=0, compare=False)
+
+        def __call__(self, event):
+            self.told += 1
+            if self.fails:
+                raise ValueError
+
+    good, bad = Counting(False), Counting(True)
+    worked(job('Fine'), listeners=[good, bad])
+    assert (good.told, bad.told) == (5, 1)
 
 
 def test_an_interrupt_from_a_listener_is_raised_after_the_cleanups():

@@ -185,6 +185,12 @@ def test_the_jobs_own_logs_are_shown_when_asked_for(run):
     ]
 
 
+def test_a_picture_that_cannot_be_made_leaves_the_one_before_it(run, tmp_path):
+    (tmp_path / 'graph.png').write_bytes(b'before')
+    assert run('--png_output', 'graph.png', PATH='')[0] == 1
+    assert (tmp_path / 'graph.png').read_bytes() == b'before'
+
+
 def test_a_wrong_option_is_a_usage_error(run):
     assert run('--movie', 'Alien')[0] == 2
 

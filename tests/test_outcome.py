@@ -11,6 +11,11 @@ def test_an_outcome_cannot_be_changed():
         Outcome(State.OK).state = State.FAILED
 
 
+def test_nor_can_the_phases_that_outcomes_have_by_default():
+    with pytest.raises(TypeError):
+        Outcome(State.OK).phases['check'] = 1.0
+
+
 def test_each_state_says_whether_the_job_passed():
     assert {state.name: state.passed for state in State} == {
         'OK': True,

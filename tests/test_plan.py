@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
@@ -39,6 +40,13 @@ def test_deps_may_be_any_iterable(made_of):
     root = job('Root', made_of([job('A'), job('B')]))
     assert planned(root)['Root'].needs == ('A', 'B')
     assert planned(root)['Root'].needs == ('A', 'B'), 'the second configure() finds them as well'
+
+
+def test_one_shot_deps_that_are_refused_are_refused_again():
+    root = job('Root', iter([job('A'), 'B']))
+    for _ in range(2):
+        with pytest.raises(DepsError, match="'B' in it is none"):
+            planned(root)
 
 
 def test_one_shot_deps_stay_with_the_class_that_has_them():
@@ -141,7 +149,7 @@ def test_a_runonly_job_with_a_check_of_its_own_needs_no_run():
     assert list(planned(type('Fine', (RunonlyJob,), {'Check': lambda self: None}))) == ['Fine']
 
 
-@pytest.mark.parametrize('tries', [0, 0.999, -1, -math.inf, math.nan, '3', [3], 1j, object()])
+@pytest.mark.parametrize('tries', [0, 0.999, -1, -math.inf, math.nan, '3', [3], 1j, Decimal('nan'), object()])
 def test_tries_that_are_not_a_number_of_at_least_1_are_refused(tries):
     culprit = job('Culprit', TRIES=tries)
     with pytest.raises(PlanError, match="TRIES of 'Culprit' must be a number of at least 1") as caught:
@@ -152,13 +160,13 @@ def test_tries_that_are_not_a_number_of_at_least_1_are_refused(tries):
     assert caught.value.culprit == 'default_tries'
 
 
-@pytest.mark.parametrize('tries', [1, 2.5, math.inf, Fraction(7, 2), 10**400, True])
+@pytest.mark.parametrize('tries', [1, 2.5, math.inf, Fraction(7, 2), Decimal('1.5'), 10**400])
 def test_tries_may_be_any_number_of_at_least_1(tries):
     assert planned(job('Fine', TRIES=tries))['Fine'].tries == tries
     assert planned(job('Fine'), default_tries=tries)['Fine'].tries == tries
 
 
-@pytest.mark.parametrize('delay', [-0.1, -1, math.inf, math.nan, '1', [1], 1j, 10**400])
+@pytest.mark.parametrize('delay', [-0.1, -1, math.inf, math.nan, '1', [1], 1j, Decimal('nan'), 10**400])
 def test_a_retry_delay_that_is_not_a_finite_number_of_at_least_0_is_refused(delay):
     culprit = job('Culprit', RETRY_DELAY=delay)
     with pytest.raises(PlanError, match="RETRY_DELAY of 'Culprit' must be a finite number") as caught:
@@ -169,7 +177,7 @@ def test_a_retry_delay_that_is_not_a_finite_number_of_at_least_0_is_refused(dela
     assert caught.value.culprit == 'default_retry_delay'
 
 
-@pytest.mark.parametrize('delay', [0, 0.02, 10.5, Fraction(1, 4), 1e300])
+@pytest.mark.parametrize('delay', [0, 0.02, 10.5, Fraction(1, 4), Decimal(2), 1e300])
 def test_a_retry_delay_may_be_any_finite_number_of_at_least_0(delay):
     assert planned(job('Fine', RETRY_DELAY=delay))['Fine'].retry_delay == delay
 
