@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import textwrap
 import traceback
 
 from .events import Event, EventKind, logger
@@ -44,7 +43,7 @@ class Console:
         if error is not None and event.kind is EventKind.RECHECK:
             line += f' "{message(error)}"'
         if error is not None and self._debug:
-            self._write(line, textwrap.indent(_formatted(error), '  '))
+            self._write(line, _indented_traceback(error))
         else:
             self._write(line)
 
@@ -71,11 +70,14 @@ def message(error: BaseException) -> str:
         return f'<unprintable {type(error).__name__}>'
 
 
-def _formatted(error: BaseException) -> str:
+def _indented_traceback(error: BaseException) -> str:
+    import textwrap
+
     try:
-        return ''.join(traceback.format_exception(type(error), error, error.__traceback__))
+        text = ''.join(traceback.format_exception(type(error), error, error.__traceback__))
     except Exception:  # a SyntaxError made by hand, for one, can defeat the formatter
-        return f'{type(error).__name__}: {message(error)}\n'
+        text = f'{type(error).__name__}: {message(error)}\n'
+    return textwrap.indent(text, '  ')
 
 
 def show_developer_log(level: int | str) -> None:
