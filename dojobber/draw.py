@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ def picture(graph: Any, fmt: str, timeout: float) -> bytes:
         GraphError: Graphviz is missing, refuses the format, fails, or takes longer than ``timeout`` seconds.
     """
     _, write = _python_graph()
-    text: str = write(graph)
+    text: str = write(_with_quoted_names(graph))
     return text.encode() if fmt == 'dot' else _graphviz(text.encode(), fmt, timeout)
 
 
@@ -90,6 +91,49 @@ def display(svg: bytes) -> None:
     quiet = subprocess.DEVNULL
     viewer = subprocess.Popen([opener, file.name], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
     threading.Thread(target=viewer.wait, daemon=True).start()  # it may stay open for as long as it likes
+
+
+def _with_quoted_names(graph: Any) -> Any:
+    """Return a copy that can be written as DOT whatever the Jobs are called, each labelled with its name.
+
+    What is quoted already passes through pydot as it is, and keeps python-graph from taking the edges of two pairs of
+    Jobs, such as ``a-b`` to ``c`` and ``a`` to ``b-c``, for one.
+    """
+    make_digraph, _ = _python_graph()
+    view = make_digraph()
+    ids = {name: _dot_id(name) for name in graph.nodes()}
+    for name, quoted in ids.items():
+        view.add_node(quoted, [('label', _dot_label(name)), *graph.node_attributes(name)])
+    for name, need in graph.edges():
+        view.add_edge((ids[name], ids[need]))
+    return view
+
+
+def _dot_id(name: str) -> str:
+    r"""Return a quoted DOT id, a different one for each name.
+
+    In an id Graphviz leaves backslashes as they are. So a control character, written with one, differs from a name that
+    reads like it, whose backslash is doubled. A leading % is written as an entity: Graphviz keeps such ids for itself.
+    """
+    text = _escaped(name, '\\')
+    return f'"&#37;{text[1:]}"' if text.startswith('%') else f'"{text}"'
+
+
+def _dot_label(name: str) -> str:
+    """Return a quoted DOT label that shows ``name``."""
+    text = _escaped(name, '\\\\')
+    return f'"{text}"'
+
+
+def _escaped(name: str, backslash: str) -> str:
+    """Return ``name`` for use in DOT quotes; what cannot be shown becomes its number in hexadecimal digits."""
+    return ''.join(
+        [_ESCAPES.get(char) or (f'{backslash}x{ord(char):02x}' if _UNPRINTABLE(char) else char) for char in name]
+    )
+
+
+_ESCAPES = {'\\': '\\\\', '"': '\\"', '\n': '\\n', '&': '&amp;'}
+_UNPRINTABLE = re.compile('[\x00-\x1f\x7f-\x9f\ud800-\udfff]').match  # control characters and lone surrogates
 
 
 def _python_graph() -> tuple[Any, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import logging
 import os
 import subprocess
@@ -150,6 +152,18 @@ def test_each_line_of_the_developer_log_is_printed_once_however_many_engines_wer
         logger.level, logger.propagate, logger.handlers[:] = before[0], before[1], before[2]
         logger.setLevel(before[0])
     assert len([line for line in lines if "planned 'Root'" in line]) == 1
+
+
+def test_a_name_that_means_something_in_dot_is_drawn_as_it_is(dot):
+    picture = io.BytesIO()
+    names = ['db:migrate', 'back\\slash', 'a "quote"']
+    configured(job('Root', [job(name) for name in names])).write_graph(picture, 'json')
+    assert {node['label'] for node in json.loads(picture.getvalue())['objects']} == {
+        'Root',
+        'db:migrate',
+        'back\\\\slash',  # a label is DOT text, where backslashes are doubled
+        'a "quote"',
+    }
 
 
 def test_debug_shows_the_traceback_of_a_failed_first_check_and_chains_none():

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import sys
+from xml.etree import ElementTree
 
 import pytest
 from kit import changing, configured, failing, job, worked
@@ -85,8 +86,8 @@ class TestWriteGraph:
         filed = io.BytesIO()
         engine.write_graph(filed, fmt='json')
         picture = json.loads(filed.getvalue())
-        names = [node['name'] for node in picture['objects']]
-        assert {node['name']: node.get('color') for node in picture['objects']} == {
+        names = [node['label'] for node in picture['objects']]
+        assert {node['label']: node.get('color') for node in picture['objects']} == {
             'Fine': 'green',
             'Changed': 'darkgreen',
             'Broken': 'red',
@@ -118,7 +119,7 @@ class TestWriteGraph:
         monkeypatch.setenv('PATH', '')
         filed = io.BytesIO()
         engine.write_graph(filed, 'dot')
-        assert b'Root -> Fine' in filed.getvalue()
+        assert b'"Root" -> "Fine"' in filed.getvalue()
 
     def test_without_graphviz_the_error_says_how_to_get_it_and_nothing_is_written(self, engine, monkeypatch, tmp_path):
         monkeypatch.setenv('PATH', '')
@@ -145,6 +146,132 @@ class TestWriteGraph:
         monkeypatch.setenv('PATH', str(tmp_path))
         with pytest.raises(GraphError, match='cannot be run'):
             engine.write_graph(io.BytesIO())
+
+
+NAMES = [
+    *['node', 'Graph', 'EDGE', 'edge', 'graph', 'strict', 'subgraph', 'digraph'],  # keywords of DOT
+    *[' before', 'after ', ' ', 'in between', '\ttab', 'a\tb', 'two\nlines', '\n', 'carriage\rreturn'],
+    *[
+        'db:migrate',
+        'a:n',
+        'a:n:s',
+        'colon:',
+        ':',
+        ':colon',
+        'a;b',
+        'a,b',
+        '{a|b}',
+        '[a=b]',
+        '#hash',
+        '//',
+        '/*x*/',
+        '=',
+        '+',
+    ],
+    *[
+        'back\\slash',
+        'back\\',
+        '\\',
+        '\\\\',
+        '\\N',
+        '\\G',
+        '\\L',
+        '\\E',
+        '\\T',
+        '\\l',
+        '\\n',
+        '\\x01',
+        '\\"',
+        '\\\\x01',
+    ],
+    *['"quoted"', '"', '""', 'a"b"', "it's", '`', '<b>', '<<b>>', '<', '>', '<b>bold</b>'],
+    *['&', '&lt;', '&amp;', '&#37;d', '&#x41;', '&nbsp;', '%', '%d', '%%', '100%', '%s %d'],
+    *[
+        '1a',
+        '12',
+        '-3.4',
+        '.5',
+        '1e5',
+        'a-b',
+        'b-c',
+        'a',
+        'c',
+        'a->b',
+        'a--b',
+        '->',
+        '_',
+        '$',
+        '@',
+        '!',
+        '?',
+        '*',
+        '(',
+        ')',
+    ],
+    *['\x01', '\x1b[31m', '\x7f', '\x85', '\x9f'],  # control characters
+    *[
+        'é',
+        'ß',
+        'Ω',
+        'Привет',
+        '日本語',
+        '한국어',
+        'ไทย',
+        'हिन्दी',
+        'עברית',
+        'العربية',
+        'ქართული',
+        '🍕',
+        '👩‍🚀',
+        '𐏿',
+        '\u202ertl',
+        '\u2028',
+    ],
+    *['x' * 300, ''],
+]
+
+
+class TestNames:
+    """Any name renders as itself: nodes and edges as Graphviz understood them, and the text that people see."""
+
+    @staticmethod
+    def shown(name):
+        return ''.join(f'\\x{ord(c):02x}' if c != '\n' and (c < ' ' or '\x7f' <= c < '\xa0') else c for c in name)
+
+    def check(self, names):
+        engine = configured(job('THE ROOT', [job(name) for name in names]))
+        as_json, as_svg = io.BytesIO(), io.BytesIO()
+        engine.write_graph(as_json, 'json')
+        engine.write_graph(as_svg, 'svg')
+        picture = json.loads(as_json.getvalue())
+        assert len(picture['objects']) == len(names) + 1
+        assert len(picture['edges']) == len(names)
+        ids = [node['name'] for node in picture['objects']]
+        assert len(set(ids)) == len(ids)
+        root = next(node for node in picture['objects'] if node['label'] == 'THE ROOT')
+        assert {edge['tail'] for edge in picture['edges']} == {root['_gvid']}
+        heads = [edge['head'] for edge in picture['edges']]
+        assert sorted([*heads, root['_gvid']]) == sorted(node['_gvid'] for node in picture['objects'])
+        seen = []
+        for group in ElementTree.fromstring(as_svg.getvalue()).iter('{http://www.w3.org/2000/svg}g'):
+            if group.get('class') == 'node':
+                lines = [text.text or '' for text in group.iter('{http://www.w3.org/2000/svg}text')]
+                seen.append('\n'.join(lines).replace('\xa0', ' '))
+        assert sorted(seen) == sorted([self.shown(name).rstrip('\n') for name in names] + ['THE ROOT'])
+
+    def test_all_in_one_graph(self, dot):
+        self.check(NAMES)
+
+    @pytest.mark.parametrize('name', NAMES)
+    def test_each_alone(self, dot, name):
+        self.check([name])
+
+    def test_two_edges_that_read_alike_stay_two(self, dot):
+        one, other = job('a-b', [job('c')]), job('a', [job('b-c')])
+        engine = configured(job('Root', [one, other]))
+        text = io.BytesIO()
+        engine.write_graph(text, 'json')
+        assert len(json.loads(text.getvalue())['edges']) == 4
 
 
 class TestDisplayGraph:

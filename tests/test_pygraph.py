@@ -24,7 +24,7 @@ assert engine.graph.edges() == [('Root', 'Leaf')]
 import io
 text = io.BytesIO()
 engine.write_graph(text, 'dot')
-assert b'Root -> Leaf' in text.getvalue(), text.getvalue()
+assert b'"Root" -> "Leaf"' in text.getvalue(), text.getvalue()
 {after}
 """
 
