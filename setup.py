@@ -53,12 +53,15 @@ setup(
         'Topic :: System :: Systems Administration',
         'Typing :: Typed',
     ],
-    packages=['dojobber'],
+    packages=['dojobber', 'dojobber.draw'],
     package_data={'dojobber': ['py.typed']},
     python_requires='>=3.9',
     install_requires=[
         'python-graph-core',  # the digraph that engine.graph is
         'python-graph-dot',  # writes it as DOT
     ],
+    extras_require={
+        'render': ['graphviz-pure'],  # draws pictures where Graphviz is not installed
+    },
     zip_safe=False,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Iterable
@@ -10,8 +11,8 @@ from typing import Any, Callable, TypeVar
 
 from . import draw
 from .attempt import Call, Cleanups, Report, Setting, attempt, caller, caught, current_directory, go_to, joined
-from .console import Console, log_event, show_developer_log
-from .errors import DoJobberError, NotConfiguredError, PlanError
+from .console import Console, log_event, message, show_developer_log
+from .errors import DoJobberError, GraphError, NotConfiguredError, PlanError
 from .events import Event, EventKind, Listener, Listeners, log_critical, logger
 from .execute import execute
 from .job import DummyJob, Job, RunonlyJob
@@ -194,20 +195,24 @@ class DoJobber:
         plan = self._configured('graph')
         return self._view('graph', lambda: draw.digraph(_needs(plan), self._tried))
 
-    def write_graph(self, filed: Any, fmt: str | None = None, *, timeout: float = 60) -> None:
+    def write_graph(self, filed: Any, fmt: str | None = None, *, rankdir: str = 'TB', timeout: float = 60) -> None:
         """Write a picture of the graph.
 
         Args:
-            filed: A binary file object, or a path.
-            fmt: ``'dot'`` or any format of Graphviz; by default png, for a path what its suffix says.
-            timeout: Seconds after which Graphviz is stopped.
+            filed: A binary file object, or a path. A text-mode file takes the picture too, a text buffer only if it is
+                text.
+            fmt: ``'dot'`` and ``'mermaid'`` are made without any renderer, all others by Graphviz or graphviz-pure. By
+                default png, for a path what its suffix says.
+            rankdir: ``'TB'`` draws a Job above what it needs; ``'LR'``, ``'BT'`` and ``'RL'`` turn that.
+            timeout: Seconds after which the renderer is stopped.
 
         Raises:
             NotConfiguredError: ``configure()`` was not called.
             GraphError: The picture cannot be made. Nothing has been written then.
             OSError: The file cannot be written.
         """
-        draw.write(filed, draw.picture(self.graph, fmt or draw.default_format(filed), timeout))
+        nodes = self._nodes('write_graph()')
+        draw.write(filed, draw.picture(nodes, fmt or draw.default_format(filed), rankdir, timeout))
 
     def display_graph(self) -> None:
         """Show the graph on the screen, or where there is none print the path of the picture.
@@ -216,7 +221,26 @@ class DoJobber:
             NotConfiguredError: ``configure()`` was not called.
             GraphError: The picture cannot be made.
         """
-        draw.display(draw.picture(self.graph, 'svg', 60))
+        draw.display(draw.picture(self._nodes('display_graph()'), 'svg'))
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """Return what a notebook shows: the picture, where it can be made."""
+        bundle = {'text/plain': repr(self)}
+        with contextlib.suppress(NotConfiguredError, GraphError):
+            bundle['image/svg+xml'] = draw.picture(self._nodes('the picture'), 'svg').decode()
+        return bundle
+
+    def _nodes(self, what: str) -> list[draw.Node]:
+        plan, outcomes = self._configured(what), self.outcomes
+        nodes = []
+        for name, step in plan.items():
+            kind = next(base.__name__ for base in (DummyJob, RunonlyJob, Job) if issubclass(step.job, base))
+            outcome = outcomes.get(name)
+            error = outcome.exception if outcome else None
+            said = '' if error is None else message(error) or type(error).__name__
+            summary = (step.job.__doc__ or '').strip().partition('\n')[0]
+            nodes.append(draw.Node(name, step.needs, kind, summary, outcome, said))
+        return nodes
 
     def _configured(self, what: str) -> Plan:
         if self._plan is None:

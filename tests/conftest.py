@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sysconfig
 
 import pytest
 
@@ -21,6 +22,27 @@ def dot():
         assert not os.environ.get('CI'), 'Graphviz has to be installed here'
         pytest.skip('needs Graphviz')
     return command
+
+
+@pytest.fixture(params=['dot', 'graphviz-pure'])
+def renderer(request, monkeypatch, tmp_path_factory):
+    """Have each renderer in turn as the only program on the PATH."""
+    folder = os.pathsep.join([os.environ['PATH'], sysconfig.get_path('scripts')])
+    command = shutil.which(request.param, path=folder)
+    if command is None:
+        assert not os.environ.get('CI'), f'{request.param} has to be installed here'
+        pytest.skip(f'needs {request.param}')
+    alone = tmp_path_factory.mktemp('renderer')
+    os.symlink(command, alone / request.param)
+    monkeypatch.setenv('PATH', str(alone))
+    return request.param
+
+
+@pytest.fixture
+def no_renderer(monkeypatch, tmp_path):
+    """Have none, neither on the PATH nor beside this Python."""
+    monkeypatch.setenv('PATH', str(tmp_path))
+    monkeypatch.setattr(sysconfig, 'get_path', lambda name: str(tmp_path))
 
 
 @pytest.fixture(autouse=True)

@@ -39,8 +39,7 @@ def test_import_is_silent_without_dot_and_display_and_a_picture_asked_for_is_an_
     assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
 
 
-def test_write_graph_does_not_silently_write_nothing(monkeypatch, tmp_path):
-    monkeypatch.setenv('PATH', str(tmp_path))
+def test_write_graph_does_not_silently_write_nothing(no_renderer, tmp_path):
     with pytest.raises(GraphError), open(tmp_path / 'graph.png', 'wb') as filed:
         configured(job('Root')).write_graph(filed)
 

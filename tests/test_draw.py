@@ -4,14 +4,21 @@ import io
 import json
 import os
 import pathlib
+import re
+import string
 import sys
+import sysconfig
+import tempfile
+import threading
 from xml.etree import ElementTree
 
 import pytest
-from kit import changing, configured, failing, job, worked
+from kit import chain, changing, configured, failing, job, worked
 
 from dojobber import DoJobber, GraphError, NotConfiguredError
+from dojobber.draw import write
 
+SVG = '{http://www.w3.org/2000/svg}'
 PNG = b'\x89PNG\r\n\x1a\n'
 
 
@@ -72,73 +79,223 @@ class TestGraph:
 
 
 class TestWriteGraph:
-    def test_a_binary_file_gets_a_png_by_default(self, engine, dot):
+    def test_a_binary_file_gets_a_png_by_default(self, engine, renderer):
         filed = io.BytesIO()
         engine.write_graph(filed)
         assert filed.getvalue().startswith(PNG)
 
-    def test_the_second_argument_is_the_format(self, engine, dot):
+    def test_the_second_argument_is_the_format(self, engine, renderer):
         filed = io.BytesIO()
         engine.write_graph(filed, 'svg')
         assert b'<svg' in filed.getvalue()
 
-    def test_the_picture_has_the_jobs_the_edges_and_the_colours(self, engine, dot):
+    def test_the_picture_has_the_jobs_the_edges_and_the_colours(self, engine, renderer):
         filed = io.BytesIO()
         engine.write_graph(filed, fmt='json')
         picture = json.loads(filed.getvalue())
-        names = [node['label'] for node in picture['objects']]
-        assert {node['label']: node.get('color') for node in picture['objects']} == {
-            'Fine': 'green',
-            'Changed': 'darkgreen',
-            'Broken': 'red',
-            'Root': None,
+        names = [node['name'] for node in picture['objects']]
+        assert {node['name']: (node['fillcolor'], node['style']) for node in picture['objects']} == {
+            'Fine': ('#90d596', 'filled,rounded'),
+            'Changed': ('#0d4a35', 'filled,rounded'),
+            'Broken': ('#ff571a', 'filled,rounded'),
+            'Root': ('#ffffff', 'filled,rounded,dashed'),
         }
-        edges = {(names[edge['tail']], names[edge['head']]) for edge in picture['edges']}
-        assert edges == {('Root', 'Fine'), ('Root', 'Changed'), ('Root', 'Broken')}
+        edges = {(names[edge['tail']], names[edge['head']]): edge['color'] for edge in picture['edges']}
+        assert edges == {
+            ('Root', 'Fine'): '#767676',
+            ('Root', 'Changed'): '#767676',
+            ('Root', 'Broken'): '#c62000',
+        }
 
+    def test_the_legend_counts_and_is_there_after_a_run_only(self, engine, renderer):
+        def texts(engine):
+            filed = io.BytesIO()
+            engine.write_graph(filed, 'svg')
+            return [''.join(text.itertext()) for text in ElementTree.fromstring(filed.getvalue()).iter(f'{SVG}text')]
+
+        legend = ['passed at the first check: 1', 'passed after its Run: 1', 'failed: 1', 'blocked: 1']
+        assert [text for text in texts(engine) if ': ' in text] == legend
+        engine.configure(job('Root'))
+        assert texts(engine) == ['Root']
+
+    def test_rankdir_turns_the_picture(self, renderer):
+        def size(rankdir):
+            filed = io.BytesIO()
+            configured(chain(6, job('Leaf'))).write_graph(filed, 'json', rankdir=rankdir)
+            return [float(number) for number in json.loads(filed.getvalue())['bb'].split(',')][2:]
+
+        assert size('TB')[0] < size('TB')[1]
+        assert size('LR')[0] > size('LR')[1]
+
+    @pytest.mark.parametrize('rankdir', ['tb', '', None, 5])
+    def test_a_rankdir_that_is_none_is_refused(self, engine, rankdir):
+        with pytest.raises(GraphError, match='rankdir must be one of TB, LR, BT, RL') as caught:
+            engine.write_graph(io.BytesIO(), 'dot', rankdir=rankdir)
+        assert caught.value.culprit == rankdir
+
+    def test_many_under_one_root_are_drawn_in_rows(self, renderer):
+        def size(count):
+            filed = io.BytesIO()
+            configured(job('Root', [job(f'Job{number}') for number in range(count)])).write_graph(filed, 'json')
+            return [float(number) for number in json.loads(filed.getvalue())['bb'].split(',')][2:]
+
+        assert size(60)[0] < 4.5 * size(10)[0], 'in one row it would be six times as wide'
+        assert size(60)[1] > 2 * size(10)[1]
+
+    def test_a_thousand_jobs_are_drawn(self, renderer):
+        groups = [job(f'Group{one}', [job(f'Job{one}_{two}') for two in range(19)]) for one in range(50)]
+        filed = io.BytesIO()
+        configured(job('Root', groups)).write_graph(filed, 'svg')
+        assert filed.getvalue().count(b'class="node"') == 1001
+
+
+class TestTarget:
     @pytest.mark.parametrize('made', [str, pathlib.Path])
-    def test_a_path_gets_the_format_of_its_suffix(self, engine, dot, tmp_path, made):
-        path = tmp_path / 'graph.SVG'
-        engine.write_graph(made(str(path)))
-        assert b'<svg' in path.read_bytes()
+    @pytest.mark.parametrize(
+        ('name', 'start'),
+        [('graph.SVG', '<?xml'), ('graph.dot', 'digraph'), ('graph.gv', 'digraph'), ('graph.mmd', 'flowchart')],
+    )
+    def test_a_path_gets_the_format_of_its_suffix(self, engine, renderer, tmp_path, made, name, start):
+        engine.write_graph(made(str(tmp_path / name)))
+        assert (tmp_path / name).read_text(encoding='utf-8').startswith(start)
 
-    def test_a_path_without_a_suffix_gets_a_png(self, engine, dot, tmp_path):
+    def test_a_path_without_a_suffix_gets_a_png(self, engine, renderer, tmp_path):
         engine.write_graph(tmp_path / 'graph')
         assert (tmp_path / 'graph').read_bytes().startswith(PNG)
 
-    def test_a_text_mode_file_is_written_through_its_buffer(self, engine, dot, tmp_path):
+    def test_a_text_mode_file_is_written_through_its_buffer(self, engine, renderer, tmp_path):
         with open(tmp_path / 'graph.png', 'w', encoding='utf-8') as filed:
             engine.write_graph(filed)
         assert (tmp_path / 'graph.png').read_bytes().startswith(PNG)
 
-    def test_a_text_buffer_is_refused_and_told_about_wb(self, engine, dot):
+    def test_so_is_one_of_tempfile(self, engine, renderer):
+        with tempfile.NamedTemporaryFile('w') as filed:
+            engine.write_graph(filed)
+            filed.flush()
+            assert pathlib.Path(filed.name).read_bytes().startswith(PNG)
+
+    @pytest.mark.parametrize('fmt', ['dot', 'mermaid', 'svg', 'json'])
+    def test_a_text_buffer_takes_the_formats_that_are_text(self, engine, renderer, fmt):
+        filed = io.StringIO()
+        engine.write_graph(filed, fmt)
+        assert 'Changed' in filed.getvalue()
+
+    def test_a_text_buffer_refuses_the_others_and_tells_about_wb(self, engine, renderer):
+        filed = io.StringIO()
+        with pytest.raises(GraphError, match="mode 'wb'") as caught:
+            engine.write_graph(filed)
+        assert caught.value.culprit is filed
+        assert filed.getvalue() == ''
+
+    @pytest.mark.parametrize('filed', [None, 5, b'path', [], object()])
+    def test_what_is_neither_a_path_nor_a_file_is_refused(self, engine, filed):
         with pytest.raises(GraphError, match="mode 'wb'"):
-            engine.write_graph(io.StringIO())
+            engine.write_graph(filed, 'dot')
 
-    def test_dot_needs_no_graphviz(self, engine, monkeypatch):
-        monkeypatch.setenv('PATH', '')
+    def test_a_regular_file_is_replaced_as_a_whole_and_keeps_its_mode(self, engine, tmp_path):
+        path = tmp_path / 'graph.dot'
+        path.write_text('before')
+        path.chmod(0o640)
+        with open(path, encoding='utf-8') as before:
+            engine.write_graph(path)
+            assert before.read() == 'before', 'the old file was not touched'
+        assert path.read_text(encoding='utf-8').startswith('digraph')
+        assert path.stat().st_mode & 0o777 == 0o640
+        assert [each.name for each in tmp_path.iterdir()] == ['graph.dot']
+
+    def test_it_stays_as_it_was_when_the_disk_is_full(self, engine, tmp_path):
+        resource = pytest.importorskip('resource')
+        path = tmp_path / 'graph.dot'
+        path.write_text('before')
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+        try:
+            with pytest.raises(OSError, match=re.escape(str(path))):
+                engine.write_graph(path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert path.read_text(encoding='utf-8') == 'before'
+        assert [each.name for each in tmp_path.iterdir()] == ['graph.dot']
+
+    def test_it_stays_as_it_was_whatever_ends_the_writing(self, tmp_path):
+        path = tmp_path / 'graph.dot'
+        path.write_text('before')
+        with pytest.raises(TypeError):
+            write(path, None)
+        assert path.read_text(encoding='utf-8') == 'before'
+        assert [each.name for each in tmp_path.iterdir()] == ['graph.dot']
+
+    def test_a_folder_that_is_not_there_is_named(self, engine, tmp_path):
+        path = tmp_path / 'no' / 'graph.dot'
+        with pytest.raises(FileNotFoundError, match=re.escape(str(path))):
+            engine.write_graph(path)
+
+    def test_a_link_is_written_through(self, engine, tmp_path):
+        (tmp_path / 'link.dot').symlink_to(tmp_path / 'target')
+        engine.write_graph(tmp_path / 'link.dot')
+        assert (tmp_path / 'link.dot').is_symlink()
+        assert (tmp_path / 'target').read_text(encoding='utf-8').startswith('digraph')
+
+    def test_a_device_is_written_through(self, engine):
+        engine.write_graph(os.devnull, 'dot')
+        assert not os.path.isfile(os.devnull)
+
+    def test_a_fifo_is_written_through(self, engine, tmp_path):
+        os.mkfifo(tmp_path / 'fifo')
+        writing = threading.Thread(target=engine.write_graph, args=[tmp_path / 'fifo', 'dot'])
+        writing.start()
+        assert (tmp_path / 'fifo').read_text(encoding='utf-8').startswith('digraph')
+        writing.join()
+
+
+class TestRenderer:
+    def test_graphviz_comes_first(self, engine, monkeypatch, tmp_path):
+        for name in ('dot', 'graphviz-pure'):
+            program(tmp_path, name, f'import sys; sys.stdin.read(); print({name!r})')
+        monkeypatch.setenv('PATH', str(tmp_path))
         filed = io.BytesIO()
-        engine.write_graph(filed, 'dot')
-        assert b'"Root" -> "Fine"' in filed.getvalue()
+        engine.write_graph(filed)
+        assert filed.getvalue() == b'dot\n'
 
-    def test_without_graphviz_the_error_says_how_to_get_it_and_nothing_is_written(self, engine, monkeypatch, tmp_path):
+    def test_graphviz_pure_is_also_found_beside_this_python(self, engine, monkeypatch, tmp_path):
+        program(tmp_path, 'graphviz-pure', 'import sys; sys.stdin.read(); print("beside")')
         monkeypatch.setenv('PATH', '')
-        with pytest.raises(GraphError, match='apt install graphviz') as caught:
-            engine.write_graph(tmp_path / 'graph.png')
+        monkeypatch.setattr(sysconfig, 'get_path', lambda name: str(tmp_path))
+        filed = io.BytesIO()
+        engine.write_graph(filed)
+        assert filed.getvalue() == b'beside\n'
+
+    @pytest.mark.parametrize('fmt', ['dot', 'mermaid'])
+    def test_texts_need_none(self, engine, no_renderer, fmt):
+        filed = io.BytesIO()
+        engine.write_graph(filed, fmt)
+        assert b'Changed' in filed.getvalue()
+
+    @pytest.mark.parametrize('fmt', ['png', 'svg', 'nonsense'])
+    def test_without_one_the_error_names_both_remedies_and_nothing_is_written(self, engine, no_renderer, tmp_path, fmt):
+        with pytest.raises(GraphError, match=r'apt install graphviz.*pip install graphviz-pure') as caught:
+            engine.write_graph(tmp_path / 'graph', fmt)
         assert isinstance(caught.value, RuntimeError)
-        assert caught.value.culprit == 'png'
+        assert caught.value.culprit == fmt
         assert list(tmp_path.iterdir()) == []
 
-    def test_an_unknown_format_is_an_error_in_graphvizs_own_words(self, engine, dot, tmp_path):
-        with pytest.raises(GraphError, match='"nonsense" not recognized'):
-            engine.write_graph(tmp_path / 'graph.png', 'nonsense')
+    @pytest.mark.parametrize('fmt', ['nonsense', 'png:nonsense', ' ', '\n', 'a\0b', 5])
+    def test_a_format_it_does_not_have_is_an_error_in_its_own_words(self, engine, renderer, tmp_path, fmt):
+        with pytest.raises(GraphError, match=r'(?s)(recognized|unknown|unsupported|null byte|not found|format)'):
+            engine.write_graph(tmp_path / 'graph.png', fmt)
         assert list(tmp_path.iterdir()) == []
 
     def test_one_that_does_not_end_is_stopped(self, engine, monkeypatch, tmp_path):
-        program(tmp_path, 'dot', 'import sys; sys.stdin.read(); sys.stdin.close(); import signal; signal.pause()')
+        program(tmp_path, 'dot', 'import signal, sys; sys.stdin.read(); signal.pause()')
         monkeypatch.setenv('PATH', str(tmp_path))
         with pytest.raises(GraphError, match='did not finish within'):
-            engine.write_graph(io.BytesIO(), timeout=0.2)
+            engine.write_graph(io.BytesIO(), timeout=0.5)
+
+    def test_one_that_fails_is_quoted(self, engine, monkeypatch, tmp_path):
+        program(tmp_path, 'dot', 'import sys; sys.exit("out of ink")')
+        monkeypatch.setenv('PATH', str(tmp_path))
+        with pytest.raises(GraphError, match='out of ink'):
+            engine.write_graph(io.BytesIO())
 
     def test_one_that_cannot_be_run_is_an_error(self, engine, monkeypatch, tmp_path):
         (tmp_path / 'dot').write_bytes(b'\x7fELF nonsense')
@@ -146,6 +303,17 @@ class TestWriteGraph:
         monkeypatch.setenv('PATH', str(tmp_path))
         with pytest.raises(GraphError, match='cannot be run'):
             engine.write_graph(io.BytesIO())
+
+
+class TestNotebook:
+    def test_it_shows_the_picture(self, engine, renderer):
+        bundle = engine._repr_mimebundle_(include=None, exclude=None)
+        assert set(bundle) == {'text/plain', 'image/svg+xml'}
+        assert '<svg' in bundle['image/svg+xml']
+
+    def test_it_shows_text_where_nothing_can_be_rendered_or_drawn(self, engine, no_renderer):
+        assert set(engine._repr_mimebundle_()) == {'text/plain'}
+        assert set(DoJobber()._repr_mimebundle_()) == {'text/plain'}
 
 
 NAMES = [
@@ -227,7 +395,20 @@ NAMES = [
         '\u202ertl',
         '\u2028',
     ],
+    *[f'a{char}b' for char in string.punctuation],
+    *[char * 2 for char in string.punctuation],
     *['x' * 300, ''],
+]
+
+
+ERRORS = [
+    'one\ntwo\n\nthree',
+    '"quoted" \'too\'',
+    "<class 'X'>",
+    'back\\slash \\N \\"',
+    '&lt; & %d',
+    '\x1b[31mred',
+    'Käse 🍕',
 ]
 
 
@@ -259,19 +440,39 @@ class TestNames:
                 seen.append('\n'.join(lines).replace('\xa0', ' '))
         assert sorted(seen) == sorted([self.shown(name).rstrip('\n') for name in names] + ['THE ROOT'])
 
-    def test_all_in_one_graph(self, dot):
-        self.check(NAMES)
+    def test_all_in_one_graph(self, renderer):
+        assert len(set(NAMES)) >= 150
+        self.check(list(dict.fromkeys(NAMES)))
 
-    @pytest.mark.parametrize('name', NAMES)
-    def test_each_alone(self, dot, name):
+    @pytest.mark.parametrize('name', dict.fromkeys(NAMES))
+    def test_each_alone(self, renderer, name):
         self.check([name])
 
-    def test_two_edges_that_read_alike_stay_two(self, dot):
+    def test_two_edges_that_read_alike_stay_two(self, renderer):
         one, other = job('a-b', [job('c')]), job('a', [job('b-c')])
         engine = configured(job('Root', [one, other]))
         text = io.BytesIO()
         engine.write_graph(text, 'json')
         assert len(json.loads(text.getvalue())['edges']) == 4
+
+    @pytest.mark.parametrize('error', ERRORS)
+    def test_an_error_is_in_the_tooltip_as_it_is(self, renderer, error):
+        def check(self):
+            raise ValueError(error)
+
+        picture = io.BytesIO()
+        worked(job('Job', Check=check, __doc__='Break.'), default_tries=1).write_graph(picture, 'svg')
+        links = ElementTree.fromstring(picture.getvalue()).iter(f'{SVG}a')
+        titles = [link.get('{http://www.w3.org/1999/xlink}title').split() for link in links]
+        assert f'Job Break. failed, after 1 try {self.shown(error)}'.split() in titles
+
+    def test_an_error_of_megabytes_is_cut(self, renderer):
+        def check(self):
+            raise ValueError('x' * 5_000_000)
+
+        picture = io.BytesIO()
+        worked(job('Job', Check=check), default_tries=1).write_graph(picture, 'svg')
+        assert len(picture.getvalue()) < 10_000
 
 
 class TestDisplayGraph:
@@ -308,3 +509,20 @@ class TestDisplayGraph:
         monkeypatch.setenv('DISPLAY', ':0')
         engine.display_graph()
         assert capsys.readouterr().out.strip().endswith('.svg')
+
+    def test_on_windows_the_system_opens_it(self, engine, renderer, screenless, monkeypatch):
+        opened = []
+        monkeypatch.setattr(os, 'startfile', opened.append, raising=False)  # the real one is on Windows only
+        engine.display_graph()
+        (path,) = opened
+        assert path.endswith('.svg')
+
+
+def test_without_python_graph_the_error_says_what_to_install(engine, monkeypatch):
+    def load():
+        raise ModuleNotFoundError("No module named 'pygraph'", name='pygraph')
+
+    monkeypatch.setattr('dojobber._pygraph.load', load)
+    with pytest.raises(GraphError, match='pip install python-graph-core python-graph-dot') as caught:
+        engine.write_graph(io.BytesIO(), 'dot')
+    assert caught.value.culprit == 'pygraph'

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import sysconfig
 
 import dojobber_example as example
 import pytest
@@ -137,11 +139,44 @@ def test_the_png_has_the_jobs_in_the_colours_of_their_outcome(run, dot, tmp_path
     engine.set_args(movie='MST3K')
     engine.checknrun()
     engine.write_graph(tmp_path / 'graph.json')
-    colors = {node['name']: node.get('color') for node in json.loads((tmp_path / 'graph.json').read_bytes())['objects']}
-    assert colors['FindTVRemote'] == 'green'
-    assert colors['Invite Wendell Bagg'] == 'darkgreen'
-    assert colors['TurnOnTV'] == 'red'
-    assert colors['WatchMovie'] is None
+    fills = {node['name']: node['fillcolor'] for node in json.loads((tmp_path / 'graph.json').read_bytes())['objects']}
+    assert fills['FindTVRemote'] == '#90d596'
+    assert fills['Invite Wendell Bagg'] == '#0d4a35'
+    assert fills['TurnOnTV'] == '#ff571a'
+    assert fills['WatchMovie'] == '#ffffff'
+
+
+def test_both_renderers_draw_the_same(dot, tmp_path, monkeypatch):
+    pure = shutil.which('graphviz-pure', path=sysconfig.get_path('scripts'))
+    if pure is None:
+        assert not os.environ.get('CI'), 'graphviz-pure has to be installed here'
+        pytest.skip('needs graphviz-pure')
+    engine = DoJobber()
+    engine.configure(example.WatchMovie, default_retry_delay=0)
+    engine.set_args(movie='MST3K')
+    engine.checknrun()
+    drawn = {}
+    for name, command in ('dot', dot), ('graphviz-pure', pure):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / name).symlink_to(command)
+        monkeypatch.setenv('PATH', str(folder))
+        engine.write_graph(folder / 'graph.json')
+        engine.write_graph(folder / 'graph.png')
+        picture = json.loads((folder / 'graph.json').read_bytes())
+        names = [node['name'] for node in picture['objects']]
+        drawn[name] = (
+            {
+                node['name']: [node[key] for key in ('label', 'fillcolor', 'color', 'style')]
+                for node in picture['objects']
+            },
+            {(names[edge['tail']], names[edge['head']]): edge['color'] for edge in picture['edges']},
+            picture['label'],
+        )
+        assert (folder / 'graph.png').read_bytes().startswith(b'\x89PNG\r\n\x1a\n')
+    assert drawn['dot'] == drawn['graphviz-pure']
+    assert len(drawn['dot'][0]) == len(engine.nodestatus)
+    assert set(drawn['dot'][1]) == set(engine.graph.edges())
 
 
 def test_a_picture_that_cannot_be_made_is_a_message_and_a_failure(run):
@@ -150,10 +185,12 @@ def test_a_picture_that_cannot_be_made_is_a_message_and_a_failure(run):
     assert 'no/such/folder.png' in lines[-1]
 
 
-def test_without_graphviz_the_message_says_how_to_get_it(run):
-    status, _, lines = run('--png_output', 'graph.png', PATH='')
-    assert status == 1
-    assert 'install Graphviz' in lines[-1]
+def test_without_graphviz_the_picture_comes_from_graphviz_pure(run, tmp_path):
+    if not shutil.which('graphviz-pure', path=sysconfig.get_path('scripts')):
+        assert not os.environ.get('CI'), 'graphviz-pure has to be installed here'
+        pytest.skip('needs graphviz-pure')
+    assert run('--png_output', 'graph.png', PATH='') == (1, '', [])
+    assert (tmp_path / 'graph.png').read_bytes().startswith(b'\x89PNG\r\n\x1a\n')
 
 
 @pytest.mark.skipif(os.name != 'posix', reason='the opener is a shell script')
@@ -187,7 +224,11 @@ def test_the_jobs_own_logs_are_shown_when_asked_for(run):
 
 def test_a_picture_that_cannot_be_made_leaves_the_one_before_it(run, tmp_path):
     (tmp_path / 'graph.png').write_bytes(b'before')
-    assert run('--png_output', 'graph.png', PATH='')[0] == 1
+    (tmp_path / 'dot').write_text(f'#!{sys.executable}\nimport sys\nsys.exit("out of ink")\n', encoding='utf-8')
+    (tmp_path / 'dot').chmod(0o755)
+    status, _, lines = run('--png_output', 'graph.png', PATH=str(tmp_path))
+    assert status == 1
+    assert 'out of ink' in lines[-1]
     assert (tmp_path / 'graph.png').read_bytes() == b'before'
 
 

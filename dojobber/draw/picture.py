@@ -1,0 +1,61 @@
+"""Makes a picture: text by ourselves, anything else with a renderer that is installed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from ..errors import GraphError
+from .dot import dot
+from .look import Node
+from .mermaid import mermaid
+
+RANKDIRS = ('TB', 'LR', 'BT', 'RL')
+TEXTS = {'dot': dot, 'mermaid': mermaid}
+
+
+def picture(nodes: Iterable[Node], fmt: str, rankdir: str = 'TB', timeout: float = 60) -> bytes:
+    """Return the picture in a format: ``'dot'``, ``'mermaid'``, or any that the renderer has.
+
+    Args:
+        rankdir: ``'TB'`` draws a Job above what it needs; ``'LR'``, ``'BT'`` and ``'RL'`` turn that.
+        timeout: Seconds after which the renderer is stopped.
+
+    Raises:
+        GraphError: There is no such ``rankdir``, no renderer, or it refuses the format, fails, or takes too long.
+    """
+    if rankdir not in RANKDIRS:
+        raise GraphError(f'rankdir must be one of {", ".join(RANKDIRS)}, not {rankdir!r}', rankdir)
+    if fmt in TEXTS:
+        return TEXTS[fmt](nodes, rankdir).encode()
+    return _rendered(dot(nodes, rankdir).encode(), fmt, timeout)
+
+
+def _rendered(text: bytes, fmt: str, timeout: float) -> bytes:
+    import subprocess
+
+    command = _renderer()
+    if command is None:
+        raise GraphError(
+            f'a picture in the format {fmt!r} needs a renderer: install Graphviz (apt install graphviz, dnf install '
+            f'graphviz, brew install graphviz) or pip install graphviz-pure',
+            fmt,
+        )
+    try:
+        done = subprocess.run([command, f'-T{fmt}'], input=text, capture_output=True, timeout=timeout)
+    except subprocess.TimeoutExpired as error:
+        raise GraphError(f'{command} did not finish within {timeout} s and was stopped', fmt) from error
+    except (OSError, ValueError) as error:
+        raise GraphError(f'{command} cannot be run: {error}', fmt) from error
+    if done.returncode or not done.stdout:
+        raise GraphError(f'{command} made no {fmt!r}: {done.stderr.decode(errors="replace").strip()}', fmt)
+    return done.stdout
+
+
+def _renderer() -> str | None:
+    """Return the path of Graphviz's dot, else of graphviz-pure, on the PATH or beside this Python."""
+    import shutil
+    import sysconfig
+
+    found = shutil.which('dot') or shutil.which('graphviz-pure')
+    return found or shutil.which('graphviz-pure', path=os.fspath(sysconfig.get_path('scripts')))
