@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pytest
 from kit import chain, changing, configured, failing, job, worked
 
-from dojobber import DoJobber, GraphError, NotConfiguredError
+from dojobber import DoJobber, DummyJob, GraphError, NotConfiguredError
 from dojobber.draw import write
 
 SVG = '{http://www.w3.org/2000/svg}'
@@ -398,6 +398,7 @@ NAMES = [
     *[f'a{char}b' for char in string.punctuation],
     *[char * 2 for char in string.punctuation],
     *['x' * 300, ''],
+    *['lone \ud800 surrogate', '\udfff', 'nul\0byte'],  # which only a metaclass can give
 ]
 
 
@@ -408,6 +409,7 @@ ERRORS = [
     'back\\slash \\N \\"',
     '&lt; & %d',
     '\x1b[31mred',
+    'lone \ud800 surrogate',
     'Käse 🍕',
 ]
 
@@ -417,10 +419,15 @@ class TestNames:
 
     @staticmethod
     def shown(name):
-        return ''.join(f'\\x{ord(c):02x}' if c != '\n' and (c < ' ' or '\x7f' <= c < '\xa0') else c for c in name)
+        return re.sub('[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]', lambda found: f'\\x{ord(found.group()):02x}', name)
+
+    @staticmethod
+    def named(name):
+        metaclass = type('Named', (type,), {'__name__': property(lambda cls: name)})
+        return metaclass('Job', (DummyJob,), {})
 
     def check(self, names):
-        engine = configured(job('THE ROOT', [job(name) for name in names]))
+        engine = configured(job('THE ROOT', [self.named(name) for name in names]))
         as_json, as_svg = io.BytesIO(), io.BytesIO()
         engine.write_graph(as_json, 'json')
         engine.write_graph(as_svg, 'svg')

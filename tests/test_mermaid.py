@@ -104,8 +104,7 @@ def test_mermaid_itself_understands_it(tmp_path):
     assert len(graph['nodes']) == len(engine.nodestatus)
     assert len(graph['edges']) == len(engine.graph.edges())
 
-    from test_draw import NAMES
+    from test_draw import NAMES, TestNames
 
-    assert len(parsed(configured(job('Root', [job(name) for name in dict.fromkeys(NAMES)])))['edges']) == len(
-        set(NAMES)
-    )
+    named = [TestNames.named(name) for name in dict.fromkeys(NAMES)]
+    assert len(parsed(configured(job('Root', named)))['edges']) == len(named)
