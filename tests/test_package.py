@@ -64,10 +64,8 @@ def test_the_metadata_would_show_well_on_an_index(built):
 
 def test_the_wheel_holds_the_package_and_its_types_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    modules = {path.name for path in (ROOT / 'dojobber').glob('*.py')}
-    assert {name for name in names if not name.startswith('dojobber-')} == {
-        f'dojobber/{name}' for name in modules | {'py.typed'}
-    }
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / 'dojobber').rglob('*.py')}
+    assert {name for name in names if not name.startswith('dojobber-')} == modules | {'dojobber/py.typed'}
 
 
 def test_the_wheel_needs_the_two_graph_libraries_only(wheel):
@@ -86,7 +84,8 @@ def test_the_sdist_holds_the_tests_and_the_examples(built):
         names = {name.partition('/')[2] for name in archive.getnames()}
     listed = {'README.rst', 'LICENSE', 'CHANGELOG.rst', 'setup.py', 'pyproject.toml', 'tox.ini'}
     for folder in 'dojobber', 'tests', 'examples':
-        listed |= {f'{folder}/{name}' for name in os.listdir(ROOT / folder) if name != '__pycache__'}
+        files = [path for path in (ROOT / folder).rglob('*') if path.is_file() and '__pycache__' not in path.parts]
+        listed |= {path.relative_to(ROOT).as_posix() for path in files}
     assert listed <= names
 
 
