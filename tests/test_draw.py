@@ -279,11 +279,22 @@ class TestRenderer:
         assert caught.value.culprit == fmt
         assert list(tmp_path.iterdir()) == []
 
-    @pytest.mark.parametrize('fmt', ['nonsense', 'png:nonsense', ' ', '\n', 'a\0b', 5])
+    @pytest.mark.parametrize('fmt', ['nonsense', 'png:nonsense', ' ', '\n', 'a\0b'])
     def test_a_format_it_does_not_have_is_an_error_in_its_own_words(self, engine, renderer, tmp_path, fmt):
         with pytest.raises(GraphError, match=r'(?s)(recognized|unknown|unsupported|null byte|not found|format)'):
             engine.write_graph(tmp_path / 'graph.png', fmt)
         assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize('fmt', [5, b'svg', ['svg']])
+    def test_a_format_that_is_no_name_is_refused(self, engine, fmt):
+        with pytest.raises(GraphError, match='fmt must be the name of a format'):
+            engine.write_graph(io.BytesIO(), fmt)
+
+    def test_one_that_dies_without_a_word_is_an_error(self, engine, monkeypatch, tmp_path):
+        program(tmp_path, 'dot', 'import os, signal; os.kill(os.getpid(), signal.SIGKILL)')
+        monkeypatch.setenv('PATH', str(tmp_path))
+        with pytest.raises(GraphError, match='it said nothing and ended with -9'):
+            engine.write_graph(io.BytesIO())
 
     def test_one_that_does_not_end_is_stopped(self, engine, monkeypatch, tmp_path):
         program(tmp_path, 'dot', 'import signal, sys; sys.stdin.read(); signal.pause()')

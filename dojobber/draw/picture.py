@@ -26,6 +26,8 @@ def picture(nodes: Iterable[Node], fmt: str, rankdir: str = 'TB', timeout: float
     """
     if rankdir not in RANKDIRS:
         raise GraphError(f'rankdir must be one of {", ".join(RANKDIRS)}, not {rankdir!r}', rankdir)
+    if not isinstance(fmt, str):
+        raise GraphError(f'fmt must be the name of a format, such as svg, not {fmt!r}', fmt)
     if fmt in TEXTS:
         return TEXTS[fmt](nodes, rankdir).encode()
     return _rendered(dot(nodes, rankdir).encode(), fmt, timeout)
@@ -48,7 +50,8 @@ def _rendered(text: bytes, fmt: str, timeout: float) -> bytes:
     except (OSError, ValueError) as error:
         raise GraphError(f'{command} cannot be run: {error}', fmt) from error
     if done.returncode or not done.stdout:
-        raise GraphError(f'{command} made no {fmt!r}: {done.stderr.decode(errors="replace").strip()}', fmt)
+        words = done.stderr.decode(errors='replace').strip() or f'it said nothing and ended with {done.returncode}'
+        raise GraphError(f'{command} made no {fmt!r}: {words}', fmt)
     return done.stdout
 
 
