@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, Callable, TypeVar
 
-from . import draw
 from .attempt import Call, Cleanups, Report, Setting, attempt, caller, caught, current_directory, go_to, joined
 from .console import Console, log_event, message, show_developer_log
 from .errors import DoJobberError, GraphError, NotConfiguredError, PlanError
@@ -192,8 +191,10 @@ class DoJobber:
             NotConfiguredError: ``configure()`` was not called.
             GraphError: python-graph cannot be imported.
         """
+        from .draw import digraph
+
         plan = self._configured('graph')
-        return self._view('graph', lambda: draw.digraph(_needs(plan), self._tried))
+        return self._view('graph', lambda: digraph(_needs(plan), self._tried))
 
     def write_graph(self, filed: Any, fmt: str | None = None, *, rankdir: str = 'TB', timeout: float = 60) -> None:
         """Write a picture of the graph.
@@ -211,8 +212,9 @@ class DoJobber:
             GraphError: The picture cannot be made. Nothing has been written then.
             OSError: The file cannot be written.
         """
-        nodes = self._nodes('write_graph()')
-        draw.write(filed, draw.picture(nodes, fmt or draw.default_format(filed), rankdir, timeout))
+        from .draw import default_format, write
+
+        write(filed, self._picture('write_graph()', fmt or default_format(filed), rankdir, timeout))
 
     def display_graph(self) -> None:
         """Show the graph on the screen, or where there is none print the path of the picture.
@@ -221,16 +223,20 @@ class DoJobber:
             NotConfiguredError: ``configure()`` was not called.
             GraphError: The picture cannot be made.
         """
-        draw.display(draw.picture(self._nodes('display_graph()'), 'svg'))
+        from .draw import display
+
+        display(self._picture('display_graph()', 'svg'))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         """Return what a notebook shows: the picture, where it can be made."""
         bundle = {'text/plain': repr(self)}
         with contextlib.suppress(NotConfiguredError, GraphError):
-            bundle['image/svg+xml'] = draw.picture(self._nodes('the picture'), 'svg').decode()
+            bundle['image/svg+xml'] = self._picture('the picture', 'svg').decode()
         return bundle
 
-    def _nodes(self, what: str) -> list[draw.Node]:
+    def _picture(self, what: str, fmt: str, rankdir: str = 'TB', timeout: float = 60) -> bytes:
+        from .draw import Node, picture
+
         plan, outcomes = self._configured(what), self.outcomes
         nodes = []
         for name, step in plan.items():
@@ -239,8 +245,8 @@ class DoJobber:
             error = outcome.exception if outcome else None
             said = '' if error is None else message(error) or type(error).__name__
             summary = (step.job.__doc__ or '').strip().partition('\n')[0]
-            nodes.append(draw.Node(name, step.needs, kind, summary, outcome, said))
-        return nodes
+            nodes.append(Node(name, step.needs, kind, summary, outcome, said))
+        return picture(nodes, fmt, rankdir, timeout)
 
     def _configured(self, what: str) -> Plan:
         if self._plan is None:
