@@ -142,6 +142,18 @@ class TestWriteGraph:
         assert size(60)[0] < 4.5 * size(10)[0], 'in one row it would be six times as wide'
         assert size(60)[1] > 2 * size(10)[1]
 
+    def test_a_thousand_leaves_are_drawn(self, renderer):
+        filed = io.BytesIO()
+        configured(job('Root', [job(f'Job{number}') for number in range(1000)])).write_graph(filed, 'svg')
+        assert filed.getvalue().count(b'class="node"') == 1001
+
+    def test_a_job_that_many_hold_up_is_drawn(self, renderer):
+        leaf = failing('Leaf')
+        held = [job(f'{"long name " * 5}{number}', [leaf]) for number in range(300)]
+        filed = io.BytesIO()
+        worked(job('Root', held), default_tries=1).write_graph(filed, 'svg')
+        assert filed.getvalue().count(b'class="node"') == 302
+
     def test_a_thousand_jobs_are_drawn(self, renderer):
         groups = [job(f'Group{one}', [job(f'Job{one}_{two}') for two in range(19)]) for one in range(50)]
         filed = io.BytesIO()
@@ -409,6 +421,7 @@ NAMES = [
     *[f'a{char}b' for char in string.punctuation],
     *[char * 2 for char in string.punctuation],
     *['x' * 300, ''],
+    *['\ufffe', 'a\uffffb'],  # not in XML
     *['lone \ud800 surrogate', '\udfff', 'nul\0byte'],  # which only a metaclass can give
 ]
 
@@ -430,7 +443,9 @@ class TestNames:
 
     @staticmethod
     def shown(name):
-        return re.sub('[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]', lambda found: f'\\x{ord(found.group()):02x}', name)
+        return re.sub(
+            '[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]', lambda found: f'\\x{ord(found.group()):02x}', name
+        )
 
     @staticmethod
     def named(name):

@@ -14,6 +14,7 @@ COLORS = {State.OK: 'green', State.CHANGED: 'darkgreen', State.FAILED: 'red', St
 SHAPES = {'Job': 'box', 'RunonlyJob': 'hexagon', 'DummyJob': 'ellipse'}
 FONT = 'Arial'
 ROW = 10  # Jobs side by side
+MOST_ROWS = 6  # more take Graphviz minutes
 
 
 def digraph(needs: Mapping[str, Sequence[str]], outcomes: Mapping[str, Outcome]) -> Any:
@@ -94,13 +95,14 @@ def _attributes(node: Node) -> list[tuple[str, str]]:
 
 
 def _rows(nodes: list[Node]) -> dict[str, int]:
-    """Return how far below it a Job that needs many others has each that nothing else needs: in rows of ten."""
+    """Return how far below it a Job that needs many others has each that nothing else needs: in a few rows."""
     leaves = {node.name for node in nodes if not node.needs}
     counts = Counter(need for node in nodes for need in node.needs)
     rows: dict[str, int] = {}
     for node in nodes:
         own = [need for need in node.needs if need in leaves and counts[need] == 1]
-        rows.update((need, 1 + number % -(-len(own) // ROW)) for number, need in enumerate(own))
+        depth = min(-(-len(own) // ROW), MOST_ROWS)
+        rows.update((need, 1 + number % depth) for number, need in enumerate(own))
     return rows
 
 

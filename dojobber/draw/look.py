@@ -52,7 +52,7 @@ HOLDING_WIDTH = 3
 
 WRAP = 36  # characters in a line of an error
 LINES = 4  # of an error in a label
-TOOLTIP = 2000  # characters of an error in a tooltip
+TOOLTIP = 1500  # characters in a tooltip: escaped, they have to stay below the 16,384 bytes that Graphviz reads
 
 
 def look(node: Node) -> Look:
@@ -81,8 +81,8 @@ def tooltip(node: Node) -> str:
         lines.append(look(node).word + (f', after {tries} {"try" if tries == 1 else "tries"}' if tries else ''))
         if node.outcome.blocked_by:
             lines.append('by ' + ', '.join(node.outcome.blocked_by))
-    error = node.error if len(node.error) <= TOOLTIP else node.error[:TOOLTIP] + ' …'
-    return '\n'.join(filter(None, [*lines, error]))
+    text = '\n'.join(filter(None, [*lines, node.error[: TOOLTIP + 1]]))
+    return text if len(text) <= TOOLTIP else text[:TOOLTIP] + ' …'
 
 
 def is_holding(node: Node, need: str) -> bool:
@@ -104,4 +104,4 @@ def printable(text: str, backslash: str = '\\') -> str:
     return _UNPRINTABLE.sub(lambda found: f'{backslash}x{ord(found.group()):02x}', text)
 
 
-_UNPRINTABLE = re.compile('[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]')  # control characters but newline, surrogates
+_UNPRINTABLE = re.compile('[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]')  # what XML forbids, but newline

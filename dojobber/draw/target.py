@@ -68,7 +68,7 @@ def _write_path(path: str, data: bytes) -> None:
         if os.path.exists(new):
             os.unlink(new)
         if isinstance(error, OSError):
-            error.filename, error.filename2 = path, None  # what the caller knows
+            error.filename = path  # what the caller knows
         raise
 
 
