@@ -74,7 +74,7 @@ def words(node: Node) -> list[str]:
 
 
 def tooltip(node: Node) -> str:
-    """Return all there is to say about ``node``, in lines."""
+    """Return all there is to say about ``node``, in lines, cut where that is too long for the renderer."""
     lines = [node.kind, node.summary]
     if node.outcome:
         tries = node.outcome.tries
