@@ -205,7 +205,7 @@ class DoJobber:
             fmt: ``'dot'`` and ``'mermaid'`` are made without any renderer, all others by Graphviz or graphviz-pure. By
                 default png, for a path what its suffix says.
             rankdir: ``'TB'`` draws a Job above what it needs; ``'LR'``, ``'BT'`` and ``'RL'`` turn that.
-            timeout: Seconds after which the renderer is stopped.
+            timeout: Seconds after which the renderer is stopped; infinity lets it take its time.
 
         Raises:
             NotConfiguredError: ``configure()`` was not called.

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import codecs
+import contextlib
 import io
 import json
 import os
@@ -19,6 +21,7 @@ from dojobber import DoJobber, DummyJob, GraphError, NotConfiguredError
 from dojobber.draw import write
 
 SVG = '{http://www.w3.org/2000/svg}'
+SHOW = 'import sys; open({!r}, "w", encoding="utf-8").write(open(sys.argv[1], encoding="utf-8").read())'
 PNG = b'\x89PNG\r\n\x1a\n'
 
 
@@ -35,6 +38,24 @@ def program(folder, name, body):
     path.write_text(f'#!{sys.executable}\n{body}\n')
     path.chmod(0o755)
     return path
+
+
+@contextlib.contextmanager
+def unprivileged(folder):
+    """Have no more rights to what is in a folder than its owner."""
+    if not hasattr(os, 'geteuid'):
+        pytest.skip('needs POSIX')
+    before = os.geteuid(), os.getegid()
+    if before[0] == 0:
+        for path in (folder, *folder.iterdir()):
+            os.chown(path, 1234, 1234)
+        os.setegid(1234)
+        os.seteuid(1234)
+    try:
+        yield
+    finally:
+        os.seteuid(before[0])
+        os.setegid(before[1])
 
 
 class TestGraph:
@@ -242,6 +263,76 @@ class TestTarget:
         with pytest.raises(FileNotFoundError, match=re.escape(str(path))):
             engine.write_graph(path)
 
+    def test_a_file_with_several_names_keeps_them(self, engine, tmp_path):
+        (tmp_path / 'one.dot').write_text('before')
+        os.link(tmp_path / 'one.dot', tmp_path / 'other.dot')
+        engine.write_graph(tmp_path / 'one.dot')
+        assert (tmp_path / 'other.dot').read_text(encoding='utf-8').startswith('digraph')
+
+    @pytest.mark.skipif(getattr(os, 'geteuid', lambda: 1)() != 0, reason='needs to give a file away')
+    def test_a_file_of_another_owner_stays_theirs(self, engine, tmp_path):
+        (tmp_path / 'graph.dot').write_text('before')
+        os.chown(tmp_path / 'graph.dot', 1234, 1234)
+        engine.write_graph(tmp_path / 'graph.dot')
+        assert (tmp_path / 'graph.dot').read_text(encoding='utf-8').startswith('digraph')
+        status = (tmp_path / 'graph.dot').stat()
+        assert (status.st_uid, status.st_gid) == (1234, 1234)
+
+    def test_a_file_in_a_folder_that_takes_no_other_is_written(self, tmp_path, monkeypatch):
+        (tmp_path / 'graph.dot').write_text('before')
+        tmp_path.chmod(0o500)
+        monkeypatch.chdir(tmp_path)
+        with unprivileged(tmp_path):
+            write('graph.dot', b'digraph {}')
+        assert (tmp_path / 'graph.dot').read_text() == 'digraph {}'
+        tmp_path.chmod(0o700)
+
+    def test_a_file_that_may_not_be_written_is_not_replaced(self, tmp_path, monkeypatch):
+        (tmp_path / 'graph.dot').write_text('before')
+        (tmp_path / 'graph.dot').chmod(0o400)
+        monkeypatch.chdir(tmp_path)
+        with unprivileged(tmp_path), pytest.raises(PermissionError, match=r'graph\.dot'):
+            write('graph.dot', b'digraph {}')
+        assert (tmp_path / 'graph.dot').read_text() == 'before'
+
+    @pytest.mark.parametrize('path', ['graph\0.dot', 'graph\ud800.dot\0'])
+    def test_what_cannot_be_a_path_is_refused(self, engine, path):
+        with pytest.raises(GraphError, match='cannot be the path of a file') as caught:
+            engine.write_graph(path, 'dot')
+        assert caught.value.culprit == path
+
+    @pytest.mark.parametrize('fmt', ['dot', 'mermaid'])
+    def test_a_codecs_writer_takes_the_formats_that_are_text(self, engine, fmt):
+        filed, encoded = io.BytesIO(), io.BytesIO()
+        engine.write_graph(filed, fmt)
+        engine.write_graph(codecs.getwriter('utf-16')(encoded), fmt)
+        assert encoded.getvalue().decode('utf-16') == filed.getvalue().decode()
+
+    def test_a_file_that_takes_a_part_at_a_time_gets_it_all(self, engine):
+        class Narrow(io.RawIOBase):
+            taken = b''
+
+            def writable(self):
+                return True
+
+            def write(self, data):
+                self.taken += bytes(data[:100])
+                return min(len(data), 100)
+
+        filed, narrow = io.BytesIO(), Narrow()
+        engine.write_graph(filed, 'dot')
+        engine.write_graph(narrow, 'dot')
+        assert narrow.taken == filed.getvalue()
+
+    def test_a_pipe_that_is_full_and_does_not_wait_is_an_error(self, engine):
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        with open(reading, 'rb', buffering=0), open(writing, 'wb', buffering=0) as filed:
+            while filed.write(b'x' * 65536):
+                pass
+            with pytest.raises(BlockingIOError):
+                engine.write_graph(filed, 'dot')
+
     def test_a_link_is_written_through(self, engine, tmp_path):
         (tmp_path / 'link.dot').symlink_to(tmp_path / 'target')
         engine.write_graph(tmp_path / 'link.dot')
@@ -301,6 +392,17 @@ class TestRenderer:
     def test_a_format_that_is_no_name_is_refused(self, engine, fmt):
         with pytest.raises(GraphError, match='fmt must be the name of a format'):
             engine.write_graph(io.BytesIO(), fmt)
+
+    @pytest.mark.parametrize('timeout', ['1', None, 0, -1, float('nan'), 1j])
+    def test_a_time_limit_that_is_none_is_refused(self, engine, timeout):
+        with pytest.raises(GraphError, match='timeout must be a number of seconds above 0') as caught:
+            engine.write_graph(io.BytesIO(), 'dot', timeout=timeout)
+        assert caught.value.culprit is timeout
+
+    def test_it_may_take_its_time(self, engine, renderer):
+        filed = io.BytesIO()
+        engine.write_graph(filed, timeout=float('inf'))
+        assert filed.getvalue().startswith(PNG)
 
     def test_one_that_dies_without_a_word_is_an_error(self, engine, monkeypatch, tmp_path):
         program(tmp_path, 'dot', 'import os, signal; os.kill(os.getpid(), signal.SIGKILL)')
@@ -499,6 +601,15 @@ class TestNames:
         titles = [link.get('{http://www.w3.org/1999/xlink}title').split() for link in links]
         assert f'Job Break. failed, after 1 try {self.shown(error)}'.split() in titles
 
+    def test_names_too_long_for_the_renderer_are_cut_and_stay_apart(self, renderer):
+        names = ['\N{GRINNING FACE}' * 20_000, '\N{GRINNING FACE}' * 20_001, '\\' * 20_000]
+        picture = io.BytesIO()
+        worked(job('Root', [job(name) for name in names])).write_graph(picture, 'json')
+        drawn = json.loads(picture.getvalue())
+        assert len(drawn['objects']) == 4
+        assert len(drawn['edges']) == 3
+        assert all(node['label'].endswith(' …') for node in drawn['objects'] if node['name'] != 'Root')
+
     def test_an_error_of_megabytes_is_cut(self, renderer):
         def check(self):
             raise ValueError('x' * 5_000_000)
@@ -524,15 +635,49 @@ class TestDisplayGraph:
         assert '<svg' in pathlib.Path(path).read_text(encoding='utf-8')
 
     @pytest.mark.parametrize('opener', ['xdg-open', 'display'])
-    def test_with_one_it_opens_the_picture(self, engine, dot, screenless, monkeypatch, tmp_path, opener):
-        os.mkfifo(tmp_path / 'seen')
+    def test_with_one_it_opens_the_picture(self, engine, dot, screenless, monkeypatch, tmp_path, capsys, opener):
         os.symlink(dot, tmp_path / 'dot')
-        program(tmp_path, opener, f'import sys; open({str(tmp_path / "seen")!r}, "w").write(open(sys.argv[1]).read())')
+        program(tmp_path, opener, SHOW.format(str(tmp_path / 'seen')))
         monkeypatch.setenv('PATH', str(tmp_path))
         monkeypatch.setenv('DISPLAY', ':0')
         engine.display_graph()
-        with open(tmp_path / 'seen', encoding='utf-8') as seen:  # waits for the opener
-            assert '<svg' in seen.read()
+        assert '<svg' in (tmp_path / 'seen').read_text(encoding='utf-8')
+        assert capsys.readouterr().out == ''
+
+    def test_a_viewer_may_stay_open(self, engine, dot, screenless, monkeypatch, tmp_path, capsys):
+        os.mkfifo(tmp_path / 'seen')
+        os.symlink(dot, tmp_path / 'dot')
+        program(tmp_path, 'xdg-open', SHOW.format(str(tmp_path / 'seen')))
+        monkeypatch.setenv('PATH', str(tmp_path))
+        monkeypatch.setenv('DISPLAY', ':0')
+        monkeypatch.setattr('dojobber.draw.target.PATIENCE', 0.01)
+        engine.display_graph()
+        assert '<svg' in (tmp_path / 'seen').read_text(encoding='utf-8')  # for which the viewer was waiting
+        assert capsys.readouterr().out == ''
+
+    @pytest.mark.parametrize('broken', ['import sys; sys.exit(3)', None])
+    def test_display_is_the_second_choice_where_the_first_fails(
+        self, engine, dot, screenless, monkeypatch, tmp_path, capsys, broken
+    ):
+        os.symlink(dot, tmp_path / 'dot')
+        opener = program(tmp_path, 'xdg-open', broken)
+        if broken is None:
+            opener.write_bytes(b'\x7fELF nonsense')
+        program(tmp_path, 'display', SHOW.format(str(tmp_path / 'seen')))
+        monkeypatch.setenv('PATH', str(tmp_path))
+        monkeypatch.setenv('DISPLAY', ':0')
+        engine.display_graph()
+        assert '<svg' in (tmp_path / 'seen').read_text(encoding='utf-8')
+        assert capsys.readouterr().out == ''
+
+    def test_where_both_fail_it_prints_the_path(self, engine, dot, screenless, monkeypatch, tmp_path, capsys):
+        os.symlink(dot, tmp_path / 'dot')
+        for opener in ('xdg-open', 'display'):
+            program(tmp_path, opener, 'import sys; sys.exit(1)')
+        monkeypatch.setenv('PATH', str(tmp_path))
+        monkeypatch.setenv('DISPLAY', ':0')
+        engine.display_graph()
+        assert capsys.readouterr().out.strip().endswith('.svg')
 
     def test_with_a_screen_and_no_opener_it_prints_the_path(
         self, engine, dot, screenless, monkeypatch, tmp_path, capsys

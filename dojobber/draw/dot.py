@@ -8,7 +8,21 @@ from typing import Any
 
 from ..errors import GraphError
 from ..outcome import Outcome, State
-from .look import EDGE, HOLDING_EDGE, HOLDING_WIDTH, Look, Node, is_holding, legend, look, printable, tooltip, words
+from .look import (
+    EDGE,
+    HOLDING_EDGE,
+    HOLDING_WIDTH,
+    LONGEST,
+    Look,
+    Node,
+    cut,
+    is_holding,
+    legend,
+    look,
+    printable,
+    tooltip,
+    words,
+)
 
 COLORS = {State.OK: 'green', State.CHANGED: 'darkgreen', State.FAILED: 'red', State.WOULD_RUN: 'red'}
 SHAPES = {'Job': 'box', 'RunonlyJob': 'hexagon', 'DummyJob': 'ellipse'}
@@ -66,7 +80,12 @@ def dot_id(name: str) -> str:
 
     In an id Graphviz leaves backslashes as they are. So a control character, written with one, differs from a name that
     reads like it, whose backslash is doubled. A leading % is written as an entity: Graphviz keeps such ids for itself.
+    A name that is too long for it is cut and told apart by its hash.
     """
+    if len(name) > LONGEST:
+        import hashlib
+
+        name = cut(name) + hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()
     text = _escaped(name, '\\')
     return f'"&#37;{text[1:]}"' if text.startswith('%') else f'"{text}"'
 
@@ -82,7 +101,7 @@ def _attributes(node: Node) -> list[tuple[str, str]]:
     styles = ['filled', *(['rounded'] if node.kind == 'Job' else []), *(['dashed'] if painted.dashed else [])]
     return _quoted(
         {
-            'label': '\\n'.join(map(_escaped, [node.name, *words(node)])),
+            'label': '\\n'.join(map(_escaped, [cut(node.name), *words(node)])),
             'tooltip': _escaped(tooltip(node)).replace('\\\\', '\\\\\\\\'),  # Graphviz expands it twice
             'shape': SHAPES[node.kind],
             'style': ','.join(styles),

@@ -52,7 +52,7 @@ HOLDING_WIDTH = 3
 
 WRAP = 36  # characters in a line of an error
 LINES = 4  # of an error in a label
-TOOLTIP = 1500  # characters in a tooltip: escaped, they have to stay below the 16,384 bytes that Graphviz reads
+LONGEST = 1500  # characters in a name or a tooltip: escaped, they have to stay below the 16,384 bytes Graphviz reads
 
 
 def look(node: Node) -> Look:
@@ -81,8 +81,12 @@ def tooltip(node: Node) -> str:
         lines.append(look(node).word + (f', after {tries} {"try" if tries == 1 else "tries"}' if tries else ''))
         if node.outcome.blocked_by:
             lines.append('by ' + ', '.join(node.outcome.blocked_by))
-    text = '\n'.join(filter(None, [*lines, node.error[: TOOLTIP + 1]]))
-    return text if len(text) <= TOOLTIP else text[:TOOLTIP] + ' …'
+    return cut('\n'.join(filter(None, [*lines, node.error[: LONGEST + 1]])))
+
+
+def cut(text: str) -> str:
+    """Return as much of ``text`` as a renderer can take."""
+    return text if len(text) <= LONGEST else text[:LONGEST] + ' …'
 
 
 def is_holding(node: Node, need: str) -> bool:

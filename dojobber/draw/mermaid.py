@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from ..errors import GraphError
-from .look import EDGE, HOLDING_EDGE, HOLDING_WIDTH, Look, Node, is_holding, look, printable, words
+from .look import EDGE, HOLDING_EDGE, HOLDING_WIDTH, Look, Node, cut, is_holding, look, printable, words
 
 MOST_EDGES = 500  # Mermaid refuses more, unless it is configured otherwise
 SHAPES = {'Job': '("{}")', 'RunonlyJob': '{{{{"{}"}}}}', 'DummyJob': '(["{}"])'}
@@ -26,7 +26,7 @@ def mermaid(nodes: Iterable[Node], rankdir: str) -> str:
     looks = {painted: painted.word.replace(' ', '_') for painted in dict.fromkeys(map(look, nodes))}
     lines = [f'flowchart {rankdir}']
     for node in nodes:
-        label = '<br/>'.join(map(_escaped, [node.name, *words(node)]))
+        label = '<br/>'.join(map(_escaped, [cut(node.name), *words(node)]))
         lines.append(f'    {ids[node.name]}{SHAPES[node.kind].format(label or " ")}:::{looks[look(node)]}')
     lines += [f'    {ids[node.name]} --> {ids[need]}' for node, need in edges]
     lines += [f'    classDef {name} {_style(painted)}' for painted, name in looks.items()]

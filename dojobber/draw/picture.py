@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import Any
 
 from ..errors import GraphError
 from .dot import dot
@@ -12,6 +13,7 @@ from .mermaid import mermaid
 
 RANKDIRS = ('TB', 'LR', 'BT', 'RL')
 TEXTS = {'dot': dot, 'mermaid': mermaid}
+LONGEST = 1_000_000  # seconds, eleven days; waiting longer does not fit the platform's clock
 
 
 def picture(nodes: Iterable[Node], fmt: str, rankdir: str = 'TB', timeout: float = 60) -> bytes:
@@ -19,18 +21,24 @@ def picture(nodes: Iterable[Node], fmt: str, rankdir: str = 'TB', timeout: float
 
     Args:
         rankdir: ``'TB'`` draws a Job above what it needs; ``'LR'``, ``'BT'`` and ``'RL'`` turn that.
-        timeout: Seconds after which the renderer is stopped.
+        timeout: Seconds after which the renderer is stopped; infinity lets it take its time.
 
     Raises:
-        GraphError: There is no such ``rankdir``, no renderer, or it refuses the format, fails, or takes too long.
+        GraphError: An argument is none of these; there is no renderer, or it refuses the format, fails, takes too long.
     """
     if rankdir not in RANKDIRS:
         raise GraphError(f'rankdir must be one of {", ".join(RANKDIRS)}, not {rankdir!r}', rankdir)
     if not isinstance(fmt, str):
         raise GraphError(f'fmt must be the name of a format, such as svg, not {fmt!r}', fmt)
+    _check_timeout(timeout)
     if fmt in TEXTS:
         return TEXTS[fmt](nodes, rankdir).encode()
     return _rendered(dot(nodes, rankdir).encode(), fmt, timeout)
+
+
+def _check_timeout(timeout: Any) -> None:
+    if not isinstance(timeout, (int, float)) or not timeout > 0:
+        raise GraphError(f'timeout must be a number of seconds above 0, not {timeout!r}', timeout)
 
 
 def _rendered(text: bytes, fmt: str, timeout: float) -> bytes:
@@ -44,7 +52,7 @@ def _rendered(text: bytes, fmt: str, timeout: float) -> bytes:
             fmt,
         )
     try:
-        done = subprocess.run([command, f'-T{fmt}'], input=text, capture_output=True, timeout=timeout)
+        done = subprocess.run([command, f'-T{fmt}'], input=text, capture_output=True, timeout=min(timeout, LONGEST))
     except subprocess.TimeoutExpired as error:
         raise GraphError(f'{command} did not finish within {timeout} s and was stopped', fmt) from error
     except (OSError, ValueError) as error:

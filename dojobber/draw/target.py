@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import stat
 from typing import Any
@@ -10,6 +12,8 @@ from ..errors import GraphError
 
 FORMATS = {'gv': 'dot', 'mmd': 'mermaid'}
 """What some suffixes mean; any other is the name of its format."""
+
+PATIENCE = 2.0  # seconds in which an opener that cannot show the picture says so
 
 
 def default_format(filed: Any) -> str:
@@ -33,27 +37,42 @@ def write(filed: Any, data: bytes) -> None:
         raise GraphError(f"a picture goes to a path or to a file opened with mode 'wb', not to {filed!r}", filed)
     elif hasattr(filed, 'buffer'):
         filed.flush()
-        filed.buffer.write(data)
-    elif hasattr(filed, 'encoding'):
-        try:
-            text = data.decode()
-        except UnicodeDecodeError as error:
-            message = (
-                f"this picture is no text: open the file with mode 'wb', or ask for svg; {filed!r} takes text only"
-            )
-            raise GraphError(message, filed) from error
-        filed.write(text)
+        _write_bytes(filed.buffer, data)
     else:
-        filed.write(data)
+        try:
+            _write_bytes(filed, data)
+        except TypeError:  # it takes text
+            filed.write(_text(data, filed))
+
+
+def _write_bytes(file: Any, data: bytes) -> None:
+    while data:
+        taken = file.write(data)
+        if not isinstance(file, io.RawIOBase):
+            return
+        if taken is None:
+            raise BlockingIOError(errno.EAGAIN, f'{file!r} takes no more at the moment')
+        data = data[taken:]  # a file without a buffer may take a part only
+
+
+def _text(data: bytes, filed: Any) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        message = f"this picture is no text: open the file with mode 'wb', or ask for svg; {filed!r} takes text only"
+        raise GraphError(message, filed) from error
 
 
 def _write_path(path: str, data: bytes) -> None:
-    """Replace a regular file as a whole; write through links and to devices."""
+    """Replace a regular file as a whole. What is more than that, such as a link or a device, is written through."""
+    status = None
     try:
-        mode = os.lstat(path).st_mode
+        status = os.lstat(path)
     except FileNotFoundError:
-        mode = None
-    if mode is not None and not stat.S_ISREG(mode):
+        pass
+    except ValueError as error:
+        raise GraphError(f'{path!r} cannot be the path of a file: {error}', path) from error
+    if status is not None and not _is_replaceable(path, status):
         with open(path, 'wb') as file:
             file.write(data)
         return
@@ -61,8 +80,8 @@ def _write_path(path: str, data: bytes) -> None:
     try:
         with open(new, 'xb') as file:
             file.write(data)
-        if mode is not None:
-            os.chmod(new, stat.S_IMODE(mode))
+        if status is not None:
+            os.chmod(new, stat.S_IMODE(status.st_mode))
         os.replace(new, path)
     except BaseException as error:
         if os.path.exists(new):
@@ -72,13 +91,23 @@ def _write_path(path: str, data: bytes) -> None:
         raise
 
 
+def _is_replaceable(path: str, status: os.stat_result) -> bool:
+    """Tell whether a new file can take its place without a change of owner, and no other name keeps the old one."""
+    if hasattr(os, 'geteuid') and (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
+        return False
+
+    def is_writable(where: str) -> bool:
+        return os.access(where, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+    is_alone = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+    return is_alone and is_writable(path) and is_writable(os.path.dirname(path) or os.curdir)
+
+
 def display(svg: bytes) -> None:
     """Show an SVG picture on the screen; where there is none, print the path of the file it was put in."""
     import shutil
-    import subprocess
     import sys
     import tempfile
-    import threading
 
     with tempfile.NamedTemporaryFile(prefix='dojobber-', suffix='.svg', delete=False) as file:
         file.write(svg)  # stays there: the viewer reads it after this process has ended
@@ -87,10 +116,23 @@ def display(svg: bytes) -> None:
         return
     has_screen = sys.platform == 'darwin' or os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')
     openers = ('open',) if sys.platform == 'darwin' else ('xdg-open', 'display')
-    opener = next(filter(None, map(shutil.which, openers)), None) if has_screen else None
-    if opener is None:
+    commands = list(filter(None, map(shutil.which, openers))) if has_screen else []
+    if not any(_shows(command, file.name) for command in commands):
         print(file.name)  # noqa: T201 - what was asked for
-        return
+
+
+def _shows(command: str, path: str) -> bool:
+    """Start a viewer and tell whether it is still there after a moment, or has done its work."""
+    import subprocess
+    import threading
+
     quiet = subprocess.DEVNULL
-    viewer = subprocess.Popen([opener, file.name], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
-    threading.Thread(target=viewer.wait, daemon=True).start()  # it may stay open for as long as it likes
+    try:
+        viewer = subprocess.Popen([command, path], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+    except OSError:
+        return False
+    try:
+        return viewer.wait(PATIENCE) == 0
+    except subprocess.TimeoutExpired:
+        threading.Thread(target=viewer.wait, daemon=True).start()  # it may stay open for as long as it likes
+        return True
