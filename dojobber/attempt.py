@@ -15,8 +15,6 @@ from .outcome import Outcome, State, is_interrupt
 Report = Callable[[str, float, Any, Optional[BaseException]], object]
 """Told of each phase that ended: its name, the seconds it took, what it returned and what it raised."""
 
-Call = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], tuple[Any, Optional[BaseException]]]
-
 
 class Setting(NamedTuple):
     """What all attempts of one run have in common."""
@@ -29,89 +27,99 @@ class Setting(NamedTuple):
     """Where every phase starts; None if the current directory did not exist when the run began."""
 
 
-def attempt(
-    job_class: Any, setting: Setting, call: Call, owe: Callable[[Any], object], report: Report | None = None
-) -> Outcome:
-    """Try a Job once and return what became of it. Whatever its hooks raise ends up there.
+def attempter(setting: Setting, owe: Callable[[Any], object]) -> Callable[[tuple[Any, Report | None]], Outcome]:
+    """Return a function that takes a Job class and whom to report to, tries the Job and returns what became of it.
 
-    Args:
-        call: What :func:`caller` returns; it must not be in use by another attempt.
-        owe: Called with the instance when its Run is about to start: from then on its Cleanup is owed.
-    """
-    args, kwargs = setting.args, setting.kwargs
-    phases: dict[str, float] = {}
-
-    def ended(phase: str, begun: float, value: Any, error: BaseException | None) -> None:
-        phases[phase] = seconds = perf_counter() - begun
-        if report:
-            report(phase, seconds, value, error)
-
-    begun = perf_counter()
-    job: Any = None
-    result = None
-    _, error = call(go_to, (setting.directory,), {})
-    if error is None:
-        job, error = call(_make, (job_class, setting.global_storage), {})
-    if error is None:
-        result, error = call(job.Check, args, kwargs)
-    ended('check', begun, result, error)
-    if error is None:
-        return Outcome(State.OK, 1, result, None, phases)
-    if job is None or is_interrupt(error):
-        return Outcome(State.FAILED, 1, None, error, phases)
-    has_run = getattr(job, 'Run', None) is not None
-    if setting.no_act:
-        return Outcome(State.WOULD_RUN if has_run else State.FAILED, 1, None, error, phases)
-
-    begun = perf_counter()
-    result = None
-    _, error = call(go_to, (setting.directory,), {})
-    if not has_run:
-        error = NotImplementedError(f'{job_class.__name__} has no Run method, so its failed check stays as it is')
-    elif error is None:
-        owe(job)
-        job._run_verdict = result, error = call(job.Run, args, kwargs)
-    ended('run', begun, result, error)
-    if is_interrupt(error):
-        return Outcome(State.FAILED, 1, None, error, phases)
-
-    begun = perf_counter()
-    result = None
-    _, error = call(go_to, (setting.directory,), {})
-    if error is None:
-        result, error = call(job.Check, args, kwargs)
-    ended('recheck', begun, result, error)
-    return Outcome(State.CHANGED if error is None else State.FAILED, 1, result, error, phases)
-
-
-def caller() -> Call:
-    """Return a function that calls the function it is given and returns its value and what it raised, one being None.
+    Whatever the Job's hooks raise ends up there.
 
     An exception keeps its frames alive, and a frame those of its callers, with all their variables. A generator's frame
-    has no caller while it waits. So what is called from one keeps nothing of this package alive but that one frame, as
-    long as the function returned here is kept as well: on Python 3.12 a generator's frame finds a caller as it dies.
+    has no caller while it waits. So all attempts are made in one, and the exceptions that are kept keep nothing else of
+    this package alive, as long as the function returned here is kept too: on Python 3.12 a generator's frame finds a
+    caller as it dies. Two threads cannot use it at once.
+
+    Args:
+        owe: Called with the instance when its Run is about to start: from then on its Cleanup is owed.
     """
-    generator = _calling()
+    generator = _attempts(setting, owe)
     next(generator)
-    return lambda function, args, kwargs: generator.send((function, args, kwargs))
+    return generator.send  # type: ignore[return-value]  # None is what it yielded at first
 
 
-def _calling() -> Generator[tuple[Any, BaseException | None], tuple[Callable[..., Any], Any, Any], None]:
-    handled = sys.exc_info()[1]  # what the script that works the engine is just handling is none of a Job's business
-    answer: tuple[Any, BaseException | None] = None, None
+def _attempts(
+    setting: Setting, owe: Callable[[Any], object]
+) -> Generator[Outcome | None, tuple[Any, Report | None], None]:
+    args, kwargs, global_storage, no_act, directory = setting
+    handled = sys.exc_info()[1]
+    outcome: Outcome | None = None
     while True:
-        function, args, kwargs = yield answer
+        job_class, report = yield outcome
+        phases: dict[str, float] = {}
+
+        job: Any = None
+        result = error = None
+        begun = perf_counter()
         try:
-            answer = function(*args, **kwargs), None
-        except BaseException as error:
-            for link in _context_chain(error) if handled is not None else ():
-                if link.__context__ is handled:
-                    link.__context__ = None
-            # The traceback, too, shall begin at the Job's own frame.
-            frames = error.__traceback__
-            while frames is not None and frames.tb_frame.f_globals.get('__package__') == __package__:
-                frames = frames.tb_next
-            answer = None, error.with_traceback(frames)
+            go_to(directory)
+            job = _make(job_class, global_storage)
+            result = job.Check(*args, **kwargs)
+        except BaseException as raised:
+            error = _own(raised, handled)
+        phases['check'] = perf_counter() - begun
+        if report:
+            report('check', phases['check'], result, error)
+        if error is None:
+            outcome = Outcome(State.OK, 1, result, None, phases)
+            continue
+        has_run = getattr(job, 'Run', None) is not None
+        if job is None or no_act or is_interrupt(error):
+            would_run = no_act and has_run and not is_interrupt(error)
+            outcome = Outcome(State.WOULD_RUN if would_run else State.FAILED, 1, None, error, phases)
+            continue
+
+        result = error = None
+        begun = perf_counter()
+        try:
+            if not has_run:
+                raise NotImplementedError(f'{job_class.__name__} has no Run method, so its failed check stays as it is')
+            go_to(directory)
+            owe(job)
+            result = job.Run(*args, **kwargs)
+        except BaseException as raised:
+            error = _own(raised, handled)
+        job._run_verdict = result, error
+        phases['run'] = perf_counter() - begun
+        if report:
+            report('run', phases['run'], result, error)
+        if is_interrupt(error):
+            outcome = Outcome(State.FAILED, 1, None, error, phases)
+            continue
+
+        result = error = None
+        begun = perf_counter()
+        try:
+            go_to(directory)
+            result = job.Check(*args, **kwargs)
+        except BaseException as raised:
+            error = _own(raised, handled)
+        phases['recheck'] = perf_counter() - begun
+        if report:
+            report('recheck', phases['recheck'], result, error)
+        outcome = Outcome(State.CHANGED if error is None else State.FAILED, 1, result, error, phases)
+
+
+def _own(error: BaseException, handled: BaseException | None) -> BaseException:
+    """Leave of ``error`` what is a Job's own.
+
+    Its traceback shall begin at the Job's frame. And what the script that works the engine is just handling is none of
+    a Job's business.
+    """
+    for link in _context_chain(error) if handled is not None else ():
+        if link.__context__ is handled:
+            link.__context__ = None
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_globals.get('__package__') == __package__:
+        frames = frames.tb_next
+    return error.with_traceback(frames)
 
 
 class Cleanups:
@@ -145,14 +153,18 @@ class Cleanups:
         name = type(job).__name__
         failure = caught(tell, Event(EventKind.CLEANUP_STARTED, name))
         begun = perf_counter()
-        error: BaseException | None
+        error: BaseException | None = None
+        handled = sys.exc_info()[1]
         try:
             go_to(directory)
         except OSError as gone:
             del self._owed[-1]
             error = gone
         else:
-            _, error = caller()(self._clean, (job,), {})
+            try:
+                self._clean(job)
+            except BaseException as raised:
+                error = _own(raised, handled)
         event = Event(EventKind.CLEANUP, name, seconds=perf_counter() - begun, exception=error)
         return joined(joined(failure, error), caught(tell, event))
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, Callable, TypeVar
 
-from .attempt import Call, Cleanups, Report, Setting, attempt, caller, caught, current_directory, go_to, joined
+from .attempt import Cleanups, Report, Setting, attempter, caught, current_directory, go_to, joined
 from .console import Console, log_event, message, show_developer_log
 from .errors import DoJobberError, GraphError, NotConfiguredError, PlanError
 from .events import Event, EventKind, Listener, Listeners, log_critical, logger
@@ -60,7 +60,7 @@ class DoJobber:
         self._tried: dict[str, Outcome] = {}  # what became of those it tried
         self._views: dict[str, Any] = {}  # what is derived from these two and was asked for since they changed
         self._cleanups = Cleanups()
-        self._call: Call | None = None
+        self._attempt: Callable[..., Outcome] | None = None
 
     def configure(
         self,
@@ -284,41 +284,43 @@ class DoJobber:
         _raise(failure)
 
     def _walk(self, plan: Plan, setting: Setting) -> None:
-        names = list(plan)
+        names, jobs = list(plan), [step.job for step in plan.values()]
         index_of = {name: index for index, name in enumerate(names)}
         schedule = Schedule(
-            [[index_of[need] for need in step.needs] for step in plan.values()],
+            ([index_of[need] for need in step.needs] for step in plan.values()),
             [1 if self._no_act else step.tries for step in plan.values()],
             [step.retry_delay for step in plan.values()],
         )
-        call = self._call = caller()  # kept for the sake of the exceptions kept
         owe = partial(self._cleanups.owe, setting.directory)
+        attempt = self._attempt = attempter(setting, owe)  # kept for the sake of the exceptions kept
+        tried = self._tried
+        listened_to = bool(self._listeners)
 
         def about(index: int) -> dict[str, Any]:
-            tried = self._tried.get(names[index])
-            return {'job': names[index], 'round': schedule.round(index), 'attempt': tried.tries + 1 if tried else 1}
+            earlier = tried.get(names[index])
+            return {'job': names[index], 'round': schedule.round(index), 'attempt': earlier.tries + 1 if earlier else 1}
 
         def try_job(index: int) -> bool:
             name = names[index]
             tell = report = None
             try:
-                if self._listeners:
+                if listened_to:
                     tell, report = self._reporters(about(index))
                     tell(EventKind.ATTEMPT_STARTED)
-                outcome = attempt(plan[name].job, setting, call, owe, report)
+                outcome = attempt((jobs[index], report))
             except BaseException as error:  # an interrupt between two phases, or from a listener
                 outcome = Outcome(State.FAILED, 1, None, error)
-            seconds, earlier = outcome.seconds, self._tried.get(name)
-            self._tried[name] = outcome = outcome.after(earlier) if earlier else outcome
+            earlier = tried.get(name)
+            tried[name] = total = outcome.after(earlier) if earlier else outcome
             self._views.clear()
             if tell:
-                tell(EventKind.ATTEMPT_FINISHED, seconds=seconds, value=outcome, exception=outcome.exception)
-            if outcome.exception is not None and is_interrupt(outcome.exception):
-                raise outcome.exception
-            return bool(outcome.state.passed)
+                tell(EventKind.ATTEMPT_FINISHED, seconds=outcome.seconds, value=total, exception=total.exception)
+            if total.exception is not None and is_interrupt(total.exception):
+                raise total.exception
+            return bool(total.state.passed)
 
         def wait(now: float, due: float, index: int) -> None:
-            if self._listeners:
+            if listened_to:
                 self._tell(EventKind.WAITING, seconds=due - now, value=due, **about(index))
 
         execute(schedule, try_job, wait, self._clock, self._sleep)

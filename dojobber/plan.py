@@ -127,23 +127,26 @@ def _origin(job: type[Job]) -> str:
 def _read_deps(job: type[Job]) -> tuple[type[Job], ...]:
     """Return the Job classes in DEPS, each once, in their order."""
     deps: Any = job.DEPS
-    hint = f'DEPS of {job.__name__!r} must be a list or tuple of Job classes'
     if _is_job(deps):
-        raise DepsError(f'{hint}, not a bare class: write DEPS = ({deps.__name__},)', job)
+        raise _deps_error(job, f'not a bare class: write DEPS = ({deps.__name__},)')
     if isinstance(deps, (str, bytes)):
-        raise DepsError(f'{hint}, not {deps!r}', job)
+        raise _deps_error(job, f'not {deps!r}')
     try:
         found = dict.fromkeys(deps)
     except Exception as error:
-        raise DepsError(f'{hint}, not {deps!r} ({type(error).__name__}: {error})', job) from error
+        raise _deps_error(job, f'not {deps!r} ({type(error).__name__}: {error})') from error
     if found and iter(deps) is deps:
         # A generator would be empty for the next configure(): keep what it gave where it stood.
         owner: Any = next(each for each in job.__mro__ if 'DEPS' in vars(each))
         owner.DEPS = tuple(found)
     for dep in found:
         if not _is_job(dep):
-            raise DepsError(f'{hint}, and {dep!r} in it is none', job)
+            raise _deps_error(job, f'and {dep!r} in it is none')
     return tuple(found)
+
+
+def _deps_error(job: type[Job], why: str) -> DepsError:
+    return DepsError(f'DEPS of {job.__name__!r} must be a list or tuple of Job classes, {why}', job)
 
 
 def _check_hooks(job: type[Job]) -> None:

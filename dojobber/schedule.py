@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 
 
@@ -19,55 +19,58 @@ class Schedule:
         delays: For each Job the seconds from the start of one try to the start of the next.
     """
 
-    def __init__(self, needs: Sequence[Sequence[int]], tries: Sequence[float], delays: Sequence[float]) -> None:
+    def __init__(self, needs: Iterable[Sequence[int]], tries: Sequence[float], delays: Sequence[float]) -> None:
         # All lists are indexed like the plan.
-        self._unmet = [len(indexes) for indexes in needs]
-        self._dependents: list[list[int]] = [[] for _ in needs]
+        self._unmet: list[int] = []
+        self._dependents: list[list[int]] = []
         for index, indexes in enumerate(needs):
+            self._unmet.append(len(indexes))
+            self._dependents.append([])
             for need in indexes:
                 self._dependents[need].append(index)
         self._tries = list(tries)
         self._delays = delays
-        self._started = [0.0] * len(needs)
-        self._rounds = [1] * len(needs)
-        self._ready = [(1, index) for index, unmet in enumerate(self._unmet) if not unmet]  # sorted, hence a heap
-        self._waiting: list[tuple[float, int, int]] = []  # a heap of (not before, round, index)
+        self._started = [0.0] * len(tries)
+        # (round, index) as one number, which compares like the pair: round * count of Jobs + index.
+        self._count = len(tries)
+        self._turns = list(range(self._count, 2 * self._count))
+        self._ready = [turn for turn, unmet in zip(self._turns, self._unmet) if not unmet]  # sorted, hence a heap
+        self._waiting: list[tuple[float, int]] = []  # a heap of (not before, turn)
 
     def take(self, now: float) -> int | None:
         """Return the index of the Job to try now, or None if none is due. Report back how it went."""
         while self._waiting and self._waiting[0][0] <= now:
-            _, round_, index = heappop(self._waiting)
-            heappush(self._ready, (round_, index))
+            heappush(self._ready, heappop(self._waiting)[1])
         if not self._ready:
             return None
-        _, index = heappop(self._ready)
+        index = heappop(self._ready) % self._count
         self._started[index] = now
         return index
 
     def passed(self, index: int) -> None:
         """Note that the Job taken has passed; what needed only it is ready now."""
-        round_ = self._rounds[index]
+        earliest = self._turns[index] - index
         for dependent in self._dependents[index]:
             self._unmet[dependent] -= 1
-            if self._rounds[dependent] < round_:
-                self._rounds[dependent] = round_
+            if self._turns[dependent] < earliest:
+                self._turns[dependent] = earliest + dependent
             if not self._unmet[dependent]:
-                heappush(self._ready, (self._rounds[dependent], dependent))
+                heappush(self._ready, self._turns[dependent])
 
     def failed(self, index: int) -> None:
         """Note that the Job taken has failed; if it has tries left it comes again, in the next round."""
         self._tries[index] -= 1
         if self._tries[index] > 0:
-            self._rounds[index] += 1
-            heappush(self._waiting, (self._started[index] + self._delays[index], self._rounds[index], index))
+            self._turns[index] += self._count
+            heappush(self._waiting, (self._started[index] + self._delays[index], self._turns[index]))
 
     def next_due(self) -> tuple[float, int] | None:
         """Return when the first waiting Job is due and its index, or None if none waits."""
         if not self._waiting:
             return None
-        due, _, index = self._waiting[0]
-        return due, index
+        due, turn = self._waiting[0]
+        return due, turn % self._count
 
     def round(self, index: int) -> int:
         """Return the round, counted from 1, that the Job is in."""
-        return self._rounds[index]
+        return self._turns[index] // self._count

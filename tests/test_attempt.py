@@ -8,14 +8,15 @@ import pytest
 from kit import changing, failing, job
 
 from dojobber import DummyJob, Job, RunonlyJob, State
-from dojobber.attempt import Cleanups, Setting, attempt, caller, joined
+from dojobber.attempt import Cleanups, Setting, attempter, joined
 
 
 def try_once(
     job_class, *args, no_act=False, directory=None, global_storage=None, owe=lambda job: None, report=None, **kwargs
 ):
     storage = {} if global_storage is None else global_storage
-    return attempt(job_class, Setting(args, kwargs, storage, no_act, directory or os.getcwd()), caller(), owe, report)
+    setting = Setting(args, kwargs, storage, no_act, directory or os.getcwd())
+    return attempter(setting, owe)((job_class, report))
 
 
 def phases_of(job_class, **options):
@@ -268,7 +269,7 @@ class TestDirectory:
 
     def test_a_run_that_starts_in_a_directory_that_is_gone_fails_its_phases(self):
         setting = Setting((), {}, {}, False, None)
-        outcome = attempt(job('Fine'), setting, caller(), lambda job: None)
+        outcome = attempter(setting, lambda job: None)((job('Fine'), None))
         assert isinstance(outcome.exception, FileNotFoundError)
 
 
