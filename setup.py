@@ -62,6 +62,8 @@ setup(
     ],
     extras_require={
         'render': ['graphviz-pure'],  # draws pictures where Graphviz is not installed
+        'remote': ['cloudpickle'],  # sends Jobs to other processes, also those that cannot be imported there
+        'dask': ['cloudpickle', 'distributed'],  # a cluster to send them to
     },
     zip_safe=False,
 )

@@ -2,7 +2,17 @@
 
 from .__version__ import __version__
 from .dojobber import DoJobber
-from .errors import CycleError, DepsError, DoJobberError, GraphError, NotConfiguredError, PlanError, UnknownJobError
+from .errors import (
+    CycleError,
+    DepsError,
+    DoJobberError,
+    GraphError,
+    NotConfiguredError,
+    PlanError,
+    RemoteError,
+    StorageConflictError,
+    UnknownJobError,
+)
 from .events import Event, EventKind
 from .job import DummyJob, Job, RunonlyJob
 from .outcome import Outcome, State
@@ -20,8 +30,10 @@ __all__ = [
     'NotConfiguredError',
     'Outcome',
     'PlanError',
+    'RemoteError',
     'RunonlyJob',
     'State',
+    'StorageConflictError',
     'UnknownJobError',
     '__version__',
 ]

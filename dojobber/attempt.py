@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import bisect
 import errno
+import itertools
 import os
 import sys
-from collections.abc import Generator
+from collections import deque
+from collections.abc import Generator, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any, Callable, NamedTuple, Optional
 
@@ -23,8 +27,18 @@ class Setting(NamedTuple):
     kwargs: dict[str, Any]
     global_storage: dict[Any, Any]
     no_act: bool
-    directory: str | None
-    """Where every phase starts; None if the current directory did not exist when the run began."""
+    go_to_start: Callable[[], object]
+    """Called before every phase, to put the current directory back."""
+
+
+class Attempted(NamedTuple):
+    """What an attempt that was made aside has to tell to the thread that works the run."""
+
+    outcome: Outcome
+    reports: Sequence[tuple[str, float, Any, BaseException | None]] = ()
+    """What a :data:`Report` is told, a phase each."""
+    owed: Any = None
+    """The instance whose Cleanup is owed."""
 
 
 def attempter(setting: Setting, owe: Callable[[Any], object]) -> Callable[[tuple[Any, Report | None]], Outcome]:
@@ -48,7 +62,7 @@ def attempter(setting: Setting, owe: Callable[[Any], object]) -> Callable[[tuple
 def _attempts(
     setting: Setting, owe: Callable[[Any], object]
 ) -> Generator[Outcome | None, tuple[Any, Report | None], None]:
-    args, kwargs, global_storage, no_act, directory = setting
+    args, kwargs, global_storage, no_act, go_to_start = setting
     handled = sys.exc_info()[1]
     outcome: Outcome | None = None
     while True:
@@ -59,7 +73,7 @@ def _attempts(
         result = error = None
         begun = perf_counter()
         try:
-            go_to(directory)
+            go_to_start()
             job = _make(job_class, global_storage)
             result = job.Check(*args, **kwargs)
         except BaseException as raised:
@@ -81,7 +95,7 @@ def _attempts(
         try:
             if not has_run:
                 raise NotImplementedError(f'{job_class.__name__} has no Run method, so its failed check stays as it is')
-            go_to(directory)
+            go_to_start()
             owe(job)
             result = job.Run(*args, **kwargs)
         except BaseException as raised:
@@ -97,7 +111,7 @@ def _attempts(
         result = error = None
         begun = perf_counter()
         try:
-            go_to(directory)
+            go_to_start()
             result = job.Check(*args, **kwargs)
         except BaseException as raised:
             error = _own(raised, handled)
@@ -122,19 +136,52 @@ def _own(error: BaseException, handled: BaseException | None) -> BaseException:
     return error.with_traceback(frames)
 
 
+class Attempts:
+    """Makes attempts for several threads at once, each by itself."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._idle: deque[tuple[Callable[[tuple[Any, Report | None]], Outcome], list[Any]]] = deque()
+
+    def __call__(self, job_class: Any, is_reported: bool) -> Attempted:
+        """Try a Job and return all there is to tell about it."""
+        try:
+            attempt, owed = self._idle.pop()
+        except IndexError:
+            owed = []
+            attempt = attempter(self._setting, owed.append)
+        reports: list[tuple[str, float, Any, BaseException | None]] = []
+        outcome = attempt((job_class, (lambda *report: reports.append(report)) if is_reported else None))
+        attempted = Attempted(outcome, reports, owed.pop() if owed else None)
+        self._idle.append((attempt, owed))
+        return attempted
+
+
 class Cleanups:
     """The Cleanups that are owed: each is called once, last started first, and none is forgotten before."""
 
     def __init__(self) -> None:
-        self._owed: list[tuple[str | None, Any]] = []
+        self._owed: list[tuple[int, str | None, Any]] = []  # sorted by the number of the attempt
+        self._numbers = itertools.count()
 
     def __len__(self) -> int:
         return len(self._owed)
 
-    def owe(self, directory: str | None, job: Any) -> None:
-        """Note that the Run of ``job`` starts; its Cleanup is to start in ``directory`` too."""
+    def number(self) -> int:
+        """Return the number of an attempt that starts now."""
+        return next(self._numbers)
+
+    def owe(self, directory: str | None, job: Any, number: int | None = None) -> None:
+        """Note that the Run of ``job`` has started; its Cleanup is to start in ``directory`` too.
+
+        Args:
+            number: That of the attempt, by default a new one. Noting it twice changes nothing.
+        """
         if getattr(job, 'Cleanup', None) is not None:
-            self._owed.append((directory, job))
+            entry = self.number() if number is None else number, directory, job
+            place = bisect.bisect(self._owed, entry[:1])
+            if self._owed[place : place + 1] != [entry]:
+                self._owed.insert(place, entry)
 
     def call(
         self, tell: Callable[[Event], object], failure: BaseException | None = None, keep: int = 0
@@ -149,7 +196,7 @@ class Cleanups:
                 failure = joined(failure, interrupt)
 
     def _call_last(self, tell: Callable[[Event], object]) -> BaseException | None:
-        directory, job = self._owed[-1]
+        _, directory, job = self._owed[-1]
         name = type(job).__name__
         failure = caught(tell, Event(EventKind.CLEANUP_STARTED, name))
         begun = perf_counter()
@@ -214,6 +261,11 @@ def go_to(directory: str | None) -> None:
     if directory is None:
         raise FileNotFoundError(errno.ENOENT, 'the directory that the run was started in does not exist')
     os.chdir(directory)
+
+
+def returning_to(directory: str | None) -> Callable[[], object]:
+    """Return what makes ``directory`` the current one again each time, as :func:`go_to` does."""
+    return partial(go_to, None) if directory is None else partial(os.chdir, directory)
 
 
 def _make(job_class: Any, global_storage: dict[Any, Any]) -> Any:

@@ -6,18 +6,19 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterable
-from functools import partial
-from typing import Any, Callable, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
-from .attempt import Cleanups, Report, Setting, attempter, caught, current_directory, go_to, joined
+from .attempt import Cleanups, Setting, caught, current_directory, go_to, joined, returning_to
 from .console import Console, log_event, message, show_developer_log
 from .errors import DoJobberError, GraphError, NotConfiguredError, PlanError
 from .events import Event, EventKind, Listener, Listeners, log_critical, logger
-from .execute import execute
 from .job import DummyJob, Job, RunonlyJob
-from .outcome import Outcome, State, is_interrupt, with_untried
+from .outcome import Outcome, with_untried
 from .plan import Plan, make_plan, under
-from .schedule import Schedule
+from .walk import Walk
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 __all__ = ['DoJobber', 'DummyJob', 'Job', 'RunonlyJob']
 
@@ -55,12 +56,14 @@ class DoJobber:
         self._verbose = False
         self._console = Console()
         self._listeners = Listeners(())
+        self._max_workers: int | None = None
+        self._executor: Executor | None = None
         self._running = False
         self._covered: Plan = {}  # what the last checknrun() was about
         self._tried: dict[str, Outcome] = {}  # what became of those it tried
         self._views: dict[str, Any] = {}  # what is derived from these two and was asked for since they changed
         self._cleanups = Cleanups()
-        self._attempt: Callable[..., Outcome] | None = None
+        self._attempts: object = None
 
     def configure(
         self,
@@ -72,6 +75,8 @@ class DoJobber:
         default_tries: float = 3,
         default_retry_delay: float = 1,
         *,
+        max_workers: int | None = None,
+        executor: Executor | None = None,
         listeners: Iterable[Listener] = (),
     ) -> None:
         """Build the graph of everything that ``root`` needs. If this raises, nothing has changed.
@@ -83,6 +88,9 @@ class DoJobber:
             cleanup: Call the Cleanups at the end of ``checknrun()``; if false, ``cleanup()`` does.
             default_tries: Tries of a Job whose ``TRIES`` is None, at least 1.
             default_retry_delay: Seconds from try to try of a Job whose ``RETRY_DELAY`` is None.
+            max_workers: How many Jobs to try at once, on threads. None and 1: one by one, in the caller's thread.
+            executor: Any of ``concurrent.futures``, by which to try Jobs instead: on its threads, or as copies in other
+                processes and on other machines. It is not shut down. ``max_workers`` caps what it has at once.
             listeners: Called with each :class:`~dojobber.events.Event`, in the thread of ``checknrun()``.
 
         Raises:
@@ -98,12 +106,14 @@ class DoJobber:
         if logger.isEnabledFor(logging.DEBUG):
             told.append(log_event)
         told += _checked_listeners(listeners)
+        _check_workers(max_workers, executor)
         self._plan = plan
         self._no_act = no_act
         self._cleanup = self._default_cleanup if cleanup is None else cleanup
         self._verbose = verbose or debug
         self._console = console
         self._listeners = Listeners(told)
+        self._max_workers, self._executor = max_workers, executor
         self._covered, self._tried, self._views = {}, {}, {}
 
     def set_args(self, /, *args: Any, **kwargs: Any) -> None:
@@ -265,74 +275,37 @@ class DoJobber:
 
     def _work(self, plan: Plan) -> None:
         begun = self._clock()
-        self._covered, self._tried, self._views = plan, {}, {}
-        setting = Setting(self._args, self._kwargs, {}, self._no_act, current_directory())
+        directory = current_directory()
+        setting = Setting(self._args, self._kwargs, {}, self._no_act, returning_to(directory))
+        self._covered, self._views = plan, {}
+        walk = Walk(
+            plan,
+            setting,
+            directory,
+            self._cleanups,
+            self._listeners,
+            self._tell_cleanup,
+            self._views.clear,
+            self._clock,
+            self._sleep,
+        )
+        self._tried = walk.outcomes
         owed_before = len(self._cleanups)  # by runs with cleanup=False, for cleanup() to call
         failure = None
         try:
             self._tell(EventKind.RUN_STARTED, value=tuple(plan))
-            self._walk(plan, setting)
+            walk.walk(self._max_workers, self._executor)
         except BaseException as error:
             failure = error
         finally:
             if self._cleanup:
                 failure = self._cleanups.call(self._tell_cleanup, failure, owed_before)
-            _return_to(setting.directory)
+            self._attempts = walk.attempts
+            _return_to(directory)
         if self._listeners:
             about = {'seconds': self._clock() - begun, 'value': self.outcomes, 'exception': failure}
             failure = joined(failure, caught(self._tell, EventKind.RUN_FINISHED, **about))
         _raise(failure)
-
-    def _walk(self, plan: Plan, setting: Setting) -> None:
-        names, jobs = list(plan), [step.job for step in plan.values()]
-        index_of = {name: index for index, name in enumerate(names)}
-        schedule = Schedule(
-            ([index_of[need] for need in step.needs] for step in plan.values()),
-            [1 if self._no_act else step.tries for step in plan.values()],
-            [step.retry_delay for step in plan.values()],
-        )
-        owe = partial(self._cleanups.owe, setting.directory)
-        attempt = self._attempt = attempter(setting, owe)  # kept for the sake of the exceptions kept
-        tried = self._tried
-        listened_to = bool(self._listeners)
-
-        def about(index: int) -> dict[str, Any]:
-            earlier = tried.get(names[index])
-            return {'job': names[index], 'round': schedule.round(index), 'attempt': earlier.tries + 1 if earlier else 1}
-
-        def try_job(index: int) -> bool:
-            name = names[index]
-            tell = report = None
-            try:
-                if listened_to:
-                    tell, report = self._reporters(about(index))
-                    tell(EventKind.ATTEMPT_STARTED)
-                outcome = attempt((jobs[index], report))
-            except BaseException as error:  # an interrupt between two phases, or from a listener
-                outcome = Outcome(State.FAILED, 1, None, error)
-            earlier = tried.get(name)
-            tried[name] = total = outcome.after(earlier) if earlier else outcome
-            self._views.clear()
-            if tell:
-                tell(EventKind.ATTEMPT_FINISHED, seconds=outcome.seconds, value=total, exception=total.exception)
-            if total.exception is not None and is_interrupt(total.exception):
-                raise total.exception
-            return bool(total.state.passed)
-
-        def wait(now: float, due: float, index: int) -> None:
-            if listened_to:
-                self._tell(EventKind.WAITING, seconds=due - now, value=due, **about(index))
-
-        execute(schedule, try_job, wait, self._clock, self._sleep)
-
-    def _reporters(self, about: dict[str, Any]) -> tuple[Callable[..., None], Report]:
-        def tell(kind: EventKind, **more: Any) -> None:
-            self._tell(kind, **about, **more)
-
-        def report(phase: str, seconds: float, value: Any, error: BaseException | None) -> None:
-            tell(EventKind(phase), seconds=seconds, value=value, exception=error)
-
-        return tell, report
 
     def _tell_cleanup(self, event: Event) -> None:
         if event.kind is EventKind.CLEANUP and not self._verbose:
@@ -350,6 +323,22 @@ def _checked_listeners(listeners: Iterable[Listener]) -> list[Listener]:
         if not callable(listener):
             raise PlanError(f'a listener must be callable with an Event, not {listener!r}', listener)
     return checked
+
+
+def _check_workers(max_workers: Any, executor: Any) -> None:
+    if max_workers is not None and (not isinstance(max_workers, int) or max_workers < 1):
+        raise PlanError(f'max_workers must be an integer of at least 1, or None, not {max_workers!r}', max_workers)
+    if executor is None:
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    if isinstance(executor, type) or not callable(getattr(executor, 'submit', None)):
+        raise PlanError(f'executor must be one of concurrent.futures, made already, not {executor!r}', executor)
+    if not isinstance(executor, ThreadPoolExecutor):
+        try:
+            import cloudpickle  # noqa: F401 - by which Jobs travel
+        except ImportError as error:
+            raise PlanError(f'to try Jobs in other processes, pip install cloudpickle ({error})', executor) from error
 
 
 def _needs(plan: Plan) -> dict[str, tuple[str, ...]]:

@@ -45,5 +45,13 @@ class NotConfiguredError(DoJobberError, RuntimeError):
     """``configure()`` has to be called first."""
 
 
+class StorageConflictError(DoJobberError, RuntimeError):
+    """Two Jobs, neither of which needs the other, wrote one key of ``global_storage`` in different processes."""
+
+
+class RemoteError(DoJobberError, RuntimeError):
+    """Something cannot travel to another process or back. It stands where that would have been."""
+
+
 class GraphError(DoJobberError, RuntimeError):
     """The picture asked for cannot be made."""

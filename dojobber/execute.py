@@ -1,42 +1,160 @@
-"""Drives a schedule until nothing is left to try."""
+"""Drives a schedule until nothing is left to try: one attempt at a time, or several."""
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Any, Callable, Protocol
 
 from .schedule import Schedule
 
 LONGEST_SLEEP = 86_400.0  # seconds; time.sleep() refuses what does not fit the platform's clock
 
 
+class Workers(Protocol):
+    """Those who make the attempts."""
+
+    most: float
+    """How many attempts there may be at once."""
+
+    def start(self, index: int) -> None:
+        """Start to try the Job of that index."""
+
+    def ended(self, timeout: float | None) -> tuple[int, bool] | None:
+        """Return the index of a Job whose attempt has ended and whether it passed; None if none does in time.
+
+        What it raises ends the run.
+        """
+
+    def stop(self) -> None:
+        """Wait for the attempts that run. Nothing is started any more."""
+
+
 def execute(
     schedule: Schedule,
-    attempt: Callable[[int], bool],
+    workers: Workers,
     waiting: Callable[[float, float, int], object],
     clock: Callable[[], float],
     sleep: Callable[[float], object],
 ) -> None:
-    """Try Jobs one at a time, in the caller's thread, in the order of the schedule.
+    """Have Jobs tried in the order of the schedule. Only the caller's thread touches it.
 
     Args:
-        attempt: Tries the Job of that index and returns whether it passed. What it raises ends the loop.
-        waiting: Called with now, when the next Job is due, and its index, before each wait.
+        waiting: Called with now, when the next Job is due, and its index, before each wait in which nothing runs.
         clock: The monotonic clock, in seconds.
         sleep: Waits that many seconds, or less.
     """
-    while True:
-        now = clock()
-        index = schedule.take(now)
-        if index is not None:
-            if attempt(index):
-                schedule.passed(index)
+    running = 0
+    try:
+        while True:
+            while running < workers.most:
+                index = schedule.take(clock())
+                if index is None:
+                    break
+                workers.start(index)
+                running += 1
+            upcoming = schedule.next_due() if running < workers.most else None
+            if running:
+                ended = workers.ended(min(max(upcoming[0] - clock(), 0), LONGEST_SLEEP) if upcoming else None)
+                if ended:
+                    running -= 1
+                    index, has_passed = ended
+                    (schedule.passed if has_passed else schedule.failed)(index)
+            elif upcoming:
+                due, index = upcoming
+                waiting(clock(), due, index)
+                while (left := due - clock()) > 0:
+                    sleep(min(left, LONGEST_SLEEP))
             else:
-                schedule.failed(index)
-            continue
-        upcoming = schedule.next_due()
-        if upcoming is None:
-            return
-        due, index = upcoming
-        waiting(now, due, index)
-        while (left := due - clock()) > 0:
-            sleep(min(left, LONGEST_SLEEP))
+                return
+    except BaseException:
+        workers.stop()
+        raise
+
+
+class Inline:
+    """Makes each attempt at once, in the caller's thread.
+
+    Args:
+        attempt: Tries the Job of that index and returns whether it passed. What it raises ends the run.
+    """
+
+    most: float = 1
+
+    def __init__(self, attempt: Callable[[int], bool]) -> None:
+        self._attempt = attempt
+        self._ended: tuple[int, bool] | None = None
+
+    def start(self, index: int) -> None:
+        """Try the Job of that index."""
+        self._ended = index, self._attempt(index)
+
+    def ended(self, timeout: float | None) -> tuple[int, bool] | None:
+        """Return the index of the Job last started and whether it passed."""
+        return self._ended
+
+    def stop(self) -> None:
+        """Do nothing: nothing runs."""
+
+
+class Futures:
+    """Has attempts made by an executor of ``concurrent.futures``.
+
+    Args:
+        submit: Submits an attempt of the Job of that index and returns its future.
+        record: Called, in the thread that waits, with the index and the future of an attempt that has ended. Returns
+            whether the Job passed, and what is to end the run, if anything.
+        abandon: Called with the index of a Job that still runs when even the wait for it is interrupted, and with what
+            interrupted it.
+        most: How many attempts there may be at once.
+        may_cancel: Whether ``cancel()`` of a future can be relied upon. Some executors say that they have cancelled
+            what is running already.
+    """
+
+    def __init__(
+        self,
+        submit: Callable[[int], Any],
+        record: Callable[[int, Any], tuple[bool, BaseException | None]],
+        abandon: Callable[[int, BaseException], object],
+        most: float,
+        may_cancel: bool,
+    ) -> None:
+        import queue
+
+        self.most = most
+        self._submit, self._record, self._abandon = submit, record, abandon
+        self._may_cancel = may_cancel
+        self._running: dict[int, Any] = {}
+        self._done: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._nothing = queue.Empty
+
+    def start(self, index: int) -> None:
+        """Submit an attempt of the Job of that index."""
+        self._running[index] = future = self._submit(index)
+        future.add_done_callback(lambda _: self._done.put(index))
+
+    def ended(self, timeout: float | None) -> tuple[int, bool] | None:
+        """Return the index of a Job whose attempt has ended and whether it passed; None if none does in time."""
+        try:
+            index = self._done.get(timeout=timeout)
+        except self._nothing:
+            return None
+        has_passed, failure = self._record(index, self._running[index])
+        del self._running[index]  # and the future: an executor may do again what somebody still waits for
+        if failure is not None:
+            raise failure
+        return index, has_passed
+
+    def stop(self) -> None:
+        """Cancel what waits for a worker, where that can be relied upon, and wait for the rest."""
+        try:
+            for future in self._running.values():
+                if self._may_cancel:
+                    future.cancel()
+            for index in list(self._running):
+                future = self._running[index]
+                if not (self._may_cancel and future.cancelled()):
+                    self._record(index, future)
+                del self._running[index]
+        except BaseException as interrupt:
+            for index in self._running:
+                self._abandon(index, interrupt)
+            raise

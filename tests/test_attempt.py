@@ -8,14 +8,14 @@ import pytest
 from kit import changing, failing, job
 
 from dojobber import DummyJob, Job, RunonlyJob, State
-from dojobber.attempt import Cleanups, Setting, attempter, joined
+from dojobber.attempt import Cleanups, Setting, attempter, joined, returning_to
 
 
 def try_once(
     job_class, *args, no_act=False, directory=None, global_storage=None, owe=lambda job: None, report=None, **kwargs
 ):
     storage = {} if global_storage is None else global_storage
-    setting = Setting(args, kwargs, storage, no_act, directory or os.getcwd())
+    setting = Setting(args, kwargs, storage, no_act, returning_to(directory or os.getcwd()))
     return attempter(setting, owe)((job_class, report))
 
 
@@ -268,7 +268,7 @@ class TestDirectory:
         assert calls == []
 
     def test_a_run_that_starts_in_a_directory_that_is_gone_fails_its_phases(self):
-        setting = Setting((), {}, {}, False, None)
+        setting = Setting((), {}, {}, False, returning_to(None))
         outcome = attempter(setting, lambda job: None)((job('Fine'), None))
         assert isinstance(outcome.exception, FileNotFoundError)
 

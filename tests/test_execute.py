@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 from kit import FakeClock
 
-from dojobber.execute import LONGEST_SLEEP, execute
+from dojobber.execute import LONGEST_SLEEP, Inline, execute
 from dojobber.schedule import Schedule
 
 
 def run(schedule, attempt, clock):
     waits = []
-    execute(schedule, attempt, lambda now, due, index: waits.append((now, due, index)), clock, clock.sleep)
+    execute(schedule, Inline(attempt), lambda now, due, index: waits.append((now, due, index)), clock, clock.sleep)
     return waits
 
 

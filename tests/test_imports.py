@@ -31,7 +31,9 @@ LANE = {
     'draw.picture': ['errors', 'draw.look', 'draw.dot', 'draw.mermaid'],
     'draw.target': ['errors'],
     'draw': ['draw.look', 'draw.dot', 'draw.picture', 'draw.target'],
-    'dojobber': ['errors', 'job', 'outcome', 'events', 'plan', 'schedule', 'attempt', 'execute', 'console', 'draw'],
+    'remote': ['errors', 'job', 'outcome', 'plan', 'attempt'],
+    'walk': ['errors', 'outcome', 'events', 'plan', 'schedule', 'attempt', 'execute', 'remote'],
+    'dojobber': ['errors', 'job', 'outcome', 'events', 'plan', 'attempt', 'console', 'draw', 'walk'],
     '__init__': ['__version__', 'errors', 'job', 'outcome', 'events', 'dojobber'],
 }
 

@@ -1,0 +1,189 @@
+"""Walks a plan: tries its Jobs, tells what happens, and remembers what became of each."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any, Callable
+
+from .attempt import Attempted, Attempts, Cleanups, Setting, attempter
+from .errors import DoJobberError
+from .events import Event, EventKind, Listeners
+from .execute import Futures, Inline, Workers, execute
+from .outcome import Outcome, State, is_interrupt
+from .plan import Plan
+from .schedule import Schedule
+
+
+class Walk:
+    """One walk over a plan.
+
+    Args:
+        directory: Where the Cleanups are to start.
+        tell_cleanup: Told of a Cleanup that is not called.
+        changed: Called whenever ``outcomes`` has changed.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        setting: Setting,
+        directory: str | None,
+        cleanups: Cleanups,
+        listeners: Listeners,
+        tell_cleanup: Callable[[Event], object],
+        changed: Callable[[], object],
+        clock: Callable[[], float],
+        sleep: Callable[[float], object],
+    ) -> None:
+        self.outcomes: dict[str, Outcome] = {}
+        """What became of the Jobs tried so far, by name."""
+        self._names, self._jobs = list(plan), [step.job for step in plan.values()]
+        index_of = {name: index for index, name in enumerate(plan)}
+        self._plan = plan
+        self._schedule = Schedule(
+            ([index_of[need] for need in step.needs] for step in plan.values()),
+            [1 if setting.no_act else step.tries for step in plan.values()],
+            [step.retry_delay for step in plan.values()],
+        )
+        self._setting, self._directory = setting, directory
+        self._cleanups, self._changed = cleanups, changed
+        self._listeners, self._tell_cleanup = listeners, tell_cleanup
+        self._has_listeners = bool(listeners)
+        self._clock, self._sleep = clock, sleep
+        self._numbers: dict[int, int] = {}  # of the attempts that run, by the index of the Job
+        self.attempts: object = None
+        """To be kept as long as the outcomes are, for the sake of their exceptions."""
+
+    def walk(self, max_workers: int | None, executor: Any) -> None:
+        """Try the Jobs: one at a time in this thread, that many at once on threads of its own, or on an executor.
+
+        Raises:
+            RemoteError: The arguments cannot travel to the workers of the executor.
+            BaseException: An interrupt; the executor does not work any more.
+        """
+        if executor is not None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            most = math.inf if max_workers is None else max_workers
+            walk = self._on_threads if isinstance(executor, ThreadPoolExecutor) else self._remotely
+            walk(executor, most)
+        elif max_workers is None or max_workers == 1:
+            self._here()
+        else:
+            from concurrent.futures import ThreadPoolExecutor
+
+            executor = ThreadPoolExecutor(max_workers, 'dojobber')
+            try:
+                self._on_threads(executor, max_workers, may_cancel=True)
+            finally:
+                executor.shutdown(wait=False)  # whatever ran has ended, or is not waited for
+
+    def _here(self) -> None:
+        self.attempts = attempt = attempter(self._setting, partial(self._cleanups.owe, self._directory))
+
+        def try_job(index: int) -> bool:
+            report = None
+            try:
+                if self._has_listeners:
+                    self._tell(EventKind.ATTEMPT_STARTED, index)
+                    report = partial(self._report, index)
+                outcome = attempt((self._jobs[index], report))
+            except BaseException as error:  # an interrupt between two phases, or from a listener
+                outcome = Outcome(State.FAILED, 1, None, error)
+            self._record(index, outcome)
+            if outcome.exception is not None and is_interrupt(outcome.exception):
+                raise outcome.exception
+            return bool(outcome.state.passed)
+
+        self._execute(Inline(try_job))
+
+    def _on_threads(self, executor: Any, most: float, may_cancel: bool = False) -> None:
+        """Let threads of this process make the attempts. They share its directory, which is left as it is."""
+        self.attempts = attempts = Attempts(self._setting._replace(go_to_start=lambda: None))
+
+        def submit(index: int) -> Any:
+            return executor.submit(attempts, self._jobs[index], self._has_listeners)
+
+        self._elsewhere(submit, lambda _, attempted: attempted, most, may_cancel)
+
+    def _remotely(self, executor: Any, most: float) -> None:
+        from .remote import Courier, attempt_remotely
+
+        courier = Courier(self._plan, self._setting, self._has_listeners)
+
+        def submit(index: int) -> Any:
+            return executor.submit(attempt_remotely, courier.pack(index))
+
+        self._elsewhere(submit, courier.unpack, most, may_cancel=False)
+
+    def _elsewhere(
+        self,
+        submit: Callable[[int], Any],
+        received: Callable[[int, Any], Attempted],
+        most: float,
+        may_cancel: bool,
+    ) -> None:
+        from concurrent.futures import BrokenExecutor, CancelledError
+
+        def start(index: int) -> Any:
+            self._numbers[index] = self._cleanups.number()
+            if self._has_listeners:
+                self._tell(EventKind.ATTEMPT_STARTED, index)
+            return submit(index)
+
+        def record(index: int, future: Any) -> tuple[bool, BaseException | None]:
+            try:
+                failure = future.exception()
+            except CancelledError as error:
+                failure = error
+            if failure is None:
+                attempted = received(index, future.result())
+            else:  # the worker was lost
+                failed = Outcome(State.FAILED, 1, None, failure)
+                attempted = Attempted(failed, [(EventKind.CHECK.value, 0.0, None, failure)])
+            outcome = attempted.outcome
+            if attempted.owed is not None:
+                self._cleanups.owe(self._directory, attempted.owed, self._numbers[index])
+            if self._has_listeners:
+                for report in attempted.reports:
+                    self._report(index, *report)
+            self._record(index, outcome)
+            if not isinstance(failure, BrokenExecutor):
+                failure = outcome.exception if is_interrupt(outcome.exception) else None
+            return bool(outcome.state.passed), failure
+
+        self._execute(Futures(start, record, self._abandon, most, may_cancel))
+
+    def _execute(self, workers: Workers) -> None:
+        execute(self._schedule, workers, self._wait, self._clock, self._sleep)
+
+    def _wait(self, now: float, due: float, index: int) -> None:
+        if self._has_listeners:
+            self._tell(EventKind.WAITING, index, seconds=due - now, value=due)
+
+    def _report(self, index: int, phase: str, seconds: float, value: Any, error: BaseException | None) -> None:
+        self._tell(EventKind(phase), index, seconds=seconds, value=value, exception=error)
+
+    def _tell(self, kind: EventKind, index: int, **more: Any) -> None:
+        name = self._names[index]
+        earlier = self.outcomes.get(name)
+        number = earlier.tries + 1 if earlier else 1
+        self._listeners.tell(Event(kind, name, self._schedule.round(index), number, **more))
+
+    def _record(self, index: int, outcome: Outcome) -> None:
+        name = self._names[index]
+        earlier = self.outcomes.get(name)
+        self.outcomes[name] = total = outcome.after(earlier) if earlier else outcome
+        self._changed()
+        if self._has_listeners:
+            about = EventKind.ATTEMPT_FINISHED, name, self._schedule.round(index), total.tries
+            self._listeners.tell(Event(*about, outcome.seconds, total, outcome.exception))
+
+    def _abandon(self, index: int, interrupt: BaseException) -> None:
+        self._record(index, Outcome(State.FAILED, 1, None, interrupt))
+        if getattr(self._jobs[index], 'Cleanup', None) is not None:
+            why = DoJobberError(
+                'not called: the wait for this Job, which still runs, was interrupted', self._jobs[index]
+            )
+            self._tell_cleanup(Event(EventKind.CLEANUP, self._names[index], exception=why))
