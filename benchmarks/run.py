@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Measure what the engine costs, beside a bare loop over the same Jobs. README.rst says what the figures mean."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import graphs
+import measure
+import report
+
+SIZES = 100, 1_000, 10_000, 20_000, 100_000
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, and print the table or the document."""
+    options = parsed(argv)
+    cases = [
+        measure.Case(*each) for each in itertools.product(options.shapes, options.leaves, sorted(set(options.sizes)))
+    ]
+    document = measured(cases, options.repeats)
+    print(json.dumps(document, indent=2) if options.json else report.table(document))
+
+
+def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog='With the default options it takes about seven minutes on two slow cores.'
+    )
+    leaves = [name for name in graphs.LEAVES if name != 'bad']
+    parser.add_argument(
+        '--sizes', type=_size, nargs='+', default=SIZES, help=f'numbers of Jobs ({" ".join(map(str, SIZES))})'
+    )
+    parser.add_argument('--shapes', nargs='+', default=list(graphs.SHAPES), choices=graphs.SHAPES)
+    parser.add_argument('--leaves', nargs='+', default=leaves, choices=leaves, help='what becomes of the leaves')
+    parser.add_argument('--repeats', type=_size, default=3, help='processes to take the median of (%(default)s)')
+    parser.add_argument('--json', action='store_true', help='print one JSON document instead of the table')
+    return parser.parse_args(argv)
+
+
+def _size(text: str) -> int:
+    number = int(text.replace(',', '').replace('_', ''))
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def measured(cases: Sequence[measure.Case], repeats: int) -> report.Row:
+    """Measure all cases, a round of processes after the other so that a slow minute of the machine hits all alike."""
+    times: dict[measure.Case, list[measure.Figures]] = {case: [] for case in cases}
+    for number in range(repeats):
+        for case in cases:
+            _progress(f'time {number + 1} of {repeats}: {case.shape}, {case.leaves}, {case.jobs:,} Jobs')
+            times[case].append(measure.in_fresh_process('times', case))
+    _progress('memory')
+    jobs = min(report.AIM_JOBS, max(case.jobs for case in cases))
+    traced = [*cases, measure.Case('wide', 'bad', jobs)]
+    with ThreadPoolExecutor(2) as pool:  # memory is the same however slow the process is
+        *memory, failed = pool.map(partial(measure.in_fresh_process, 'memory'), traced)
+    rows = [report.row(case, times[case], bytes_) for case, bytes_ in zip(cases, memory)]
+    _progress('import')
+    document = {
+        'machine': report.machine(),
+        'setting': {'processes': repeats, 'tries': graphs.TRIES},
+        'cases': rows,
+        'growth': report.growth(rows),
+        'failed_job': {'jobs': jobs, 'kept_bytes': failed['kept'] / jobs},
+        'import': report.importing(measure.imports(5 * repeats)),
+    }
+    _progress('')
+    return {**document, 'aims': report.aims(document)}
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f'\r\x1b[K{text}', end='', file=sys.stderr, flush=True)
+
+
+if __name__ == '__main__':
+    main()
