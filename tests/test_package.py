@@ -78,12 +78,12 @@ def test_the_wheel_needs_the_two_graph_libraries_only(wheel):
     assert 'Requires-Python: >=3.9' in lines
 
 
-def test_the_sdist_holds_the_tests_and_the_examples(built):
+def test_the_sdist_holds_the_tests_the_examples_and_the_benchmarks(built):
     (sdist,) = built.glob('*.tar.gz')
     with tarfile.open(sdist) as archive:
         names = {name.partition('/')[2] for name in archive.getnames()}
     listed = {'README.rst', 'LICENSE', 'CHANGELOG.rst', 'setup.py', 'pyproject.toml', 'tox.ini'}
-    for folder in 'dojobber', 'tests', 'examples':
+    for folder in 'dojobber', 'tests', 'examples', 'benchmarks':
         files = [path for path in (ROOT / folder).rglob('*') if path.is_file() and '__pycache__' not in path.parts]
         listed |= {path.relative_to(ROOT).as_posix() for path in files}
     assert listed <= names
