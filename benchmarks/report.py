@@ -136,7 +136,7 @@ def table(document: Row) -> str:
             f'A failed Job keeps {failed["kept_bytes"]:.0f} bytes (wide, {failed["jobs"]:,} Jobs, all leaves fail).',
             f'import dojobber: {spent["dojobber_ms"]:.1f} ms; dataclasses, enum, logging and traceback: '
             f'{spent["stdlib_ms"]:.1f} ms.',
-            f'A whole process: {spent["start_ms"]:.1f} ms without an import, {spent["dojobber_over_start_ms"]:.1f} ms '
+            f'A process: {spent["start_ms"]:.1f} ms without an import, {spent["dojobber_over_start_ms"]:.1f} ms '
             f'more with that of dojobber, {spent["stdlib_over_start_ms"]:.1f} ms more with that of those four.',
             '',
             *[_verdict(aim) for aim in document['aims']],
