@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 logger = logging.getLogger('DoJobber')
 """The developer log. Unless the application or ``dojobber_loglevel`` says otherwise, only what is critical is shown."""
@@ -42,9 +41,8 @@ class EventKind(Enum):
     """``seconds`` in all, Cleanups included; ``value`` maps names to Outcomes; ``exception`` is about to be raised."""
 
 
-@dataclass(frozen=True)
-class Event:
-    """Something that happened in a run. What a kind has no use for is None."""
+class Event(NamedTuple):
+    """Something that happened in a run: an immutable record. What a kind has no use for is None."""
 
     kind: EventKind
     job: str | None = None

@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Protocol
+from typing import Any, Callable
 
 from .schedule import Schedule
 
 LONGEST_SLEEP = 86_400.0  # seconds; time.sleep() refuses what does not fit the platform's clock
 
 
-class Workers(Protocol):
-    """Those who make the attempts."""
-
-    most: float
-    """How many attempts there may be at once."""
-
-    def start(self, index: int) -> None:
-        """Start to try the Job of that index."""
-
-    def ended(self, timeout: float | None) -> tuple[int, bool] | None:
-        """Return the index of a Job whose attempt has ended and whether it passed; None if none does in time.
-
-        What it raises ends the run.
-        """
-
-    def stop(self) -> None:
-        """Wait for the attempts that run. Nothing is started any more."""
-
-
 def execute(
     schedule: Schedule,
-    workers: Workers,
+    workers: Inline | Futures,
     waiting: Callable[[float, float, int], object],
     clock: Callable[[], float],
     sleep: Callable[[float], object],
@@ -71,13 +52,14 @@ def execute(
 
 
 class Inline:
-    """Makes each attempt at once, in the caller's thread.
+    """Makes each attempt itself, in the caller's thread.
 
     Args:
         attempt: Tries the Job of that index and returns whether it passed. What it raises ends the run.
     """
 
     most: float = 1
+    """How many attempts there may be at once."""
 
     def __init__(self, attempt: Callable[[int], bool]) -> None:
         self._attempt = attempt

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from numbers import Number
 from typing import Any, Callable, NamedTuple, TypeVar
 
 from .errors import CycleError, DepsError, PlanError, UnknownJobError
@@ -175,6 +174,10 @@ def _check_delay(value: Any, what: str, job: type[Job] | None = None) -> float:
 
 
 def _is_at_least(least: int, value: Any) -> bool:
+    if isinstance(value, (int, float)):
+        return value >= least
+    from numbers import Number
+
     try:
         return isinstance(value, Number) and bool(value >= least)  # type: ignore[operator]  # those that cannot raise
     except (TypeError, ArithmeticError):  # a complex number, a Decimal that is none

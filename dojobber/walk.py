@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any, Callable
 
 from .attempt import Attempted, Attempts, Cleanups, Setting, attempter
-from .errors import DoJobberError
+from .errors import DoJobberError, RemoteError
 from .events import Event, EventKind, Listeners
-from .execute import Futures, Inline, Workers, execute
+from .execute import Futures, Inline, execute
 from .outcome import Outcome, State, is_interrupt
 from .plan import Plan
 from .schedule import Schedule
@@ -108,12 +108,20 @@ class Walk:
         self._elsewhere(submit, lambda _, attempted: attempted, most, may_cancel)
 
     def _remotely(self, executor: Any, most: float) -> None:
+        from concurrent.futures import Future
+
         from .remote import Courier, attempt_remotely
 
         courier = Courier(self._plan, self._setting, self._has_listeners)
 
         def submit(index: int) -> Any:
-            return executor.submit(attempt_remotely, courier.pack(index))
+            try:
+                parcel = courier.pack(index)
+            except RemoteError as error:
+                unsent: Future[bytes] = Future()
+                unsent.set_exception(error)
+                return unsent
+            return executor.submit(attempt_remotely, parcel)
 
         self._elsewhere(submit, courier.unpack, most, may_cancel=False)
 
@@ -133,21 +141,25 @@ class Walk:
             return submit(index)
 
         def record(index: int, future: Any) -> tuple[bool, BaseException | None]:
+            number = self._numbers.get(index)
+            if number is None:
+                return False, None  # it was recorded before, and an interrupt came between that and the next
             try:
                 failure = future.exception()
             except CancelledError as error:
                 failure = error
             if failure is None:
                 attempted = received(index, future.result())
-            else:  # the worker was lost
+            else:  # the worker was lost, or the Job could not be sent to one
                 failed = Outcome(State.FAILED, 1, None, failure)
                 attempted = Attempted(failed, [(EventKind.CHECK.value, 0.0, None, failure)])
             outcome = attempted.outcome
             if attempted.owed is not None:
-                self._cleanups.owe(self._directory, attempted.owed, self._numbers[index])
+                self._cleanups.owe(self._directory, attempted.owed, number)
             if self._has_listeners:
                 for report in attempted.reports:
                     self._report(index, *report)
+            del self._numbers[index]
             self._record(index, outcome)
             if not isinstance(failure, BrokenExecutor):
                 failure = outcome.exception if is_interrupt(outcome.exception) else None
@@ -155,7 +167,7 @@ class Walk:
 
         self._execute(Futures(start, record, self._abandon, most, may_cancel))
 
-    def _execute(self, workers: Workers) -> None:
+    def _execute(self, workers: Inline | Futures) -> None:
         execute(self._schedule, workers, self._wait, self._clock, self._sleep)
 
     def _wait(self, now: float, due: float, index: int) -> None:

@@ -16,7 +16,7 @@ def heard(root, **options):
 
 
 def test_an_event_cannot_be_changed():
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         Event(EventKind.CHECK).job = 'other'
 
 
