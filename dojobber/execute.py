@@ -23,29 +23,32 @@ def execute(
         clock: The monotonic clock, in seconds.
         sleep: Waits that many seconds, or less.
     """
-    running = 0
+    most, running = workers.most, 0
     try:
         while True:
-            while running < workers.most:
-                index = schedule.take(clock())
-                if index is None:
-                    break
-                workers.start(index)
-                running += 1
-            upcoming = schedule.next_due() if running < workers.most else None
-            if running:
+            index = schedule.take(clock()) if running < most else None
+            upcoming = schedule.next_due() if index is None and running < most else None
+            if index is not None:
+                has_passed = workers.start(index)
+                running += has_passed is None
+            elif running:
                 ended = workers.ended(min(max(upcoming[0] - clock(), 0), LONGEST_SLEEP) if upcoming else None)
-                if ended:
-                    running -= 1
-                    index, has_passed = ended
-                    (schedule.passed if has_passed else schedule.failed)(index)
+                if ended is None:
+                    continue
+                running -= 1
+                index, has_passed = ended
             elif upcoming:
                 due, index = upcoming
                 waiting(clock(), due, index)
                 while (left := due - clock()) > 0:
                     sleep(min(left, LONGEST_SLEEP))
+                continue
             else:
                 return
+            if has_passed:
+                schedule.passed(index)
+            elif has_passed is not None:
+                schedule.failed(index)
     except BaseException:
         workers.stop()
         raise
@@ -58,20 +61,13 @@ class Inline:
         attempt: Tries the Job of that index and returns whether it passed. What it raises ends the run.
     """
 
-    most: float = 1
-    """How many attempts there may be at once."""
+    most = 1
 
     def __init__(self, attempt: Callable[[int], bool]) -> None:
-        self._attempt = attempt
-        self._ended: tuple[int, bool] | None = None
+        self.start = attempt
 
-    def start(self, index: int) -> None:
-        """Try the Job of that index."""
-        self._ended = index, self._attempt(index)
-
-    def ended(self, timeout: float | None) -> tuple[int, bool] | None:
-        """Return the index of the Job last started and whether it passed."""
-        return self._ended
+    def ended(self, timeout: float | None) -> None:
+        """Return None: each attempt ends where it starts."""
 
     def stop(self) -> None:
         """Do nothing: nothing runs."""
@@ -109,7 +105,7 @@ class Futures:
         self._nothing = queue.Empty
 
     def start(self, index: int) -> None:
-        """Submit an attempt of the Job of that index."""
+        """Submit an attempt of the Job of that index. How it ends is not known yet."""
         self._running[index] = future = self._submit(index)
         future.add_done_callback(lambda _: self._done.put(index))
 
