@@ -1,0 +1,228 @@
+"""Nothing is lost when things go wrong, wherever they do: each way to fail, at each place of small graphs."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+
+import pytest
+from faults import EXITS, TROUBLES, Model, Spec, World
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dojobber import DummyJob, Job, RunonlyJob
+
+PLACES = ['init', 'check', 'run', 'recheck', 'cleanup', 'sleep', 'told']
+
+
+def random_specs(source):
+    """Return a handful of specs, each after those it needs; the last one is the root of all."""
+    specs = []
+    for number in range(source.randint(1, 6)):
+        names = [spec.name for spec in specs]
+        deps = source.sample(names, source.randint(0, len(names)))
+        base = source.choice([Job, Job, Job, RunonlyJob, DummyJob])
+        specs.append(
+            Spec(
+                f'J{number}',
+                tuple(deps),
+                passes_at=1 if base is DummyJob else source.randint(1, 3),
+                needs_run=source.random() < 0.5,
+                base=base,
+                has_run=base is RunonlyJob or (base is Job and source.random() < 0.8),
+                tries=source.randint(1, 3),
+                delay=source.choice([0, 0, 1, 5]),
+            )
+        )
+    needed = {dep for spec in specs for dep in spec.deps}
+    loose = [spec.name for spec in specs[:-1] if spec.name not in needed]
+    return [*specs[:-1], specs[-1]._replace(deps=(*specs[-1].deps, *loose))]
+
+
+GRAPHS = {
+    'chain': [Spec('A'), Spec('B', ('A',), needs_run=True), Spec('C', ('B',), needs_run=True)],
+    'diamond': [
+        Spec('Bottom', needs_run=True),
+        Spec('Left', ('Bottom',)),
+        Spec('Right', ('Bottom',), needs_run=True),
+        Spec('Top', ('Left', 'Right'), needs_run=True),
+    ],
+    'wide': [
+        Spec('Fine'),
+        Spec('Changes', needs_run=True),
+        Spec('Broken', passes_at=9),
+        Spec('CheckOnly', passes_at=9, has_run=False, tries=1),
+        Spec('Alone', ('Changes',), needs_run=True),
+        Spec('Root', ('Fine', 'Changes', 'Broken', 'CheckOnly', 'Alone')),
+    ],
+    'retries': [
+        Spec('Runs', base=RunonlyJob, passes_at=2, tries=3),
+        Spec('Late', ('Runs',), passes_at=2, needs_run=True, delay=5),
+        Spec('Waits', passes_at=3, tries=3, delay=2),
+        Spec('Group', ('Waits', 'Runs'), base=DummyJob, has_run=False),
+        Spec('Root', ('Late', 'Group'), needs_run=True),
+    ],
+    **{f'random{seed}': random_specs(random.Random(seed)) for seed in range(3)},
+}
+
+
+@pytest.fixture(scope='module')
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp('faults') / 'home'
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c():
+    """Let Ctrl-C be a KeyboardInterrupt also where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def positions_of(place, specs, listening=True):
+    """Return where in the log of a run without faults a place comes up."""
+    log = Model(specs, {}, listening).run().log
+    return [position for position, (name, *_) in enumerate(log) if name.partition(' ')[0] == place]
+
+
+def raised_by(function):
+    try:
+        function()
+    except BaseException as error:
+        return error
+    return None
+
+
+def is_expected(error, expected, world):
+    if isinstance(expected, int):
+        return error is world.raised[expected]
+    if isinstance(expected, type):
+        return type(error) is expected
+    return str(error) == expected
+
+
+def assert_all_is_raised(error, model, world, case):
+    """The error that wins is raised, and every other one is in its context, once."""
+    assert (error is None) == (not model.ending), case
+    chain = [error] if error else []
+    while chain and chain[-1].__context__ is not None:
+        chain.append(chain[-1].__context__)
+        assert len(chain) <= len(model.ending), case
+    assert len(chain) == len(model.ending), case
+    if chain:
+        assert is_expected(error, model.raised(), world), case
+    for expected in model.ending:
+        assert any(is_expected(each, expected, world) for each in chain), case
+
+
+def assert_statuses_are_true(engine, model, world, case):
+    states = model.all_states()
+    assert {name: outcome.state for name, outcome in engine.outcomes.items()} == states, case
+    assert engine.nodestatus == {name: state.passed for name, state in states.items()}, case
+    assert {name: outcome.tries for name, outcome in engine.outcomes.items() if outcome.tries} == model.tries, case
+    passed = {name: result for name, result in model.results.items() if states[name].passed}
+    assert engine.noderesults == passed, case
+    assert engine.nodeexceptions.keys() == model.errors.keys(), case
+    for name, expected in model.errors.items():
+        assert is_expected(engine.nodeexceptions[name], expected, world), case
+    all_passed = all(state.passed for state in states.values())
+    assert (engine.success(), engine.failure()) == (all_passed, not all_passed), case
+    assert engine.partial_success() == bool(passed), case
+
+
+def assert_nothing_is_lost(specs, faults, home, listening=True, cleanup=True, no_act=False):
+    """Work the graph with these faults, and once more without any, and hold both against the model."""
+    home.mkdir(exist_ok=True)
+    os.chdir(home)
+    options = {'no_act': no_act, 'cleanup': cleanup}
+    model = Model(specs, faults, listening, **options).run()
+    world = World(specs, faults, home, listening, **options)
+    case = [(position, model.log[position], faults[position].error) for position in faults if position < len(model.log)]
+
+    assert_all_is_raised(raised_by(world.engine.checknrun), model, world, case)
+    assert world.log == model.log, case
+    assert_statuses_are_true(world.engine, model, world, case)
+    assert not model.home_is_there or os.getcwd() == world.home, case
+    if not cleanup:
+        model.ending.clear()
+        model.clean_up()
+        assert_all_is_raised(raised_by(world.engine.cleanup), model, world, case)
+        assert world.log == model.log, case
+        assert not model.home_is_there or os.getcwd() == world.home, case
+    assert world.strayed == [], case
+
+    home.mkdir(exist_ok=True)
+    os.chdir(home)
+    faults, world.faults = {}, {}
+    world.log.clear()
+    model = Model(specs, faults, model.listening, **options).run()
+    world.engine.checknrun()
+    assert world.log == model.log, (case, 'the next run is as on a fresh engine')
+    assert_statuses_are_true(world.engine, model, world, (case, 'in the next run'))
+    world.engine.cleanup()
+    model.clean_up()
+    assert world.log == model.log, (case, 'nothing else was owed')
+
+
+@pytest.mark.parametrize('place', PLACES)
+@pytest.mark.parametrize('kind', EXITS)
+@pytest.mark.parametrize('graph', GRAPHS)
+def test_wherever_something_exits_nothing_is_lost(graph, kind, place, home):
+    specs = GRAPHS[graph]
+    for position in positions_of(place, specs):
+        assert_nothing_is_lost(specs, {position: EXITS[kind]}, home)
+
+
+@pytest.mark.parametrize('kind', EXITS)
+@pytest.mark.parametrize('graph', GRAPHS)
+@pytest.mark.parametrize('cleanup', [True, False])
+def test_without_listeners_and_with_cleanups_that_wait_it_is_the_same(graph, kind, cleanup, home):
+    specs = GRAPHS[graph]
+    for position in range(len(Model(specs, {}, listening=False).run().log)):
+        assert_nothing_is_lost(specs, {position: EXITS[kind]}, home, listening=False, cleanup=cleanup)
+
+
+@pytest.mark.parametrize('kind', EXITS)
+@pytest.mark.parametrize('graph', GRAPHS)
+def test_in_no_act_it_is_the_same(graph, kind, home):
+    specs = GRAPHS[graph]
+    for position in range(len(Model(specs, {}, no_act=True).run().log)):
+        assert_nothing_is_lost(specs, {position: EXITS[kind]}, home, no_act=True)
+
+
+@pytest.mark.parametrize('place', PLACES)
+@pytest.mark.parametrize('kind', TROUBLES)
+@pytest.mark.parametrize('graph', ['diamond', 'retries'])
+def test_whatever_the_trouble_nothing_is_lost(graph, kind, place, home):
+    specs = GRAPHS[graph]
+    for position in positions_of(place, specs):
+        assert_nothing_is_lost(specs, {position: TROUBLES[kind]}, home)
+
+
+KINDS = {**EXITS, **TROUBLES}
+
+
+several_faults = given(
+    st.randoms(use_true_random=False).map(random_specs),
+    st.dictionaries(st.integers(0, 60), st.sampled_from(sorted(KINDS)), max_size=5),
+    st.booleans(),
+    st.booleans(),
+)
+
+
+def assert_nothing_is_lost_however_much_goes_wrong(home, specs, kinds, listening, cleanup):
+    assert_nothing_is_lost(specs, {at: KINDS[kind] for at, kind in kinds.items()}, home, listening, cleanup)
+
+
+@settings(deadline=None, max_examples=60)
+@several_faults
+def test_however_much_goes_wrong_nothing_is_lost(home, specs, kinds, listening, cleanup):
+    assert_nothing_is_lost_however_much_goes_wrong(home, specs, kinds, listening, cleanup)
+
+
+@pytest.mark.faults
+@settings(deadline=None, max_examples=5000)
+@several_faults
+def test_however_often_much_goes_wrong_nothing_is_lost(home, specs, kinds, listening, cleanup):
+    assert_nothing_is_lost_however_much_goes_wrong(home, specs, kinds, listening, cleanup)
