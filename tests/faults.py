@@ -111,9 +111,8 @@ class World:
         for spec in specs:
             classes[spec.name] = self._job(spec, [classes[dep] for dep in spec.deps])
         listeners = [lambda event: self.reach(f'told {event.kind.value}', event.job, event.attempt)]
-        self.engine = configured(
-            classes[specs[-1].name], clock, listeners=listeners if listening else [], verbose=True, **options
-        )
+        told = {'listeners': listeners, 'verbose': True} if listening else {}
+        self.engine = configured(classes[specs[-1].name], clock, **told, **options)
 
     def reach(self, place, name=None, number=None):
         position = len(self.log)
