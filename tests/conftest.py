@@ -6,6 +6,8 @@ import sysconfig
 
 import pytest
 
+pytest.register_assert_rewrite('faults')
+
 
 @pytest.fixture
 def fake_clock():

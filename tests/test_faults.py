@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
 import signal
 
 import pytest
-from faults import EXITS, TROUBLES, Model, Spec, World
+from faults import EXITS, TROUBLES, assert_nothing_is_lost
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model import Model, Spec
 
 from dojobber import DummyJob, Job, RunonlyJob
 
@@ -98,85 +98,6 @@ def positions_of(place, specs):
 def there_are(graphs):
     """Return which places come up in which of these graphs."""
     return [(graph, place) for graph in graphs for place in PLACES if positions_of(place, GRAPHS[graph])]
-
-
-def raised_by(function):
-    try:
-        function()
-    except BaseException as error:
-        return error
-    return None
-
-
-def is_expected(error, expected, world):
-    if isinstance(expected, int):
-        return error is world.raised[expected]
-    if isinstance(expected, type):
-        return type(error) is expected
-    return str(error) == expected
-
-
-def assert_all_is_raised(error, model, world, case):
-    """The error that wins is raised, and every other one is in its context, once."""
-    assert (error is None) == (not model.ending), case
-    chain = [error] if error else []
-    while chain and chain[-1].__context__ is not None:
-        chain.append(chain[-1].__context__)
-        assert len(chain) <= len(model.ending), case
-    assert len(chain) == len(model.ending), case
-    if chain:
-        assert is_expected(error, model.raised(), world), case
-    for expected in model.ending:
-        assert any(is_expected(each, expected, world) for each in chain), case
-
-
-def assert_statuses_are_true(engine, model, world, case):
-    states = model.all_states()
-    assert {name: outcome.state for name, outcome in engine.outcomes.items()} == states, case
-    assert engine.nodestatus == {name: state.passed for name, state in states.items()}, case
-    assert {name: outcome.tries for name, outcome in engine.outcomes.items() if outcome.tries} == model.tries, case
-    passed = {name: result for name, result in model.results.items() if states[name].passed}
-    assert engine.noderesults == passed, case
-    assert engine.nodeexceptions.keys() == model.errors.keys(), case
-    for name, expected in model.errors.items():
-        assert is_expected(engine.nodeexceptions[name], expected, world), case
-    all_passed = all(state.passed for state in states.values())
-    assert (engine.success(), engine.failure()) == (all_passed, not all_passed), case
-    assert engine.partial_success() == bool(passed), case
-
-
-def assert_nothing_is_lost(specs, faults, home, listening=True, cleanup=True, no_act=False):
-    """Work the graph with these faults, and once more without any, and hold both against the model."""
-    home.mkdir(exist_ok=True)
-    os.chdir(home)
-    options = {'no_act': no_act, 'cleanup': cleanup}
-    model = Model(specs, faults, listening, **options).run()
-    world = World(specs, faults, home, listening, **options)
-    case = [(position, model.log[position], faults[position].error) for position in faults if position < len(model.log)]
-
-    assert_all_is_raised(raised_by(world.engine.checknrun), model, world, case)
-    assert world.log == model.log, case
-    assert_statuses_are_true(world.engine, model, world, case)
-    assert not model.home_is_there or os.getcwd() == world.home, case
-    if not cleanup:
-        model.ending.clear()
-        model.clean_up()
-        assert_all_is_raised(raised_by(world.engine.cleanup), model, world, case)
-        assert world.log == model.log, case
-        assert not model.home_is_there or os.getcwd() == world.home, case
-    assert world.strayed == [], case
-
-    home.mkdir(exist_ok=True)
-    os.chdir(home)
-    faults, world.faults = {}, {}
-    world.log.clear()
-    model = Model(specs, faults, model.listening, **options).run()
-    world.engine.checknrun()
-    assert world.log == model.log, (case, 'the next run is as on a fresh engine')
-    assert_statuses_are_true(world.engine, model, world, (case, 'in the next run'))
-    world.engine.cleanup()
-    model.clean_up()
-    assert world.log == model.log, (case, 'nothing else was owed')
 
 
 @pytest.mark.parametrize('kind', EXITS)
