@@ -109,8 +109,13 @@ def display(svg: bytes) -> None:
     import sys
     import tempfile
 
-    with tempfile.NamedTemporaryFile(prefix='dojobber-', suffix='.svg', delete=False) as file:
-        file.write(svg)  # stays there: the viewer reads it after this process has ended
+    file = tempfile.NamedTemporaryFile(prefix='dojobber-', suffix='.svg', delete=False)  # noqa: SIM115 - closed below
+    try:
+        with file:
+            file.write(svg)  # stays there: the viewer reads it after this process has ended
+    except BaseException:
+        os.unlink(file.name)
+        raise
     if hasattr(os, 'startfile'):
         os.startfile(file.name)
         return
