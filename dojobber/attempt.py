@@ -164,9 +164,6 @@ class Cleanups:
         self._owed: list[tuple[int, str | None, Any]] = []  # sorted by the number of the attempt
         self._numbers = itertools.count()
 
-    def __len__(self) -> int:
-        return len(self._owed)
-
     def number(self) -> int:
         """Return the number of an attempt that starts now."""
         return next(self._numbers)
@@ -178,18 +175,18 @@ class Cleanups:
             number: That of the attempt, by default a new one. Noting it twice changes nothing.
         """
         if getattr(job, 'Cleanup', None) is not None:
-            entry = self.number() if number is None else number, directory, job
-            place = bisect.bisect(self._owed, entry[:1])
-            if self._owed[place : place + 1] != [entry]:
-                self._owed.insert(place, entry)
+            number = self.number() if number is None else number
+            place = bisect.bisect(self._owed, (number,))
+            if place == len(self._owed) or self._owed[place][0] != number:
+                self._owed.insert(place, (number, directory, job))
 
     def call(
-        self, tell: Callable[[Event], object], failure: BaseException | None = None, keep: int = 0
+        self, tell: Callable[[Event], object], failure: BaseException | None = None, since: int = 0
     ) -> BaseException | None:
-        """Call all but the first ``keep`` and return what is to be raised in the end, ``failure`` included."""
+        """Call all from the attempt of number ``since`` on and return what is to be raised in the end, ``failure`` included."""
         while True:
             try:
-                while len(self._owed) > keep:
+                while self._owed and self._owed[-1][0] >= since:
                     failure = joined(failure, self._call_last(tell))
                 return failure
             except BaseException as interrupt:  # between two Cleanups: the others are owed all the same

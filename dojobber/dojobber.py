@@ -290,7 +290,7 @@ class DoJobber:
             self._sleep,
         )
         self._tried = walk.outcomes
-        owed_before = len(self._cleanups)  # by runs with cleanup=False, for cleanup() to call
+        first = self._cleanups.number()  # of this run; what is owed by runs with cleanup=False is for cleanup() to call
         failure = None
         try:
             self._tell(EventKind.RUN_STARTED, value=tuple(plan))
@@ -299,7 +299,7 @@ class DoJobber:
             failure = error
         finally:
             if self._cleanup:
-                failure = self._cleanups.call(self._tell_cleanup, failure, owed_before)
+                failure = self._cleanups.call(self._tell_cleanup, failure, first)
             self._attempts = walk.attempts
             _return_to(directory)
         if self._listeners:
