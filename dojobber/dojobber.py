@@ -224,7 +224,9 @@ class DoJobber:
         """
         from .draw import default_format, write
 
-        write(filed, self._picture('write_graph()', fmt or default_format(filed), rankdir, timeout))
+        if fmt is None or fmt == '':
+            fmt = default_format(filed)
+        write(filed, self._picture('write_graph()', fmt, rankdir, timeout))
 
     def display_graph(self) -> None:
         """Show the graph on the screen, or where there is none print the path of the picture.
