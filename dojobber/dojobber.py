@@ -319,7 +319,7 @@ class DoJobber:
 def _checked_listeners(listeners: Iterable[Listener]) -> list[Listener]:
     try:
         checked = list(listeners)
-    except TypeError as error:
+    except Exception as error:
         raise PlanError(f'listeners must be a list of callables, not {listeners!r}', listeners) from error
     for listener in checked:
         if not callable(listener):
