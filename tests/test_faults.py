@@ -64,7 +64,7 @@ GRAPHS = {
         Spec('Group', ('Waits', 'Runs'), base=DummyJob, has_run=False),
         Spec('Root', ('Late', 'Group'), needs_run=True),
     ],
-    **{f'random{seed}': random_specs(random.Random(seed)) for seed in range(3)},
+    **{f'random{seed}': random_specs(random.Random(seed)) for seed in range(2)},
 }
 
 
@@ -130,6 +130,16 @@ def test_whatever_the_trouble_nothing_is_lost(graph, place, kind, home):
     specs = GRAPHS[graph]
     for position in positions_of(place, specs):
         assert_nothing_is_lost(specs, {position: TROUBLES[kind]}, home)
+
+
+@pytest.mark.parametrize('kind', ['Exception', 'KeyboardInterrupt'])
+@pytest.mark.parametrize('graph', GRAPHS)
+def test_where_cleanups_fail_as_well_every_error_is_told(graph, kind, home):
+    specs = GRAPHS[graph]
+    for position in range(len(Model(specs, {}).run().log)):
+        log = Model(specs, {position: EXITS[kind]}).run().log
+        failing = {at: EXITS['Exception'] for at, (place, *_) in enumerate(log) if place == 'cleanup'}
+        assert_nothing_is_lost(specs, {**failing, position: EXITS[kind]}, home)
 
 
 KINDS = {**EXITS, **TROUBLES}

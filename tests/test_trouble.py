@@ -197,61 +197,62 @@ class TestAnEngineInsideAnother:
         assert inner.success()
 
 
+class Busy:
+    """An engine at work in another thread: in the middle of its graph, until it is told to finish."""
+
+    def __init__(self, log):
+        self.errors = []
+        self._at_work, self._go_on = threading.Event(), threading.Event()
+        self.engine = configured(job('Root', [cleaning(log, 'Busy'), job('Waits', Check=lambda job: self._wait())]))
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        assert self._at_work.wait(60)
+
+    def _wait(self):
+        self._at_work.set()
+        assert self._go_on.wait(60)
+
+    def _run(self):
+        try:
+            self.engine.checknrun()
+        except BaseException as error:
+            self.errors.append(error)
+
+    def finish(self):
+        self._go_on.set()
+        self._thread.join()
+
+
 class TestTwoThreads:
-    @staticmethod
-    def in_a_thread(function):
-        """Start it and return the thread, and a list to which the error that it raises will be added."""
-        errors = []
+    @pytest.fixture
+    def log(self):
+        return []
 
-        def run():
-            try:
-                function()
-            except BaseException as error:
-                errors.append(error)
+    @pytest.fixture
+    def busy(self, log):
+        busy = Busy(log)
+        yield busy
+        busy.finish()
 
-        thread = threading.Thread(target=run)
-        thread.start()
-        return thread, errors
-
-    def test_an_interrupt_in_one_engine_is_none_of_the_other(self):
-        log, at_work, go_on = [], threading.Event(), threading.Event()
-
-        def check(self):
-            at_work.set()
-            assert go_on.wait(60)
-
-        slow = configured(job('Root', [cleaning(log, 'Slow'), job('Waits', Check=check)]))
+    def test_an_interrupt_in_one_engine_is_none_of_the_other(self, busy, log):
         hit = configured(job('Root', [cleaning(log, 'Hit')], Check=raising(Stop())))
-        thread, errors = self.in_a_thread(slow.checknrun)
-        assert at_work.wait(60)
         with pytest.raises(Stop):
             hit.checknrun()
         assert log == ['Hit']
-        assert slow.nodestatus == {'Slow': True, 'Waits': None, 'Root': None}
-        go_on.set()
-        thread.join()
-        assert (errors, log) == ([], ['Hit', 'Slow'])
-        assert slow.success()
+        assert busy.engine.nodestatus == {'Busy': True, 'Waits': None, 'Root': None}
+        busy.finish()
+        assert (busy.errors, log) == ([], ['Hit', 'Busy'])
+        assert busy.engine.success()
         assert hit.nodestatus == {'Hit': True, 'Root': False}
 
-    def test_one_engine_works_for_one_thread_at_a_time(self):
-        log, at_work, go_on = [], threading.Event(), threading.Event()
-
-        def check(self):
-            at_work.set()
-            assert go_on.wait(60)
-
-        engine = configured(job('Root', [cleaning(log, 'Done'), job('Waits', Check=check)]))
-        thread, errors = self.in_a_thread(engine.checknrun)
-        assert at_work.wait(60)
+    def test_one_engine_works_for_one_thread_at_a_time(self, busy, log):
         with pytest.raises(DoJobberError, match='at work already'):
-            engine.checknrun()
+            busy.engine.checknrun()
         with pytest.raises(DoJobberError, match='working on'):
-            engine.configure(job('Other'))
-        go_on.set()
-        thread.join()
-        assert (errors, log) == ([], ['Done'])
-        assert engine.nodestatus == {'Done': True, 'Waits': True, 'Root': True}
+            busy.engine.configure(job('Other'))
+        busy.finish()
+        assert (busy.errors, log) == ([], ['Busy'])
+        assert busy.engine.nodestatus == {'Busy': True, 'Waits': True, 'Root': True}
 
 
 NOISY = """
