@@ -183,7 +183,7 @@ class Cleanups:
     def call(
         self, tell: Callable[[Event], object], failure: BaseException | None = None, since: int = 0
     ) -> BaseException | None:
-        """Call all from the attempt of number ``since`` on and return what is to be raised in the end, ``failure`` included."""
+        """Call those of the attempts from number ``since`` on and return what is to be raised, ``failure`` included."""
         while True:
             try:
                 while self._owed and self._owed[-1][0] >= since:
