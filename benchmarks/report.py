@@ -39,6 +39,12 @@ def machine() -> dict[str, Any]:
     }
 
 
+def machine_line(about: dict[str, Any]) -> str:
+    """Return what :func:`machine` found as text."""
+    names = '{processor}, {cores} cores, {system}, {python}, dojobber {dojobber}'
+    return names.format_map(about)
+
+
 def row(case: Case, times: list[Figures], memory: Figures) -> Row:
     """Return the medians over all processes: microseconds and bytes a Job, and the ratio to the bare loop."""
     ratios = [(each['configure'] + each['run']) / each['bare'] for each in times]
@@ -98,15 +104,16 @@ def aims(document: Row) -> list[Row]:
     kept = [each for each in at_size if each['leaves'] == 'passing']
     failed = [each for each in [document['failed_job']] if each['jobs'] == AIM_JOBS]
     return [
-        _aim(f'configure and run at {AIM_JOBS:,} Jobs, times the bare loop', 8, at_size, 'ratio'),
-        _aim('growth from {:,} to {:,} Jobs, above the bare loop'.format(*AIM_GROWTH), 0.1, steep, 'added'),
-        _aim('bytes kept per Job that passed, its plan included', 1000, kept, 'kept_bytes'),
-        _aim('bytes kept per Job that failed, its plan included', 3000, failed, 'kept_bytes'),
-        _aim('import, times that of those four modules', 1.5, [document['import']], 'ratio'),
+        judged(f'configure and run at {AIM_JOBS:,} Jobs, times the bare loop', 8, at_size, 'ratio'),
+        judged('growth from {:,} to {:,} Jobs, above the bare loop'.format(*AIM_GROWTH), 0.1, steep, 'added'),
+        judged('bytes kept per Job that passed, its plan included', 1000, kept, 'kept_bytes'),
+        judged('bytes kept per Job that failed, its plan included', 3000, failed, 'kept_bytes'),
+        judged('import, times that of those four modules', 1.5, [document['import']], 'ratio'),
     ]
 
 
-def _aim(what: str, at_most: float, rows: list[Row], key: str) -> Row:
+def judged(what: str, at_most: float, rows: list[Row], key: str) -> Row:
+    """Return an aim with the worst that was seen of ``key``; ``met`` is None if there are no rows."""
     worst = max(rows, key=lambda each: float(each[key]), default=None)
     if worst is None:
         return {'aim': what, 'at_most': at_most, 'seen': None, 'where': '', 'met': None}
@@ -116,11 +123,9 @@ def _aim(what: str, at_most: float, rows: list[Row], key: str) -> Row:
 
 def table(document: Row) -> str:
     """Return the document as text: the machine, a line for each case, the import, and the aims."""
-    about, setting = document['machine'], document['setting']
-    failed, spent = document['failed_job'], document['import']
+    setting, failed, spent = document['setting'], document['failed_job'], document['import']
     lines = [
-        f'{about["processor"]}, {about["cores"]} cores, {about["system"]}, {about["python"]}, '
-        f'dojobber {about["dojobber"]}',
+        machine_line(document['machine']),
         f'medians of {setting["processes"]} processes, of {spent["rounds"]} for the import',
         '',
         *HEADER.splitlines(),
@@ -139,7 +144,7 @@ def table(document: Row) -> str:
             f'A process: {spent["start_ms"]:.1f} ms without an import, {spent["dojobber_over_start_ms"]:.1f} ms '
             f'more with that of dojobber, {spent["stdlib_over_start_ms"]:.1f} ms more with that of those four.',
             '',
-            *[_verdict(aim) for aim in document['aims']],
+            *[verdict(aim) for aim in document['aims']],
         ]
     )
 
@@ -160,7 +165,8 @@ def _line(one: Row, step: Row | None) -> str:
     )
 
 
-def _verdict(aim: Row) -> str:
+def verdict(aim: Row) -> str:
+    """Return the line that says what became of an aim."""
     verdict = {True: 'met', False: 'missed', None: 'not measured'}[aim['met']]
     seen = '' if aim['seen'] is None else f', seen {aim["seen"]:.4g} {aim["where"]}'.rstrip()
     return f'{verdict:12} {aim["aim"]}: at most {aim["at_most"]:g}{seen}'

@@ -35,16 +35,17 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     leaves = [name for name in graphs.LEAVES if name != 'bad']
     parser.add_argument(
-        '--sizes', type=_size, nargs='+', default=SIZES, help=f'numbers of Jobs ({" ".join(map(str, SIZES))})'
+        '--sizes', type=size, nargs='+', default=SIZES, help=f'numbers of Jobs ({" ".join(map(str, SIZES))})'
     )
     parser.add_argument('--shapes', nargs='+', default=list(graphs.SHAPES), choices=graphs.SHAPES)
     parser.add_argument('--leaves', nargs='+', default=leaves, choices=leaves, help='what becomes of the leaves')
-    parser.add_argument('--repeats', type=_size, default=3, help='processes to take the median of (%(default)s)')
+    parser.add_argument('--repeats', type=size, default=3, help='processes to take the median of (%(default)s)')
     parser.add_argument('--json', action='store_true', help='print one JSON document instead of the table')
     return parser.parse_args(argv)
 
 
-def _size(text: str) -> int:
+def size(text: str) -> int:
+    """Read a number of at least 1 from the command line."""
     number = int(text.replace(',', '').replace('_', ''))
     if number < 1:
         raise ValueError(text)
@@ -56,15 +57,15 @@ def measured(cases: Sequence[measure.Case], repeats: int) -> report.Row:
     times: dict[measure.Case, list[measure.Figures]] = {case: [] for case in cases}
     for number in range(repeats):
         for case in cases:
-            _progress(f'time {number + 1} of {repeats}: {case.shape}, {case.leaves}, {case.jobs:,} Jobs')
+            progress(f'time {number + 1} of {repeats}: {case.shape}, {case.leaves}, {case.jobs:,} Jobs')
             times[case].append(measure.in_fresh_process('times', case))
-    _progress('memory')
+    progress('memory')
     jobs = min(report.AIM_JOBS, max(case.jobs for case in cases))
     traced = [*cases, measure.Case('wide', 'bad', jobs)]
     with ThreadPoolExecutor(2) as pool:  # memory is the same however slow the process is
         *memory, failed = pool.map(partial(measure.in_fresh_process, 'memory'), traced)
     rows = [report.row(case, times[case], bytes_) for case, bytes_ in zip(cases, memory)]
-    _progress('import')
+    progress('import')
     document = {
         'machine': report.machine(),
         'setting': {'processes': repeats, 'tries': graphs.TRIES},
@@ -73,11 +74,12 @@ def measured(cases: Sequence[measure.Case], repeats: int) -> report.Row:
         'failed_job': {'jobs': jobs, 'kept_bytes': failed['kept'] / jobs},
         'import': report.importing(measure.imports(5 * repeats)),
     }
-    _progress('')
+    progress('')
     return {**document, 'aims': report.aims(document)}
 
 
-def _progress(text: str) -> None:
+def progress(text: str) -> None:
+    """Say on a terminal what is being done, in place of what was said before."""
     if sys.stderr.isatty():
         print(f'\r\x1b[K{text}', end='', file=sys.stderr, flush=True)
 
