@@ -80,24 +80,35 @@ def make_jobs(needs: graphs.Needs, seconds: Sequence[float]) -> list[type[Job]]:
     return jobs
 
 
-def work(executor: Executor, needs: graphs.Needs, seconds: Sequence[float]) -> list[int]:
-    """Work a graph by a plain loop and return the indexes of what was called, in the order in which it ended.
+def work(executor: Executor, jobs: Sequence[Any], travels: bool = False) -> list[Any]:
+    """Work a graph by a plain loop and return its Jobs in the order in which they ended.
 
-    All that is ready is submitted at once. There is no class to instantiate, no result to keep, and no second try.
+    All that is ready is submitted at once. There is no second try, and nothing is remembered.
+
+    Args:
+        travels: Whether what is submitted goes to another process: then it is no more than what the Check does.
     """
-    sorter = TopologicalSorter(dict(enumerate(needs)))
+    sorter = TopologicalSorter({job: job.DEPS for job in jobs})
     sorter.prepare()
-    done: queue.SimpleQueue[tuple[int, Future[None]]] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[Any, Future[None]]] = queue.SimpleQueue()
     ended = []
     while sorter.is_active():
-        for index in sorter.get_ready():
-            future = executor.submit(nap, seconds[index])
-            future.add_done_callback(lambda future, index=index: done.put((index, future)))  # type: ignore[misc]
-        index, future = done.get()
+        for job in sorter.get_ready():
+            future = executor.submit(nap, job.seconds) if travels else executor.submit(attempt, job)
+            future.add_done_callback(lambda future, job=job: done.put((job, future)))  # type: ignore[misc]
+        job, future = done.get()
         future.result()
-        sorter.done(index)
-        ended.append(index)
+        sorter.done(job)
+        ended.append(job)
     return ended
+
+
+def attempt(job: Any) -> None:
+    """Try a Job, and do no more."""
+    instance = job()
+    instance.storage = {}
+    instance.global_storage = {}
+    instance.Check()
 
 
 @contextlib.contextmanager
@@ -128,9 +139,7 @@ def times(case: Case, turns: int) -> Turns:
     needs, seconds = case.make()
     jobs = make_jobs(needs, seconds)
     with started(case) as executor:
-        return [
-            (_by_engine(case, jobs[-1], executor), _by_loop(case, needs, seconds, executor)) for _ in range(turns + 1)
-        ][1:]
+        return [(_by_engine(case, jobs[-1], executor), _by_loop(case, jobs, executor)) for _ in range(turns + 1)][1:]
 
 
 def _by_engine(case: Case, root: type[Job], executor: Executor | None) -> float:
@@ -145,16 +154,16 @@ def _by_engine(case: Case, root: type[Job], executor: Executor | None) -> float:
     return ended - begun
 
 
-def _by_loop(case: Case, needs: graphs.Needs, seconds: list[float], executor: Executor | None) -> float:
+def _by_loop(case: Case, jobs: list[type[Job]], executor: Executor | None) -> float:
     gc.collect()
     begun = perf_counter()
     if executor is None:
         with ThreadPoolExecutor(case.workers) as threads:
-            called = work(threads, needs, seconds)
+            worked = work(threads, jobs)
     else:
-        called = work(executor, needs, seconds)
+        worked = work(executor, jobs, travels=True)
     ended = perf_counter()
-    if sorted(called) != list(range(case.jobs)):
+    if set(worked) != set(jobs):
         raise AssertionError(f'the plain loop has not worked {case}')
     return ended - begun
 

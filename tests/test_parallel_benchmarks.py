@@ -65,13 +65,15 @@ def test_plain_loop_and_engine_both_do_each_job_once_after_its_needs(shape, monk
         assert sorted(called) == list(range(60))
         assert all(place[need] < place[index] for index, indexes in enumerate(needs) for need in indexes)
 
-    with ThreadPoolExecutor(4) as threads:
-        ended = pools.work(threads, needs, numbers)
-    check_order(ended)
-    check_order(napped)
+    jobs = pools.make_jobs(needs, numbers)
+    for travels in (False, True):
+        with ThreadPoolExecutor(4) as threads:
+            ended = pools.work(threads, jobs, travels)
+        check_order([jobs.index(job) for job in ended])
+        check_order(napped)
+        napped.clear()
 
-    napped.clear()
-    engine = configured(pools.make_jobs(needs, numbers)[-1], max_workers=4)
+    engine = configured(jobs[-1], max_workers=4)
     engine.checknrun()
     assert engine.success()
     check_order(napped)
@@ -83,7 +85,7 @@ def test_what_a_call_raises_ends_the_plain_loop(monkeypatch):
 
     monkeypatch.setattr(pools, 'nap', fails)
     with ThreadPoolExecutor(2) as threads, pytest.raises(ValueError, match=r'7\.0'):
-        pools.work(threads, [[], [0]], [7.0, 8.0])
+        pools.work(threads, pools.make_jobs([[], [0]], [7.0, 8.0]))
 
 
 def document(*options):
