@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import os
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Barrier
 
 import pytest
 from kit import changing, failing, job
 
 from dojobber import DummyJob, Job, RunonlyJob, State
-from dojobber.attempt import Cleanups, Setting, attempter, joined, returning_to
+from dojobber.attempt import Attempts, Cleanups, Setting, attempter, joined, returning_to
 
 
 def try_once(
@@ -332,6 +334,108 @@ class TestCleanups:
         try_once(job('NoRun', Check=lambda self: 1 / 0, Cleanup=lambda self: None), owe=owed.append)
         try_once(failing('NoAct', Cleanup=lambda self: None), owe=owed.append, no_act=True)
         assert owed == []
+
+    def called(self, cleanups):
+        names = []
+        cleanups.call(lambda event: names.append(event.job) if event.kind.value == 'cleanup' else None)
+        return names
+
+    def test_attempts_that_end_out_of_order_are_cleaned_up_in_the_reverse_of_their_starts(self):
+        cleanups = Cleanups()
+        numbers = [cleanups.number() for _ in range(4)]
+        assert numbers == sorted(set(numbers))
+        for place in 2, 0, 3, 1:
+            cleanups.owe(os.getcwd(), changing(f'J{place}', Cleanup=lambda self: None)(), numbers[place])
+        assert self.called(cleanups) == ['J3', 'J2', 'J1', 'J0']
+
+    def test_what_is_owed_without_a_number_starts_now(self):
+        cleanups = Cleanups()
+        early = cleanups.number()
+        cleanups.owe(os.getcwd(), changing('Now', Cleanup=lambda self: None)())
+        cleanups.owe(os.getcwd(), changing('Early', Cleanup=lambda self: None)(), early)
+        assert self.called(cleanups) == ['Now', 'Early']
+
+    def test_an_attempt_that_is_noted_twice_is_owed_once(self):
+        cleanups = Cleanups()
+        first, second = changing('First', Cleanup=lambda self: None)(), changing('Second', Cleanup=lambda self: None)()
+        numbers = cleanups.number(), cleanups.number()
+        for made, number in (second, numbers[1]), (first, numbers[0]), (second, numbers[1]), (first, numbers[0]):
+            cleanups.owe(os.getcwd(), made, number)
+        assert len(cleanups) == 2
+        assert self.called(cleanups) == ['Second', 'First']
+
+    def test_a_number_is_used_up_by_a_job_without_cleanup_all_the_same(self):
+        cleanups = Cleanups()
+        cleanups.owe(os.getcwd(), changing('None')(), cleanups.number())
+        assert len(cleanups) == 0
+        cleanups.owe(os.getcwd(), changing('Some', Cleanup=lambda self: None)(), cleanups.number())
+        assert self.called(cleanups) == ['Some']
+
+    def test_those_to_keep_are_the_first_started(self):
+        cleanups = Cleanups()
+        for name in 'Kept', 'Called':
+            cleanups.owe(os.getcwd(), changing(name, Cleanup=lambda self: None)(), cleanups.number())
+        events = []
+        cleanups.call(events.append, keep=1)
+        assert [event.job for event in events] == ['Called', 'Called']
+        assert self.called(cleanups) == ['Kept']
+
+
+class TestAttempts:
+    def attempts(self, global_storage=None):
+        storage = {} if global_storage is None else global_storage
+        return Attempts(Setting((), {}, storage, False, lambda: None))
+
+    def test_they_return_all_there_is_to_tell(self):
+        outcome, reports, owed = self.attempts()(changing('Changed', Cleanup=lambda self: None), True)
+        assert outcome.state is State.CHANGED
+        assert [(phase, error is None) for phase, _, _, error in reports] == [
+            ('check', False),
+            ('run', True),
+            ('recheck', True),
+        ]
+        assert [seconds for _, seconds, _, _ in reports] == list(outcome.phases.values())
+        assert owed.storage == {'ran': True}
+
+    def test_without_listeners_there_are_no_reports(self):
+        assert self.attempts()(changing('Changed'), False).reports == []
+
+    def test_a_cleanup_is_owed_by_the_attempt_whose_run_was_called_and_by_no_other(self):
+        attempts = self.attempts()
+        owed = [attempts(job_class, False).owed for job_class in (changing('Runs'), job('Passes'), changing('Again'))]
+        assert [type(each).__name__ for each in owed] == ['Runs', 'NoneType', 'Again']
+
+    def test_an_interrupt_is_returned_with_what_is_owed(self):
+        interrupt = KeyboardInterrupt()
+
+        def run(self):
+            raise interrupt
+
+        attempts = self.attempts()
+        outcome, reports, owed = attempts(changing('Hit', Run=run), True)
+        assert (outcome.state, outcome.exception) == (State.FAILED, interrupt)
+        assert [phase for phase, *_ in reports] == ['check', 'run']
+        assert type(owed).__name__ == 'Hit'
+        assert attempts(job('Next'), True).outcome.state is State.OK
+
+    def test_several_threads_make_them_at_once_each_by_itself(self):
+        together, shared = Barrier(8), {}
+
+        def check(self):
+            together.wait(20)
+            self.storage['checks'] = self.storage.get('checks', 0) + 1
+            assert self.storage['checks'] == 2
+            assert self.global_storage is shared
+            return id(self.storage)
+
+        attempts = self.attempts(shared)
+        job_class = job('Together', Check=check, Run=lambda self: together.wait(20))
+        with ThreadPoolExecutor(8) as pool:
+            made = list(pool.map(attempts, [job_class] * 16, [True] * 16))
+        assert [attempted.outcome.exception for attempted in made] == [None] * 16
+        assert len({id(attempted.owed) for attempted in made}) == 16
+        assert {attempted.outcome.result for attempted in made} == {id(attempted.owed.storage) for attempted in made}
+        assert all([phase for phase, *_ in each.reports] == ['check', 'run', 'recheck'] for each in made)
 
 
 class TestJoined:
