@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+import gc
+import heapq
+import weakref
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from kit import FakeClock
 
-from dojobber.execute import LONGEST_SLEEP, Inline, execute
+from dojobber.execute import LONGEST_SLEEP, Futures, Inline, execute
 from dojobber.schedule import Schedule
 
 
@@ -63,3 +71,230 @@ def test_waking_early_is_slept_out():
 
     run(Schedule([[]], [2], [1.0]), attempt, clock)
     assert seen == [0.0, 1.0]
+
+
+class Simulated:
+    """Workers whose attempts take as long as they are told to, on a fake clock."""
+
+    def __init__(self, clock, most, takes, passes_at):
+        self.most = most
+        self.attempts = []  # (index, started, ended, passed), in the order in which they end
+        self.stops = 0
+        self._clock, self._takes, self._passes_at = clock, takes, passes_at
+        self._tries = [0] * len(takes)
+        self._running = []
+
+    def start(self, index):
+        assert len(self._running) < self.most
+        heapq.heappush(self._running, (self._clock.now + self._takes[index], index, self._clock.now))
+
+    def ended(self, timeout):
+        end, index, started = self._running[0]
+        if timeout is not None and end > self._clock.now + timeout:
+            self._clock.now += timeout
+            return None
+        heapq.heappop(self._running)
+        self._clock.now = end
+        self._tries[index] += 1
+        has_passed = self._tries[index] >= self._passes_at[index]
+        self.attempts.append((index, started, end, has_passed))
+        return index, has_passed
+
+    def stop(self):
+        self.stops += 1
+
+
+def simulate(most, needs, tries, delays, takes, passes_at):
+    clock, waits = FakeClock(0.0), []
+    workers = Simulated(clock, most, takes, passes_at)
+    execute(Schedule(needs, tries, delays), workers, lambda *wait: waits.append(wait), clock, clock.sleep)
+    return workers.attempts, waits, clock.sleeps
+
+
+class TestSeveralAtOnce:
+    def test_a_job_is_retried_when_due_although_another_still_runs(self):
+        attempts, waits, sleeps = simulate(2, [[], []], [2, 1], [4.0, 0.0], [1.0, 10.0], [2, 1])
+        assert attempts == [(0, 0.0, 1.0, False), (0, 4.0, 5.0, True), (1, 0.0, 10.0, True)]
+        assert (waits, sleeps) == ([], []), 'while something runs the wait is for that too'
+
+    def test_a_job_that_waits_for_its_retry_takes_no_ones_place(self):
+        attempts, _, _ = simulate(1, [[], [], []], [2, 1, 1], [4.0, 0.0, 0.0], [1.0, 1.0, 1.0], [2, 1, 1])
+        assert [(index, started) for index, started, _, _ in attempts] == [(0, 0.0), (1, 1.0), (2, 2.0), (0, 4.0)]
+
+    def test_it_sleeps_when_nothing_runs_and_nothing_is_due(self):
+        attempts, waits, sleeps = simulate(2, [[], []], [2, 1], [4.0, 0.0], [1.0, 2.0], [2, 1])
+        assert [(index, started) for index, started, _, _ in attempts] == [(0, 0.0), (1, 0.0), (0, 4.0)]
+        assert (waits, sleeps) == ([(2.0, 4.0, 0)], [2.0])
+
+    @given(st.data())
+    def test_a_job_that_could_be_tried_is_passed_over_only_while_all_workers_are_busy(self, data):
+        count, most = data.draw(st.integers(1, 7)), data.draw(st.integers(1, 4))
+        needs = [sorted(data.draw(st.sets(st.sampled_from(range(index))))) if index else [] for index in range(count)]
+
+        def draw(values):
+            return data.draw(st.lists(values, min_size=count, max_size=count))
+
+        tries, passes_at = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+        delays, takes = draw(st.sampled_from([0.0, 1.0, 5.0])), draw(st.sampled_from([0.5, 1.0, 3.0]))
+        attempts, _, _ = simulate(most, needs, tries, delays, takes, passes_at)
+
+        passed_at = {index: end for index, _, end, has_passed in attempts if has_passed}
+        last_start = {}
+        for index, started, _, _ in sorted(attempts, key=lambda attempt: attempt[1]):
+            assert all(need in passed_at for need in needs[index])
+            could = max([passed_at[need] for need in needs[index]], default=0.0)
+            if index in last_start:
+                could = max(last_start[index] + max(delays[index], takes[index]), could)
+            assert could <= started
+            for moment in {could, *(end for _, _, end, _ in attempts if could <= end < started)}:
+                if moment < started:
+                    assert len([1 for _, begun, end, _ in attempts if begun <= moment < end]) == most
+            last_start[index] = started
+        for index in range(count):
+            made = len([1 for attempt in attempts if attempt[0] == index])
+            is_reached = all(need in passed_at for need in needs[index])
+            assert made == (min(tries[index], passes_at[index]) if is_reached else 0)
+
+    @pytest.mark.parametrize('where', ['start', 'ended', 'sleep', 'waiting'])
+    def test_whatever_ends_it_the_workers_are_stopped_once(self, where):
+        def interrupt(*args):
+            raise KeyboardInterrupt
+
+        clock = FakeClock(0.0)
+        workers = Simulated(clock, 2, [1.0], [2])
+        if where in ('start', 'ended'):
+            setattr(workers, where, interrupt)
+        sleep, waiting = [interrupt if where == name else lambda *args: None for name in ('sleep', 'waiting')]
+        with pytest.raises(KeyboardInterrupt):
+            execute(Schedule([[]], [2], [9.0]), workers, waiting, clock, sleep)
+        assert workers.stops == 1
+
+    def test_workers_that_came_to_the_end_are_not_stopped(self):
+        clock = FakeClock(0.0)
+        workers = Simulated(clock, 2, [1.0], [1])
+        execute(Schedule([[]], [1], [0.0]), workers, lambda *args: None, clock, clock.sleep)
+        assert workers.stops == 0
+
+
+class ByHand:
+    """Makes futures that the test ends, and remembers what it is told about them."""
+
+    def __init__(self, most=8, may_cancel=True, are_running=True):
+        self.futures, self.recorded, self.abandoned = [], [], []
+        self._are_running = are_running
+        self.workers = Futures(self.submit, self.record, self.abandon, most, may_cancel)
+
+    def submit(self, index):
+        future = Future()
+        if self._are_running:
+            future.set_running_or_notify_cancel()
+        self.futures.append(future)
+        return future
+
+    def record(self, index, future):
+        if not future.done():
+            raise KeyboardInterrupt(index)  # what strikes while it is waited for
+        self.recorded.append(index)
+        return future.result(), None
+
+    def abandon(self, index, interrupt):
+        self.abandoned.append((index, interrupt.args))
+
+    def start(self, count):
+        for index in range(count):
+            self.workers.start(index)
+
+
+class TestFutures:
+    def test_ended_tells_of_attempts_in_the_order_in_which_they_end(self):
+        hand = ByHand()
+        hand.start(3)
+        for index, result in (2, True), (0, False), (1, True):
+            hand.futures[index].set_result(result)
+        assert [hand.workers.ended(0) for _ in range(3)] == [(2, True), (0, False), (1, True)]
+        assert hand.recorded == [2, 0, 1]
+
+    def test_ended_returns_none_when_nothing_ends_in_time(self):
+        hand = ByHand()
+        hand.start(1)
+        assert hand.workers.ended(0) is None
+        hand.futures[0].set_result(True)
+        assert hand.workers.ended(None) == (0, True)
+
+    def test_one_that_has_ended_before_start_returns_is_told_too(self):
+        done = Future()
+        done.set_result(True)
+        workers = Futures(lambda index: done, lambda index, future: (future.result(), None), None, 1, True)
+        workers.start(5)
+        assert workers.ended(0) == (5, True)
+
+    def test_a_future_is_dropped_once_it_is_read(self):
+        hand = ByHand()
+        hand.start(2)
+        hand.futures[0].set_result(True)
+        read, unread = (weakref.ref(future) for future in hand.futures)
+        hand.workers.ended(0)
+        hand.futures.clear()
+        gc.collect()
+        assert read() is None
+        assert unread() is not None
+
+    def test_what_record_says_is_to_end_the_run_is_raised(self):
+        done, error = Future(), KeyboardInterrupt('from a Job')
+        done.set_result(False)
+        workers = Futures(lambda index: done, lambda index, future: (False, error), None, 1, True)
+        workers.start(0)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            workers.ended(0)
+        assert caught.value is error
+
+    def test_stop_records_each_attempt_that_runs_in_the_order_of_their_starts(self):
+        hand = ByHand()
+        hand.start(3)
+        for index in 2, 0, 1:
+            hand.futures[index].set_result(True)
+        hand.workers.ended(0)
+        hand.workers.stop()
+        assert hand.recorded == [2, 0, 1]
+        hand.workers.stop()
+        assert hand.recorded == [2, 0, 1], 'each once'
+
+    def test_stop_cancels_what_no_worker_has_begun_and_does_not_record_it(self):
+        hand = ByHand(are_running=False)
+        hand.start(3)
+        hand.futures[1].set_running_or_notify_cancel()
+        hand.futures[1].set_result(True)
+        hand.workers.stop()
+        assert [future.cancelled() for future in hand.futures] == [True, False, True]
+        assert (hand.recorded, hand.abandoned) == ([1], [])
+
+    def test_stop_cancels_nothing_where_that_cannot_be_relied_upon(self):
+        hand = ByHand(may_cancel=False, are_running=False)
+        hand.start(2)
+        with pytest.raises(KeyboardInterrupt):
+            hand.workers.stop()
+        assert [future.cancelled() for future in hand.futures] == [False, False]
+
+    def test_when_the_wait_is_interrupted_what_has_ended_is_recorded_and_only_the_rest_is_abandoned(self):
+        hand = ByHand()
+        hand.start(5)
+        for index in 0, 2, 4:
+            hand.futures[index].set_result(True)
+        with pytest.raises(KeyboardInterrupt, match='1'):
+            hand.workers.stop()
+        assert hand.recorded == [0, 2, 4]
+        assert hand.abandoned == [(1, (1,)), (3, (1,))]
+
+    def test_with_threads_as_many_attempts_as_allowed_are_made_at_once(self):
+        together = Barrier(3)
+        with ThreadPoolExecutor(9) as pool:
+            ends = []
+
+            def record(index, future):
+                ends.append(future.exception())
+                return True, None
+
+            workers = Futures(lambda index: pool.submit(together.wait, 20), record, None, 3, True)
+            clock = FakeClock(0.0)
+            execute(Schedule([[]] * 6, [1] * 6, [0.0] * 6), workers, lambda *args: None, clock, clock.sleep)
+        assert ends == [None] * 6, 'three met at the barrier, twice'
