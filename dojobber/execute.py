@@ -133,6 +133,11 @@ class Futures:
                     self._record(index, future)
                 del self._running[index]
         except BaseException as interrupt:
-            for index in self._running:
-                self._abandon(index, interrupt)
+            for index, future in self._running.items():
+                if self._may_cancel and future.cancel():
+                    continue
+                if future.done():  # while another was waited for
+                    self._record(index, future)
+                else:
+                    self._abandon(index, interrupt)
             raise
