@@ -419,9 +419,19 @@ class TestExecutor:
         assert engine.nodestatus == {'Shuts': True, 'Stays': True, 'Next': None, 'Root': None}
 
     def test_a_job_whose_future_somebody_else_cancels_has_failed(self):
-        leaving = ThreadPoolExecutor(1)
+        class Leaving(ThreadPoolExecutor):
+            both = threading.Barrier(2)
+
+            def submit(self, function, job_class, *args):
+                future = super().submit(function, job_class, *args)
+                if job_class.__name__ == 'Queued':
+                    self.both.wait(LIMIT)
+                return future
+
+        leaving = Leaving(1)
 
         def shut(self):
+            leaving.both.wait(LIMIT)
             leaving.shutdown(wait=False, cancel_futures=True)
 
         events = []
@@ -725,10 +735,11 @@ class TestInterrupts:
         assert engine.nodestatus == {'Leaves': passes, 'Stays': True, 'Root': True if passes else None}
 
     def test_a_signal_does_what_an_interrupt_in_a_job_does(self, on_threads):
-        log, interrupted = [], threading.Event()
+        log, is_waiting, interrupted = [], threading.Event(), threading.Event()
 
         def run(self):
             self.storage['ran'] = True
+            after(is_waiting)
             os.kill(os.getpid(), signal.SIGINT)
             after(interrupted)
 
@@ -736,15 +747,20 @@ class TestInterrupts:
             interrupted.set()
             raise KeyboardInterrupt
 
+        def listener(event):
+            if event.kind is EventKind.ATTEMPT_FINISHED and event.job == 'Quick':
+                is_waiting.set()  # for A: all others have ended
+
         before = signal.signal(signal.SIGINT, handler)
         try:
-            engine = configured(job('Root', [cleaning(log, 'A', Run=run)]), **on_threads(2))
+            root = job('Root', [cleaning(log, 'A', Run=run), job('Quick')])
+            engine = configured(root, listeners=[listener], **on_threads(2))
             with pytest.raises(KeyboardInterrupt):
                 engine.checknrun()
         finally:
             signal.signal(signal.SIGINT, before)
         assert log == ['A']
-        assert engine.nodestatus == {'A': True, 'Root': None}
+        assert engine.nodestatus == {'A': True, 'Quick': True, 'Root': None}
 
     def test_with_cleanup_false_they_stay_owed_in_the_order_of_the_starts(self, on_threads):
         log, ended = [], threading.Event()
