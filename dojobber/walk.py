@@ -75,7 +75,7 @@ class Walk:
 
             executor = ThreadPoolExecutor(max_workers, 'dojobber')
             try:
-                self._on_threads(executor, max_workers, may_cancel=True)
+                self._on_threads(executor, max_workers)
             finally:
                 executor.shutdown(wait=False)  # whatever ran has ended, or is not waited for
 
@@ -98,14 +98,14 @@ class Walk:
 
         self._execute(Inline(try_job))
 
-    def _on_threads(self, executor: Any, most: float, may_cancel: bool = False) -> None:
+    def _on_threads(self, executor: Any, most: float) -> None:
         """Let threads of this process make the attempts. They share its directory, which is left as it is."""
         self.attempts = attempts = Attempts(self._setting._replace(go_to_start=lambda: None))
 
         def submit(index: int) -> Any:
             return executor.submit(attempts, self._jobs[index], self._has_listeners)
 
-        self._elsewhere(submit, lambda _, attempted: attempted, most, may_cancel)
+        self._elsewhere(submit, lambda _, attempted: attempted, most, may_cancel=True)
 
     def _remotely(self, executor: Any, most: float) -> None:
         from concurrent.futures import Future
