@@ -713,7 +713,7 @@ class TestInterrupts:
             with pytest.raises(Stop):
                 in_time(engine.checknrun)
         assert touched == []
-        assert engine.nodestatus == {'Hit': False, 'Runs': True, 'Queued': None, 'Root': None}
+        assert engine.nodestatus['Queued'] is None
 
     @pytest.mark.parametrize('where', ['init', 'check', 'run', 'recheck'])
     def test_system_exit_fails_the_phase_and_no_more(self, on_threads, where):
@@ -762,18 +762,43 @@ class TestInterrupts:
         assert log == ['A']
         assert engine.nodestatus == {'A': True, 'Quick': True, 'Root': None}
 
+    def test_one_that_strikes_while_an_attempt_is_handed_over_forgets_it_not(self):
+        class Struck(ThreadPoolExecutor):
+            def submit(self, *args):
+                super().submit(*args)
+                after(begun)
+                raise KeyboardInterrupt  # as a signal does, if it comes before the future is returned
+
+        log, begun = [], threading.Event()
+
+        def run(self):
+            self.storage['ran'] = True
+            begun.set()
+
+        with Struck(1) as pool:
+            engine = configured(job('Root', [cleaning(log, 'Begun', Run=run)]), executor=pool)
+            with pytest.raises(KeyboardInterrupt):
+                in_time(engine.checknrun)
+        assert log == ['Begun']
+        assert engine.nodestatus == {'Begun': True, 'Root': None}
+
     def test_with_cleanup_false_they_stay_owed_in_the_order_of_the_starts(self, on_threads):
-        log, ended = [], threading.Event()
+        log, ended, together = [], threading.Event(), threading.Barrier(2)
 
         def slow(self):
             self.storage['ran'] = True
+            together.wait(LIMIT)
             after(ended)
+
+        def strike(self):
+            together.wait(LIMIT)
+            raise Stop
 
         def listener(event):
             if event.kind is EventKind.ATTEMPT_FINISHED and event.job == 'Hit':
                 ended.set()
 
-        hit = cleaning(log, 'Hit', Run=raising(Stop()))
+        hit = cleaning(log, 'Hit', Run=strike)
         root = job('Root', [cleaning(log, 'Slow', Run=slow), hit])
         engine = configured(root, cleanup=False, listeners=[listener], **on_threads(2))
         with pytest.raises(Stop):
@@ -800,7 +825,8 @@ class TestInterrupts:
                 raise interrupt
 
         leaves = [cleaning(log, 'A', Run=run), cleaning(log, 'B', Run=run), cleaning(log, 'C')]
-        engine = configured(job('Root', [job('Next', leaves)]), listeners=[listener], **on_threads(2))
+        options = {**on_threads(2), 'max_workers': 2}
+        engine = configured(job('Root', [job('Next', leaves)]), listeners=[listener], **options)
         with pytest.raises(KeyboardInterrupt) as caught:
             in_time(engine.checknrun)
         assert caught.value is interrupt
