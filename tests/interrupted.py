@@ -62,6 +62,7 @@ def main(how, *pipes):
     """Work the Jobs, and say what that raised."""
     fcntl.ioctl(sys.stdin, termios.TIOCSCTTY, 0)  # from here on, Ctrl-C there is for this process
     signal.signal(signal.SIGTERM, terminate)
+    sys.excepthook = lambda *_: None  # a traceback would mix with what the Jobs say
     jobs = [make(number, int(pipe)) for number, pipe in enumerate(pipes)]
     late = type('Late', (Job,), {'Check': lambda self: say('Late runs')})
     engine = DoJobber()

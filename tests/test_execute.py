@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import gc
 import heapq
+import os
+import signal
+import threading
 import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Barrier
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kit import FakeClock
 
-from dojobber.execute import LONGEST_SLEEP, Futures, Inline, execute
+from dojobber.execute import LONGEST_SLEEP, Futures, Inline, Recorded, execute
 from dojobber.schedule import Schedule
 
 
@@ -90,7 +92,7 @@ class Simulated:
 
     def ended(self, timeout):
         end, index, started = self._running[0]
-        if timeout is not None and end > self._clock.now + timeout:
+        if end > self._clock.now + timeout:
             self._clock.now += timeout
             return None
         heapq.heappop(self._running)
@@ -184,21 +186,20 @@ class ByHand:
         self._are_running = are_running
         self.workers = Futures(self.submit, self.record, self.abandon, most, may_cancel)
 
-    def submit(self, index):
+    def submit(self, index, submitted):
         future = Future()
         if self._are_running:
             future.set_running_or_notify_cancel()
         self.futures.append(future)
-        return future
+        submitted(future)
 
     def record(self, index, future):
-        if not future.done():
-            raise KeyboardInterrupt(index)  # what strikes while it is waited for
+        assert future.done()
         self.recorded.append(index)
-        return future.result(), None
+        return Recorded(future.result())
 
     def abandon(self, index, interrupt):
-        self.abandoned.append((index, interrupt.args))
+        self.abandoned.append((index, interrupt))
 
     def start(self, count):
         for index in range(count):
@@ -219,12 +220,14 @@ class TestFutures:
         hand.start(1)
         assert hand.workers.ended(0) is None
         hand.futures[0].set_result(True)
-        assert hand.workers.ended(None) == (0, True)
+        assert hand.workers.ended(0) == (0, True)
 
     def test_one_that_has_ended_before_start_returns_is_told_too(self):
         done = Future()
         done.set_result(True)
-        workers = Futures(lambda index: done, lambda index, future: (future.result(), None), None, 1, True)
+        workers = Futures(
+            lambda index, submitted: submitted(done), lambda index, future: Recorded(future.result()), None, 1, True
+        )
         workers.start(5)
         assert workers.ended(0) == (5, True)
 
@@ -239,10 +242,26 @@ class TestFutures:
         assert read() is None
         assert unread() is not None
 
+    def test_an_attempt_whose_start_is_interrupted_later_on_is_known(self):
+        hand = ByHand()
+
+        def submit(index, submitted):
+            hand.submit(index, submitted)
+            raise KeyboardInterrupt
+
+        hand.workers = Futures(submit, hand.record, hand.abandon, 2, True)
+        with pytest.raises(KeyboardInterrupt):
+            hand.workers.start(7)
+        hand.futures[0].set_result(True)
+        hand.workers.stop()
+        assert hand.recorded == [7]
+
     def test_what_record_says_is_to_end_the_run_is_raised(self):
         done, error = Future(), KeyboardInterrupt('from a Job')
         done.set_result(False)
-        workers = Futures(lambda index: done, lambda index, future: (False, error), None, 1, True)
+        workers = Futures(
+            lambda index, submitted: submitted(done), lambda index, future: Recorded(False, error), None, 1, True
+        )
         workers.start(0)
         with pytest.raises(KeyboardInterrupt) as caught:
             workers.ended(0)
@@ -259,6 +278,32 @@ class TestFutures:
         hand.workers.stop()
         assert hand.recorded == [2, 0, 1], 'each once'
 
+    def test_what_struck_while_an_attempt_was_recorded_ends_the_run_and_later_the_wait_for_others(self):
+        hand = ByHand()
+        record = hand.record
+        hand.record = lambda index, future: record(index, future)._replace(struck=KeyboardInterrupt(index))
+        hand.workers = Futures(hand.submit, hand.record, hand.abandon, 4, True)
+        hand.start(4)
+        for index in 2, 0:
+            hand.futures[index].set_result(True)
+        with pytest.raises(KeyboardInterrupt, match='2'):
+            hand.workers.ended(0)
+        with pytest.raises(KeyboardInterrupt, match='0') as caught:
+            hand.workers.stop()
+        assert hand.recorded == [2, 0]
+        assert hand.abandoned == [(1, caught.value), (3, caught.value)]
+
+    def test_what_attempts_raise_does_not_end_the_wait_for_others(self):
+        hand = ByHand()
+        record = hand.record
+        hand.record = lambda index, future: record(index, future)._replace(failure=KeyboardInterrupt(index))
+        hand.workers = Futures(hand.submit, hand.record, hand.abandon, 3, True)
+        hand.start(3)
+        for future in hand.futures:
+            future.set_result(False)
+        hand.workers.stop()
+        assert (hand.recorded, hand.abandoned) == ([0, 1, 2], [])
+
     def test_stop_cancels_what_no_worker_has_begun_and_does_not_record_it(self):
         hand = ByHand(are_running=False)
         hand.start(3)
@@ -270,31 +315,50 @@ class TestFutures:
 
     def test_stop_cancels_nothing_where_that_cannot_be_relied_upon(self):
         hand = ByHand(may_cancel=False, are_running=False)
-        hand.start(2)
-        with pytest.raises(KeyboardInterrupt):
-            hand.workers.stop()
-        assert [future.cancelled() for future in hand.futures] == [False, False]
+        hand.start(1)
+        thread = threading.Thread(target=hand.workers.stop)
+        thread.start()
+        hand.futures[0].set_result(True)  # raises where it is cancelled
+        thread.join(20)
+        assert hand.recorded == [0]
 
     def test_when_the_wait_is_interrupted_what_has_ended_is_recorded_and_only_the_rest_is_abandoned(self):
-        hand = ByHand()
+        hand, is_recorded = ByHand(), threading.Event()
+
+        def record(index, future):
+            is_recorded.set()
+            return hand.record(index, future)
+
+        def interrupt():
+            if is_recorded.wait(20):
+                hand.futures[4].set_result(True)
+                os.kill(os.getpid(), signal.SIGINT)
+
+        hand.workers = Futures(hand.submit, record, hand.abandon, 8, True)
         hand.start(5)
-        for index in 0, 2, 4:
+        for index in 0, 2:
             hand.futures[index].set_result(True)
-        with pytest.raises(KeyboardInterrupt, match='1'):
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        with pytest.raises(KeyboardInterrupt) as caught:
             hand.workers.stop()
+        thread.join(20)
         assert hand.recorded == [0, 2, 4]
-        assert hand.abandoned == [(1, (1,)), (3, (1,))]
+        assert hand.abandoned == [(1, caught.value), (3, caught.value)]
 
     def test_with_threads_as_many_attempts_as_allowed_are_made_at_once(self):
-        together = Barrier(3)
+        together = threading.Barrier(3)
         with ThreadPoolExecutor(9) as pool:
             ends = []
 
             def record(index, future):
                 ends.append(future.exception())
-                return True, None
+                return Recorded(True)
 
-            workers = Futures(lambda index: pool.submit(together.wait, 20), record, None, 3, True)
+            def submit(index, submitted):
+                submitted(pool.submit(together.wait, 20))
+
+            workers = Futures(submit, record, None, 3, True)
             clock = FakeClock(0.0)
             execute(Schedule([[]] * 6, [1] * 6, [0.0] * 6), workers, lambda *args: None, clock, clock.sleep)
         assert ends == [None] * 6, 'three met at the barrier, twice'

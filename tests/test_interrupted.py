@@ -134,14 +134,14 @@ def test_after_one_nothing_more_starts_what_runs_is_waited_for_and_cleanups_go_b
 def test_a_second_one_stops_the_waiting_and_says_whose_cleanups_are_skipped(terminal, how, interrupt, error, status):
     terminal.interrupt(interrupt)
     terminal.let_go(0)
-    terminal.wait_for('J0.recheck: pass')  # so what it waits for next is J1
+    terminal.wait_for('J0.recheck: pass\r\n')  # so what it waits for next is J1
     ended = [0]
     if how == 'executor':
         terminal.let_go(5)
-        terminal.wait_for('J5 done')
+        terminal.wait_for('J5 done\r\n')
         ended.append(5)
     terminal.interrupt(interrupt)
-    terminal.wait_for(f'raised {error}')
+    terminal.wait_for(f'raised {error}\r\n')
     still = [number for number in EVERY if number not in ended]
     lines = terminal.lines
     assert not [number for number in still if f'J{number} ends' in lines], 'they run on'

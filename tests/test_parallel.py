@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kit import chain, changing, configured, failing, job, printed, worked
+from kit import FakeClock, chain, changing, configured, failing, job, printed, worked
 from test_properties import built, graphs
 
 from dojobber import DoJobber, DummyJob, EventKind, PlanError, State
@@ -422,9 +422,9 @@ class TestExecutor:
         class Leaving(ThreadPoolExecutor):
             both = threading.Barrier(2)
 
-            def submit(self, function, job_class, *args):
-                future = super().submit(function, job_class, *args)
-                if job_class.__name__ == 'Queued':
+            def submit(self, *args):
+                future = super().submit(*args)
+                if self._work_queue.qsize():
                     self.both.wait(LIMIT)
                 return future
 
@@ -613,13 +613,19 @@ class TestRetries:
     def test_a_job_that_waits_holds_up_no_other(self, on_threads):
         others, tries = threading.Event(), []
 
+        class Clock(FakeClock):
+            def __call__(self):
+                return self.now + 1000 * others.is_set()
+
         def check(self):
             assert len(tries) > 1
 
-        waits = job('Waits', __init__=lambda self: tries.append(others.is_set()), Check=check, RETRY_DELAY=0.5)
+        waits = job('Waits', __init__=lambda self: tries.append(others.is_set()), Check=check, RETRY_DELAY=500)
         last = job('Last', [chain(20, job('Leaf'))], Check=lambda self: others.set())
-        in_time(configured(job('Root', [waits, last]), **on_threads(2)).checknrun)
+        clock = Clock()
+        in_time(configured(job('Root', [waits, last]), clock, **on_threads(2)).checknrun)
         assert tries == [False, True]
+        assert clock.sleeps == []
 
     def test_an_interrupt_while_nothing_runs_calls_the_cleanups(self, on_threads, fake_clock):
         log = []
@@ -844,23 +850,37 @@ class TestInterrupts:
             in_time(engine.checknrun)
         assert len(log) == 2 * len(['C', 'B', 'A'] if started else ['B', 'A']), 'the engine can be used again'
 
-    def test_a_listener_that_always_interrupts_keeps_no_cleanup_from_being_called(self, on_threads):
-        log, started = [], threading.Barrier(3)
+    def test_a_listener_that_interrupts_again_stops_the_waiting_as_a_second_ctrl_c_does(self, on_threads):
+        log, lines, started, let_go = [], [], threading.Barrier(3), threading.Event()
 
         def run(self):
             self.storage['ran'] = True
             started.wait(LIMIT)
 
-        def listener(event):
-            if event.kind in (EventKind.CHECK, EventKind.ATTEMPT_FINISHED):
-                raise KeyboardInterrupt
+        def run_on(self):
+            run(self)
+            after(let_go)
 
-        root = job('Root', [cleaning(log, name, Run=run) for name in 'ABC'])
+        def listener(event):
+            if event.kind is EventKind.ATTEMPT_FINISHED:
+                raise KeyboardInterrupt(event.job)
+
+        root = job('Root', [cleaning(log, 'A', Run=run), cleaning(log, 'B', Run=run), cleaning(log, 'C', Run=run_on)])
         engine = configured(root, listeners=[listener], **on_threads(3))
-        with pytest.raises(KeyboardInterrupt):
-            in_time(engine.checknrun)
-        assert log == ['C', 'B', 'A']
-        assert engine.nodestatus == {'A': True, 'B': True, 'C': True, 'Root': None}
+
+        def work():
+            with pytest.raises(KeyboardInterrupt):
+                in_time(engine.checknrun)
+
+        try:
+            lines += printed(work)
+        finally:
+            let_go.set()
+        assert log == ['B', 'A']
+        assert engine.nodestatus == {'A': True, 'B': True, 'C': False, 'Root': None}
+        assert lines == [
+            'C.cleanup: fail "not called: the wait for this Job, which still runs, was interrupted"',
+        ]
 
 
 class TestCleanup:

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from kit import FakeClock, changing, failing, job
+
+from dojobber import State
+from dojobber.attempt import Cleanups, Setting, returning_to
+from dojobber.events import EventKind, Listeners
+from dojobber.plan import make_plan
+from dojobber.walk import Walk
+
+
+class Told:
+    """A walk and all whom it tells something."""
+
+    def __init__(self, root, no_act=False, listeners=None):
+        self.events, self.changes, self.skipped = [], [], []
+        self.cleanups = Cleanups()
+        self.clock = FakeClock()
+        self.walk = Walk(
+            make_plan(root, 2, 0),
+            Setting((), {}, {}, no_act, returning_to(os.getcwd())),
+            os.getcwd(),
+            self.cleanups,
+            Listeners([self.events.append] if listeners is None else listeners),
+            self.skipped.append,
+            lambda: self.changes.append(dict(self.walk.outcomes)),
+            self.clock,
+            self.clock.sleep,
+        )
+
+    def go(self, max_workers=None, executor=None):
+        self.walk.walk(max_workers, executor)
+        return self
+
+
+WAYS = pytest.mark.parametrize('max_workers', [None, 1, 2, 8])
+
+
+@WAYS
+def test_each_attempt_is_told_with_its_round_and_number(max_workers):
+    told = Told(failing('Broken')).go(max_workers)
+    kinds = EventKind.ATTEMPT_STARTED, EventKind.CHECK, EventKind.RUN, EventKind.RECHECK, EventKind.ATTEMPT_FINISHED
+    seen = [(event.kind, event.job, event.round, event.attempt) for event in told.events]
+    assert [each for each in seen if each[0] is not EventKind.WAITING] == [
+        (kind, 'Broken', number, number) for number in (1, 2) for kind in kinds
+    ]
+
+
+@WAYS
+def test_who_keeps_views_of_the_outcomes_is_told_of_each_change(max_workers):
+    told = Told(job('Root', [changing('Leaf')])).go(max_workers)
+    assert [list(each) for each in told.changes] == [['Leaf'], ['Leaf', 'Root']]
+
+
+@WAYS
+def test_without_listeners_the_outcomes_are_the_same(max_workers):
+    told = Told(job('Root', [changing('Leaf'), failing('Broken')]), listeners=[]).go(max_workers)
+    states = {name: (outcome.state, outcome.tries) for name, outcome in told.walk.outcomes.items()}
+    assert states == {'Leaf': (State.CHANGED, 1), 'Broken': (State.FAILED, 2)}
+    assert told.events == []
+
+
+@WAYS
+def test_in_no_act_each_job_is_tried_once(max_workers):
+    told = Told(job('Root', [changing('Leaf')]), no_act=True).go(max_workers)
+    assert {name: (each.state, each.tries) for name, each in told.walk.outcomes.items()} == {
+        'Leaf': (State.WOULD_RUN, 1)
+    }
+
+
+@WAYS
+def test_cleanups_are_owed_in_the_order_of_the_starts_and_not_called(max_workers):
+    leaves = [changing(name, Cleanup=lambda self: None) for name in 'ABC']
+    told = Told(job('Root', leaves)).go(max_workers)
+    assert len(told.cleanups) == 3
+    names = []
+    told.cleanups.call(lambda event: names.append(event.job) if event.kind is EventKind.CLEANUP else None)
+    assert names == ['C', 'B', 'A']
+
+
+@WAYS
+def test_what_is_waited_for_is_told_with_the_time_when_it_is_due(max_workers):
+    told = Told(failing('Broken', RETRY_DELAY=5)).go(max_workers)
+    (waiting,) = [event for event in told.events if event.kind is EventKind.WAITING]
+    assert (waiting.job, waiting.seconds, waiting.value) == ('Broken', 5, 1005.0)
+    assert told.clock.sleeps == [5]
+
+
+def test_the_threads_are_its_own_and_end_with_it():
+    threads = []
+    Told(job('Root', Check=lambda self: threads.append(threading.current_thread()))).go(2)
+    (thread,) = threads
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_an_executor_is_used_also_when_it_may_have_one_job_at_once_only():
+    with ThreadPoolExecutor(1, 'users') as pool:
+        told = Told(job('Root', Check=lambda self: threading.current_thread().name)).go(1, pool)
+    assert told.walk.outcomes['Root'].result.startswith('users')
+
+
+def test_of_jobs_that_are_not_waited_for_only_those_with_a_cleanup_are_said_to_miss_it():
+    at_work, let_go = threading.Barrier(4), threading.Event()
+
+    def run(self):
+        self.storage['ran'] = True
+        at_work.wait(20)
+        let_go.wait(20)
+
+    def interrupt(event):
+        if event.kind is EventKind.ATTEMPT_FINISHED:
+            raise KeyboardInterrupt(event.job)
+
+    ends = [job(name, Check=lambda self: at_work.wait(20)) for name in ('Ends1', 'Ends2')]
+    without, with_one = changing('Without', Run=run), changing('With', Run=run, Cleanup=lambda self: None)
+    told = Told(job('Root', [*ends, without, with_one]), listeners=[interrupt])
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            told.go(4)
+    finally:
+        let_go.set()
+    assert [event.job for event in told.skipped] == ['With']
+    assert 'not called' in str(told.skipped[0].exception)
+    assert {name: outcome.state for name, outcome in told.walk.outcomes.items()} == {
+        'Ends1': State.OK,
+        'Ends2': State.OK,
+        'Without': State.FAILED,
+        'With': State.FAILED,
+    }
+    assert len(told.cleanups) == 0
