@@ -61,6 +61,7 @@ def terminate(*_):
 def main(how, *pipes):
     """Work the Jobs, and say what that raised."""
     fcntl.ioctl(sys.stdin, termios.TIOCSCTTY, 0)  # from here on, Ctrl-C there is for this process
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a child of a background process has not
     signal.signal(signal.SIGTERM, terminate)
     sys.excepthook = lambda *_: None  # a traceback would mix with what the Jobs say
     jobs = [make(number, int(pipe)) for number, pipe in enumerate(pipes)]

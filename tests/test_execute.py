@@ -323,7 +323,7 @@ class TestFutures:
         assert hand.recorded == [0]
 
     def test_when_the_wait_is_interrupted_what_has_ended_is_recorded_and_only_the_rest_is_abandoned(self):
-        hand, is_recorded = ByHand(), threading.Event()
+        hand, is_recorded, is_over = ByHand(), threading.Event(), threading.Event()
 
         def record(index, future):
             is_recorded.set()
@@ -333,6 +333,9 @@ class TestFutures:
             if is_recorded.wait(20):
                 hand.futures[4].set_result(True)
                 os.kill(os.getpid(), signal.SIGINT)
+            if not is_over.wait(20):
+                for index in 1, 3:
+                    hand.futures[index].set_result(True)  # so that it fails rather than hangs
 
         hand.workers = Futures(hand.submit, record, hand.abandon, 8, True)
         hand.start(5)
@@ -340,9 +343,14 @@ class TestFutures:
             hand.futures[index].set_result(True)
         thread = threading.Thread(target=interrupt)
         thread.start()
-        with pytest.raises(KeyboardInterrupt) as caught:
-            hand.workers.stop()
-        thread.join(20)
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # which a background process has not
+        try:
+            with pytest.raises(KeyboardInterrupt) as caught:
+                hand.workers.stop()
+        finally:
+            is_over.set()
+            thread.join(20)
+            signal.signal(signal.SIGINT, before)
         assert hand.recorded == [0, 2, 4]
         assert hand.abandoned == [(1, caught.value), (3, caught.value)]
 
