@@ -309,7 +309,9 @@ class TestFutures:
         hand.start(3)
         hand.futures[1].set_running_or_notify_cancel()
         hand.futures[1].set_result(True)
-        hand.workers.stop()
+        thread = threading.Thread(target=hand.workers.stop, daemon=True)
+        thread.start()
+        thread.join(20)
         assert [future.cancelled() for future in hand.futures] == [True, False, True]
         assert (hand.recorded, hand.abandoned) == ([1], [])
 
