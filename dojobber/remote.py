@@ -9,13 +9,13 @@ import os
 import pickle
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable, NamedTuple
 
 from .attempt import Attempted, Attempts, Setting, current_directory, go_to
 from .errors import RemoteError, StorageConflictError
 from .job import Job
-from .outcome import Outcome, State
+from .outcome import Outcome, State, is_interrupt
 from .plan import Plan
 
 Changes = dict[Any, 'bytes | None']
@@ -42,8 +42,8 @@ class Parcel(NamedTuple):
 class Answer(NamedTuple):
     """What comes back, pickled."""
 
-    outcome: Outcome
-    reports: list[Report]
+    told: bytes
+    """The outcome and the reports, pickled: what cannot be read there hides nothing else."""
     tracebacks: list[str]
     """That of the outcome's exception, then those of the reports'; empty where there is none."""
     changes: Changes
@@ -65,7 +65,8 @@ def attempt_remotely(parcel: bytes) -> bytes:
     except BaseException as error:
         why = RemoteError(f'a Job cannot be tried on a worker: {type(error).__name__}: {error}')
         reports: list[Report] = [('check', 0.0, None, why)]
-        answer = Answer(Outcome(State.FAILED, 1, None, why), reports, [traceback.format_exc()] * 2, {}, None)
+        told = dumps((Outcome(State.FAILED, 1, None, why), reports))
+        answer = Answer(told, [traceback.format_exc()] * 2, {}, None)
     return dumps(answer)
 
 
@@ -78,16 +79,24 @@ def _answer(parcel: Parcel) -> Answer:
         setting = Setting(args, kwargs, storage, parcel.no_act, go_to_start)
         outcome, reports, owed = Attempts(setting)(job_class, parcel.is_reported)
     changes, failure = _changes(before, storage, job_class.__name__)
-    if failure is not None:
-        outcome = outcome._replace(state=State.FAILED, result=None, exception=failure)
-        reports = [*reports, ('recheck', 0.0, None, failure)]
-    return Answer(
+    outcome, reports = _failed(outcome, reports, failure)
+    told = (
         outcome._replace(result=_travelling(outcome.result), exception=_travelling(outcome.exception)),
         [(phase, seconds, _travelling(value), _travelling(error)) for phase, seconds, value, error in reports],
-        [_traceback(error) for error in (outcome.exception, *(report[3] for report in reports))],
-        changes,
-        None if owed is None else dumps(_travelling({k: v for k, v in vars(owed).items() if k not in _ENGINES})),
     )
+    tracebacks = [_traceback(error) for error in (outcome.exception, *(report[3] for report in reports))]
+    if getattr(owed, 'Cleanup', None) is None:
+        return Answer(dumps(told), tracebacks, changes, None)
+    attributes = {name: value for name, value in vars(owed).items() if name not in _ENGINES}
+    return Answer(dumps(told), tracebacks, changes, dumps(_travelling(attributes)))
+
+
+def _failed(outcome: Outcome, reports: Sequence[Report], failure: Exception | None) -> tuple[Outcome, Sequence[Report]]:
+    """Return what there is to tell if ``failure`` came after the attempt. An interrupt is told as it is."""
+    if failure is None or is_interrupt(outcome.exception):
+        return outcome, reports
+    report = 'recheck', 0.0, None, failure
+    return outcome._replace(state=State.FAILED, result=None, exception=failure), [*reports, report]
 
 
 _ENGINES = ('global_storage', '_run_verdict')  # attributes that are none of the Job's own
@@ -99,25 +108,32 @@ def _changes(before: Mapping[Any, bytes], storage: Mapping[Any, Any], name: str)
     for key, value in storage.items():
         try:
             dumped = dumps(value)
-            pickle.loads(dumped)  # noqa: S301 - made in the line above
+            pickle.loads(dumps((key, dumped)))  # noqa: S301 - made in the same line
+            pickle.loads(dumped)  # noqa: S301 - made above
         except Exception as error:
-            why = f'what {name!r} put into global_storage[{key!r}] cannot travel ({type(error).__name__}: {error})'
-            failure = RemoteError(why, name)
+            failure = _cannot_travel(name, key, error)
         else:
             if before.get(key) != dumped:
                 changes[key] = dumped
     return changes, failure
 
 
+def _cannot_travel(name: str, key: Any, error: Exception) -> RemoteError:
+    why = f'what {name!r} put into global_storage[{key!r}] cannot travel ({type(error).__name__}: {error})'
+    return RemoteError(why, name)
+
+
 def _travelling(thing: Any) -> Any:
-    """Return ``thing``, or if it would not arrive as it is, an error that says so."""
+    """Return ``thing``, or if it would not arrive as it is, an error that says so: an interrupt for an interrupt."""
     try:
         arrived = pickle.loads(dumps(thing))  # noqa: S301 - made in the same line
         if isinstance(thing, BaseException) and _words(arrived) != _words(thing):
             raise TypeError(f'it would arrive as {_words(arrived)}')
     except Exception as error:
         words = _words(thing) if isinstance(thing, BaseException) else f'a {type(thing).__qualname__}'
-        return RemoteError(f'{words} (this cannot travel as it is: {type(error).__name__}: {error})', words)
+        why = f'{words} (this cannot travel as it is: {type(error).__name__}: {error})'
+        is_one = isinstance(thing, BaseException) and is_interrupt(thing)
+        return KeyboardInterrupt(why) if is_one else RemoteError(why, words)
     return thing
 
 
@@ -129,7 +145,12 @@ def _words(error: Any) -> str:
 
 
 def _traceback(error: BaseException | None) -> str:
-    return '' if error is None else ''.join(traceback.format_exception(type(error), error, error.__traceback__))
+    if error is None:
+        return ''
+    try:
+        return ''.join(traceback.format_exception(type(error), error, error.__traceback__))
+    except Exception:  # a SyntaxError made by hand, for one, can defeat the formatter
+        return _words(error)
 
 
 _lock = threading.Lock()
@@ -201,19 +222,18 @@ class Courier:
 
     def unpack(self, index: int, answer: bytes) -> Attempted:
         """Return what an attempt of that Job has to tell."""
+        owed = None
         try:
-            outcome, reports, tracebacks, changes, owed = pickle.loads(answer)  # noqa: S301 - what a worker of ours said
+            told, tracebacks, changes, left = pickle.loads(answer)  # noqa: S301 - what a worker of ours said
+            owed = None if left is None else self._remade(index, left)
+            outcome, reports = pickle.loads(told)  # noqa: S301 - likewise
         except Exception as error:
             why = RemoteError(f'what {self._names[index]!r} left cannot travel: {type(error).__name__}: {error}')
-            return Attempted(Outcome(State.FAILED, 1, None, why), [('check', 0.0, None, why)])
+            return Attempted(Outcome(State.FAILED, 1, None, why), [('check', 0.0, None, why)], owed)
         for each, text in zip((outcome.exception, *(report[3] for report in reports)), tracebacks):
             if each is not None:
                 each.__cause__ = RemoteTraceback(text)
-        conflict = self._write(index, changes)
-        if conflict is not None:
-            outcome = outcome._replace(state=State.FAILED, result=None, exception=conflict)
-            reports = [*reports, ('recheck', 0.0, None, conflict)]
-        return Attempted(outcome, reports, None if owed is None else self._remade(index, owed))
+        return Attempted(*_failed(outcome, reports, self._write(index, changes)), owed)
 
     def _seen_by(self, index: int) -> Written:
         """Return what the Jobs that it needs, directly or not, and its own earlier tries have written."""
@@ -229,9 +249,10 @@ class Courier:
                     seen[key] = writer, value
         return seen
 
-    def _write(self, index: int, changes: Changes) -> StorageConflictError | None:
+    def _write(self, index: int, changes: Changes) -> StorageConflictError | RemoteError | None:
         seen = self._visible[index]
-        for key in changes:
+        values = {}  # for the Cleanups
+        for key, value in changes.items():
             writer = self._last_writer.get(key, index)
             if writer != index and (key not in seen or seen[key][0] != writer):
                 one, other = self._names[writer], self._names[index]
@@ -239,22 +260,27 @@ class Courier:
                     f'{one!r} and {other!r} both write global_storage[{key!r}] and neither needs the other: order them'
                 )
                 return StorageConflictError(f'{why} by DEPS, or have each write a key of its own', key)
+            try:
+                values[key] = None if value is None else pickle.loads(value)  # noqa: S301 - what a worker of ours said
+            except Exception as error:
+                return _cannot_travel(self._names[index], key, error)
         if changes:
             written = {key: (index, value) for key, value in changes.items()}
             self._own[index] = {**self._own.get(index, {}), **written}
             self._visible[index] = {**seen, **written}
             self._last_writer.update(dict.fromkeys(changes, index))
-            for key, value in changes.items():  # for the Cleanups
-                if value is None:
-                    self._setting.global_storage.pop(key, None)
-                else:
-                    self._setting.global_storage[key] = pickle.loads(value)  # noqa: S301 - what a worker of ours said
+            self._setting.global_storage.update(values)
+            for key in [key for key, value in changes.items() if value is None]:
+                self._setting.global_storage.pop(key, None)
         return None
 
     def _remade(self, index: int, owed: bytes) -> Any:
         """Return an instance whose Cleanup can be called here: it has the attributes that the one there had."""
         job_class = self._jobs[index]
-        attributes = pickle.loads(owed)  # noqa: S301 - what a worker of ours said
+        try:
+            attributes = pickle.loads(owed)  # noqa: S301 - what a worker of ours said
+        except Exception as error:
+            attributes = RemoteError(f'its storage cannot travel: {type(error).__name__}: {error}')
         if isinstance(attributes, RemoteError):
 
             def cleanup(_: object) -> None:
