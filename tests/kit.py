@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import pathlib
+import time
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob
 
@@ -48,12 +50,12 @@ def scripted(name, deps, log, passes_at=1, runs=False, base=Job, **members):
     """Return a Job class that logs (name, phase) and passes at its try number ``passes_at``, if ``runs`` after Run."""
 
     def tries(self):
-        return self.global_storage.setdefault('tries', {}).setdefault(name, 0)
+        return self.global_storage.setdefault(f'tries of {name}', 0)
 
     def check(self, *args, **kwargs):
         rechecking = bool(self.storage)
         if not rechecking:
-            self.global_storage.setdefault('tries', {})[name] = tries(self) + 1
+            self.global_storage[f'tries of {name}'] = tries(self) + 1
         self.storage['checked'] = True
         log.append((name, 'recheck' if rechecking else 'check'))
         if rechecking < runs or tries(self) < passes_at:
@@ -63,7 +65,7 @@ def scripted(name, deps, log, passes_at=1, runs=False, base=Job, **members):
     def run(self, *args, **kwargs):
         log.append((name, 'run'))
         if base is RunonlyJob:
-            self.global_storage.setdefault('tries', {})[name] = tries(self) + 1
+            self.global_storage[f'tries of {name}'] = tries(self) + 1
             if tries(self) < passes_at:
                 raise ValueError(f'{name} try {tries(self)}')
         return tries(self)
@@ -75,6 +77,20 @@ def scripted(name, deps, log, passes_at=1, runs=False, base=Job, **members):
     if base is Job:
         hooks['Check'] = check
     return type(name, (base,), {'DEPS': deps, **hooks, **members})
+
+
+def arrive(folder, name):
+    """Tell other processes that this point is reached."""
+    pathlib.Path(folder, name).touch()
+
+
+def wait_for(folder, name, limit=60):
+    """Wait until another process has arrived there; after ``limit`` seconds it never will."""
+    late = time.monotonic() + limit
+    while not pathlib.Path(folder, name).exists():
+        if time.monotonic() > late:
+            raise TimeoutError(f'nobody arrived at {name}')
+        time.sleep(0.005)
 
 
 class FakeClock:

@@ -1,0 +1,555 @@
+"""What travels to a worker and back, with no other process there: the bytes are handed over by the tests."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import types
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from kit import arrive, changing, failing, job, wait_for
+
+from dojobber import DummyJob, Job, RemoteError, RunonlyJob, State, StorageConflictError
+from dojobber.attempt import Setting
+from dojobber.plan import make_plan
+from dojobber.remote import Courier, attempt_remotely
+
+
+class Trip:
+    """A courier for the graph under ``root``, and Jobs tried by name with what it carries."""
+
+    def __init__(self, root, *args, no_act=False, is_reported=True, **kwargs):
+        plan = make_plan(root, 1, 0)
+        self.global_storage = {}
+        self.names = list(plan)
+        self.courier = Courier(plan, Setting(args, kwargs, self.global_storage, no_act, None), is_reported)
+
+    def packed(self, name):
+        return self.courier.pack(self.names.index(name))
+
+    def tried(self, name):
+        return self.courier.unpack(self.names.index(name), attempt_remotely(self.packed(name)))
+
+    def all_tried(self):
+        """Try the whole graph and return the outcomes by name."""
+        return {name: self.tried(name).outcome for name in self.names}
+
+
+def outcome_of(job_class, *args, **kwargs):
+    return Trip(job_class, *args, **kwargs).tried(job_class.__name__).outcome
+
+
+def raising(error, name='Raises', **members):
+    """Return a Job class whose Check raises what ``error`` makes."""
+
+    def check(self, *args):
+        raise error()
+
+    return job(name, **{'Check': check, **members})
+
+
+def writing(name, deps=(), **values):
+    """Return a Job class that puts ``values`` into the global storage."""
+    return job(name, deps, Check=lambda self: self.global_storage.update(values))
+
+
+def reading(name, deps=()):
+    """Return a Job class whose result is all that it sees of the global storage."""
+    return job(name, deps, Check=lambda self: {**self.global_storage})
+
+
+class Unloadable:
+    """Can be pickled, but not be made again."""
+
+    def __reduce__(self):
+        return (int, ('not a number',))
+
+
+class Stop(BaseException):
+    """Ends a run, as KeyboardInterrupt does."""
+
+
+class NeedsTwoError(Exception):
+    """As many are: its arguments are not those that it hands on, so no copy can be made."""
+
+    def __init__(self, path, code):
+        super().__init__(f'{path} ended with {code}')
+
+
+class TwistedError(Exception):
+    """A copy of it says something else."""
+
+    def __init__(self, word):
+        super().__init__(f'{word}!')
+
+
+class ToldError(Exception):
+    """Its attributes are worth keeping."""
+
+
+class TestAttempt:
+    def test_a_job_that_passes_at_once_is_ok_with_its_result(self):
+        attempted = Trip(job('Fine', Check=lambda self, a, b: (a, b)), 1, b='two').tried('Fine')
+        assert attempted.outcome[:4] == (State.OK, 1, (1, 'two'), None)
+        assert [report[0] for report in attempted.reports] == ['check']
+        assert attempted.owed is None
+
+    def test_a_job_that_has_to_run_is_changed(self):
+        attempted = Trip(changing('Changed')).tried('Changed')
+        assert attempted.outcome.state is State.CHANGED
+        assert [(phase, error is None) for phase, _, _, error in attempted.reports] == [
+            ('check', False),
+            ('run', True),
+            ('recheck', True),
+        ]
+        assert list(attempted.outcome.phases) == ['check', 'run', 'recheck']
+
+    def test_the_other_kinds_of_job_travel_too(self):
+        only = job('Only', base=RunonlyJob, Run=lambda self: 'verdict')
+        root = job('All', [only], DummyJob)
+        assert {name: outcome[:3] for name, outcome in Trip(root).all_tried().items()} == {
+            'Only': (State.CHANGED, 1, 'verdict'),
+            'All': (State.OK, 1, None),
+        }
+
+    def test_in_no_act_run_is_not_called(self):
+        attempted = Trip(changing('Changed'), no_act=True).tried('Changed')
+        assert attempted.outcome.state is State.WOULD_RUN
+        assert [report[0] for report in attempted.reports] == ['check']
+
+    def test_nothing_is_reported_that_nobody_asked_for(self):
+        attempted = Trip(changing('Changed'), is_reported=False).tried('Changed')
+        assert (attempted.outcome.state, list(attempted.reports)) == (State.CHANGED, [])
+
+    def test_what_cannot_be_tried_at_all_has_failed(self):
+        attempted = Trip(job('Fine')).courier.unpack(0, attempt_remotely(b'scrambled'))
+        assert attempted.outcome.state is State.FAILED
+        assert 'cannot be tried on a worker: UnpicklingError' in str(attempted.outcome.exception)
+        assert attempted.reports == [('check', 0.0, None, attempted.outcome.exception)]
+
+    def test_an_answer_that_nobody_can_read_is_a_failure(self):
+        attempted = Trip(job('Fine')).courier.unpack(0, b'scrambled')
+        assert attempted.outcome.state is State.FAILED
+        assert isinstance(attempted.outcome.exception, RemoteError)
+        assert "'Fine'" in str(attempted.outcome.exception)
+        assert attempted.reports == [('check', 0.0, None, attempted.outcome.exception)]
+
+    def test_the_directory_is_put_back_between_the_phases_and_after_the_job(self, tmp_path):
+        home = os.getcwd()
+
+        def check(self, away):
+            self.storage.setdefault('seen', []).append(os.getcwd())
+            os.chdir(away)
+            if len(self.storage['seen']) == 1:
+                raise ValueError
+            return self.storage['seen']
+
+        def run(self, away):
+            self.storage['seen'].append(os.getcwd())
+            os.chdir(away)
+
+        outcome = outcome_of(job('Moves', Check=check, Run=run), str(tmp_path))
+        assert outcome.result == [home] * 3
+        assert os.getcwd() == home
+
+    def test_attempts_side_by_side_in_one_process_leave_each_others_directory_alone(self, tmp_path):
+        home, folder = os.getcwd(), str(tmp_path)
+
+        def check(self):
+            os.chdir(folder)
+            arrive(folder, 'moved')
+            wait_for(folder, 'the other has come and gone')
+            return os.getcwd()
+
+        with ThreadPoolExecutor(1) as thread:
+            moves = thread.submit(outcome_of, job('Moves', Check=check))
+            wait_for(folder, 'moved')
+            stays = outcome_of(job('Stays', Check=lambda self: os.getcwd()))
+            arrive(folder, 'the other has come and gone')
+            assert moves.result().result == stays.result == folder
+        assert os.getcwd() == home
+
+
+class TestParcel:
+    def test_no_two_are_the_same(self):
+        first, second = Trip(job('Fine')), Trip(job('Fine'))
+        parcels = [first.packed('Fine'), first.packed('Fine'), second.packed('Fine'), second.packed('Fine')]
+        assert len(set(parcels)) == 4
+
+    def test_a_job_on_top_of_a_big_graph_travels_alone(self):
+        top = job('Top', [job(f'Leaf{number}', [job(f'Deep{number}')]) for number in range(1000)])
+        alone = job('Top')
+        assert abs(len(Trip(top).packed('Top')) - len(Trip(alone).packed('Top'))) < 100
+
+    def test_neither_do_the_needs_of_a_base_class_travel(self):
+        base = job('Base', [job(f'Leaf{number}') for number in range(1000)])
+        top = type('Top', (base,), {})
+        assert len(Trip(top).packed('Top')) < 2 * len(Trip(job('Top')).packed('Top'))
+
+    def test_the_class_is_whole_again_afterwards(self):
+        leaf = job('Leaf')
+        top = job('Top', [leaf], Check=lambda self: self)
+        outcome = Trip(top).tried('Top').outcome
+        assert type(outcome.result) is top
+        assert list(top.DEPS) == [leaf]
+
+    def test_arguments_that_cannot_travel_are_refused_at_once(self):
+        with pytest.raises(RemoteError, match=r'the arguments of set_args\(\) cannot travel: TypeError') as caught:
+            Trip(job('Fine'), handle=threading.Lock())
+        assert isinstance(caught.value.__cause__, TypeError)
+
+    def test_a_class_that_cannot_travel_is_named(self):
+        held = job('Holds', lock=threading.Lock())
+        with pytest.raises(RemoteError, match="'Holds' cannot travel: TypeError") as caught:
+            Trip(held).packed('Holds')
+        assert caught.value.culprit is held
+
+    def test_a_class_may_use_super_and_functions_beside_it(self):
+        def helper():
+            return 'helped'
+
+        class Base(Job):
+            def Check(self):
+                return helper()
+
+        class Derived(Base):
+            DEPS = [job('Leaf')]
+
+            def Check(self):
+                return super().Check(), __class__.__name__
+
+        assert outcome_of(Derived).result == ('helped', 'Derived')
+
+
+class TestResult:
+    @pytest.mark.parametrize(
+        ('made', 'words'),
+        [
+            (lambda: threading.Lock(), 'a lock (this cannot travel as it is: TypeError: cannot pickle'),
+            (lambda: (number for number in ()), 'a generator (this cannot travel as it is: TypeError: cannot pickle'),
+            (lambda: Unloadable(), 'a Unloadable (this cannot travel as it is: ValueError: invalid literal'),
+        ],
+    )
+    def test_one_that_cannot_travel_is_replaced_by_an_error_that_says_so(self, made, words):
+        outcome = outcome_of(job('Returns', Check=lambda self: made()))
+        assert outcome.state is State.OK
+        assert isinstance(outcome.result, RemoteError)
+        assert words in str(outcome.result)
+
+    def test_what_run_returns_is_reported_likewise(self):
+        attempted = Trip(changing('Runs', Run=lambda self: self.storage.update(ran=True) or threading.Lock())).tried(
+            'Runs'
+        )
+        assert attempted.outcome.state is State.CHANGED
+        assert isinstance(attempted.reports[1][2], RemoteError)
+
+
+class TestException:
+    def test_it_arrives_with_its_attributes_and_the_traceback_it_had(self):
+        def told():
+            error = ToldError('why', 5)
+            error.host = 'db1'
+            return error
+
+        attempted = Trip(raising(told)).tried('Raises')
+        error = attempted.outcome.exception
+        assert (type(error), error.args, error.host) == (ToldError, ('why', 5), 'db1')
+        assert 'in check\n    raise error()' in str(error.__cause__)
+        assert "ToldError: ('why', 5)" in str(error.__cause__)
+        assert 'dojobber' + os.sep + 'attempt.py' not in str(error.__cause__)
+
+    def test_each_phase_has_the_traceback_of_its_own(self):
+        def run(self):
+            raise KeyError('in run')
+
+        attempted = Trip(failing('Broken', Run=run)).tried('Broken')
+        texts = [str(error.__cause__) for _, _, _, error in attempted.reports]
+        assert ['in run' in text for text in texts] == [False, True, False]
+        assert ['is not done' in text for text in texts] == [True, False, True]
+        assert attempted.outcome.exception is attempted.reports[2][3]
+
+    @pytest.mark.parametrize(
+        ('made', 'words', 'why'),
+        [
+            (lambda: NeedsTwoError('/bin/false', 1), 'NeedsTwoError: /bin/false ended with 1', 'TypeError'),
+            (lambda: ValueError(threading.Lock()), 'ValueError: <unlocked _thread.lock', 'cannot pickle'),
+            (lambda: TwistedError('word'), 'TwistedError: word!', 'would arrive as TwistedError: word!!'),
+        ],
+    )
+    def test_one_that_does_not_survive_the_trip_is_replaced_by_one_that_says_so(self, made, words, why):
+        attempted = Trip(raising(made)).tried('Raises')
+        error = attempted.outcome.exception
+        assert isinstance(error, RemoteError)
+        assert str(error).startswith(words)
+        assert error.culprit.startswith(words)
+        assert 'cannot travel as it is' in str(error)
+        assert why in str(error)
+        assert 'in check\n    raise error()' in str(error.__cause__), 'its traceback is told all the same'
+
+    def test_one_that_cannot_say_what_it_is_travels_too(self):
+        class MuteError(Exception):
+            def __str__(self):
+                raise ValueError
+
+        assert type(outcome_of(raising(MuteError)).exception) is MuteError
+
+    def test_one_that_cannot_be_formatted_travels_too(self):
+        bad = SyntaxError('made by hand', ('file', 'no number', 5, 6))
+        outcome = outcome_of(raising(lambda: bad))
+        assert (type(outcome.exception), outcome.exception.args) == (SyntaxError, bad.args)
+
+    def test_system_exit_fails_the_phase_and_nothing_else(self):
+        def check(self):
+            if 'ran' not in self.storage:
+                raise SystemExit(3)
+
+        attempted = Trip(changing('Exits', Check=check)).tried('Exits')
+        assert attempted.outcome.state is State.CHANGED
+        assert (type(attempted.reports[0][3]), attempted.reports[0][3].code) == (SystemExit, 3)
+
+    @pytest.mark.parametrize('error', [KeyboardInterrupt, Stop])
+    def test_an_interrupt_ends_the_attempt_and_arrives(self, error):
+        attempted = Trip(raising(error)).tried('Raises')
+        assert (attempted.outcome.state, type(attempted.outcome.exception)) == (State.FAILED, error)
+        assert [report[0] for report in attempted.reports] == ['check']
+
+    def test_an_interrupt_that_does_not_survive_the_trip_is_one_still(self):
+        error = outcome_of(raising(lambda: Stop(threading.Lock()))).exception
+        assert not isinstance(error, Exception)
+        assert 'Stop: <unlocked' in str(error)
+        assert 'cannot travel' in str(error)
+
+
+class TestGlobalStorage:
+    def test_a_job_sees_what_those_it_needs_wrote_and_nothing_else(self):
+        deep = writing('Deep', deep=1)
+        left = writing('Left', [deep], left=2)
+        right = writing('Right', right=3)
+        root = job('Root', [left, right, reading('Stranger'), reading('Sees', [left])], DummyJob)
+        outcomes = Trip(root).all_tried()
+        assert outcomes['Sees'].result == {'deep': 1, 'left': 2}
+        assert outcomes['Stranger'].result == {}
+
+    def test_what_is_set_changed_in_place_and_deleted_comes_out(self):
+        first = writing('First', grows=[1], goes='away', stays='here')
+
+        def change(self):
+            self.global_storage['grows'].append(2)
+            del self.global_storage['goes']
+            self.global_storage['new'] = None
+
+        second = job('Second', [first], Check=change)
+        trip = Trip(reading('Reads', [second]))
+        assert trip.all_tried()['Reads'].result == {'grows': [1, 2], 'stays': 'here', 'new': None}
+        assert trip.global_storage == {'grows': [1, 2], 'stays': 'here', 'new': None}
+
+    def test_the_last_of_ordered_writers_is_the_one_that_counts_whatever_way_it_is_seen(self):
+        first = writing('First', key=1)
+        second = writing('Second', [first], key=2)
+        third = job('Third', [second], Check=lambda self: self.global_storage.pop('key'))
+        seen = [reading('Seen1', [first, second]), reading('Seen2', [second, first]), reading('Gone', [first, third])]
+        outcomes = Trip(job('Root', [*seen], DummyJob)).all_tried()
+        assert [outcomes[name].result for name in ('Seen1', 'Seen2', 'Gone')] == [{'key': 2}, {'key': 2}, {}]
+        assert all(outcome.state is State.OK for outcome in outcomes.values())
+
+    def test_two_unordered_writers_of_one_key_conflict_and_the_second_to_come_fails(self):
+        base = writing('Base', key=0)
+        one, two = writing('One', [base], key=1, one=1), writing('Two', [base], key=2, two=2)
+        trip = Trip(reading('Root', [one, two]))
+        attempted = {name: trip.tried(name) for name in ('Base', 'Two', 'One')}
+        error = attempted['One'].outcome.exception
+        assert (attempted['Two'].outcome.state, attempted['One'].outcome.state) == (State.OK, State.FAILED)
+        assert isinstance(error, StorageConflictError)
+        assert error.culprit == 'key'
+        assert "'Two' and 'One' both write global_storage['key']" in str(error)
+        assert attempted['One'].reports[-1] == ('recheck', 0.0, None, error)
+        assert trip.global_storage == {'key': 2, 'two': 2}, 'nothing of what the other wrote counts'
+
+    def test_a_deletion_conflicts_with_a_write(self):
+        base = writing('Base', key=0)
+        one = job('One', [base], Check=lambda self: self.global_storage.clear())
+        outcomes = Trip(job('Root', [one, writing('Two', [base], key=2)])).all_tried()
+        assert isinstance(outcomes['Two'].exception, StorageConflictError)
+
+    @pytest.mark.parametrize(
+        'value',
+        [
+            {'nested': [{1, 2, 3}, 'text', b'bytes']},
+            lambda: 'a function',
+            type('Dynamic', (), {'method': lambda self: self}),
+            type('Dynamic', (), {'method': lambda self: self})(),
+        ],
+        ids=['plain', 'function', 'class', 'instance'],
+    )
+    def test_reading_is_no_writing(self, value):
+        def read(self):
+            thing = self.global_storage['key']
+            if hasattr(thing, 'method'):
+                thing.method(thing) if isinstance(thing, type) else thing.method()
+            return repr(thing)
+
+        base = writing('Base', key=value)
+        readers = [job('Reads1', [base], Check=read), job('Reads2', [base], Check=read)]
+        writer = writing('Writes', [base], key=2)
+        outcomes = Trip(job('Root', [*readers, writer])).all_tried()
+        assert {name: outcome.exception for name, outcome in outcomes.items()} == dict.fromkeys(outcomes)
+
+    def test_a_job_sees_what_its_own_earlier_tries_wrote(self):
+        def count(self):
+            self.global_storage['count'] = self.global_storage['count'] + 1
+            return self.global_storage['count']
+
+        trip = Trip(job('Counts', [writing('Base', count=5)], Check=count))
+        assert trip.tried('Base').outcome.state is State.OK
+        assert [trip.tried('Counts').outcome.result for _ in range(3)] == [6, 7, 8]
+
+    def test_what_a_failed_try_wrote_counts_too(self):
+        def check(self):
+            self.global_storage['tries'] = self.global_storage.get('tries', 0) + 1
+            if self.global_storage['tries'] < 3:
+                raise ValueError
+
+        trip = Trip(job('Late', Check=check))
+        assert [trip.tried('Late').outcome.state for _ in range(2)] == [State.FAILED, State.OK]
+
+    @pytest.mark.parametrize('made', [lambda: threading.Lock(), lambda: Unloadable()])
+    def test_a_value_that_cannot_travel_fails_the_job_and_is_named(self, made):
+        def check(self):
+            self.global_storage.update(fine=1, bad=made())
+
+        attempted = Trip(job('Puts', Check=check)).tried('Puts')
+        error = attempted.outcome.exception
+        assert attempted.outcome.state is State.FAILED
+        assert isinstance(error, RemoteError)
+        assert "what 'Puts' put into global_storage['bad'] cannot travel" in str(error)
+        assert error.culprit == 'Puts'
+        assert attempted.reports[-1][0] == 'recheck'
+
+    def test_a_key_that_cannot_travel_fails_the_job_and_its_cleanup_is_owed_all_the_same(self):
+        def run(self):
+            self.global_storage[threading.Lock()] = 1
+
+        attempted = Trip(failing('Puts', Run=run, Cleanup=lambda self: None)).tried('Puts')
+        error = attempted.outcome.exception
+        assert isinstance(error, RemoteError)
+        assert "what 'Puts' put into global_storage[<unlocked _thread.lock" in str(error)
+        assert attempted.owed is not None
+
+    def test_an_interrupt_is_not_hidden_by_a_value_that_cannot_travel(self):
+        def check(self):
+            self.global_storage['bad'] = threading.Lock()
+            raise KeyboardInterrupt
+
+        assert type(outcome_of(job('Stops', Check=check)).exception) is KeyboardInterrupt
+
+    def test_an_interrupt_is_not_hidden_by_a_conflict(self):
+        def check(self):
+            self.global_storage['key'] = 2
+            raise KeyboardInterrupt
+
+        outcomes = Trip(job('Root', [writing('One', key=1), job('Stops', Check=check)])).all_tried()
+        assert type(outcomes['Stops'].exception) is KeyboardInterrupt
+
+
+class TestCleanup:
+    def test_it_finds_the_storages_and_the_attributes(self):
+        def run(self):
+            self.storage['ran'] = True
+            self.path = '/there'
+            self.global_storage['shared'] = 'yes'
+
+        def cleanup(self):
+            return self.storage, self.path, self.global_storage
+
+        trip = Trip(changing('Cleans', Run=run, Cleanup=cleanup))
+        owed = trip.tried('Cleans').owed
+        assert owed.Cleanup() == ({'ran': True}, '/there', {'shared': 'yes'})
+        assert owed.global_storage is trip.global_storage
+        assert type(owed).__name__ == 'Cleans'
+
+    def test_it_is_not_owed_where_run_was_not_called(self):
+        assert Trip(job('Fine', Run=None, Cleanup=lambda self: None)).tried('Fine').owed is None
+
+    def test_it_is_owed_by_a_run_that_failed(self):
+        assert Trip(failing('Broken', Cleanup=lambda self: 'done')).tried('Broken').owed.Cleanup() == 'done'
+
+    def test_the_storage_of_a_job_that_has_none_stays_there(self):
+        def run(self):
+            self.storage['ran'] = os.urandom(100_000)
+
+        def size(**members):
+            return len(attempt_remotely(Trip(changing('Big', Run=run, **members)).packed('Big')))
+
+        assert size(Cleanup=lambda self: None) > 100_000
+        assert size() < 10_000
+
+    def test_with_a_storage_that_cannot_travel_it_fails_with_an_error_that_says_so(self):
+        def run(self):
+            self.storage['ran'] = threading.Lock()
+
+        attempted = Trip(changing('Locks', Run=run, Cleanup=lambda self: None)).tried('Locks')
+        assert attempted.outcome.state is State.CHANGED
+        with pytest.raises(RemoteError, match=r'Locks cannot be cleaned up: .*cannot pickle'):
+            attempted.owed.Cleanup()
+        assert type(attempted.owed).__name__ == 'Locks'
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """Return a class of a module that only the worker has, and how to leave the worker."""
+    module = types.ModuleType('only_on_the_worker')
+    exec('class Thing(Exception): pass', module.__dict__)
+    monkeypatch.setitem(sys.modules, 'only_on_the_worker', module)
+    return module.Thing
+
+
+class TestOnlyOnTheWorker:
+    """Can be pickled and made again there, but not here."""
+
+    def back(self, job_class):
+        trip = Trip(job_class)
+        answer = attempt_remotely(trip.packed(job_class.__name__))
+        sys.modules.pop('only_on_the_worker')
+        return trip.courier.unpack(0, answer)
+
+    def check_failed(self, attempted):
+        assert attempted.outcome.state is State.FAILED
+        assert isinstance(attempted.outcome.exception, RemoteError)
+        assert 'only_on_the_worker' in str(attempted.outcome.exception)
+
+    @pytest.mark.usefixtures('elsewhere')
+    def test_a_result_fails_the_job_and_its_cleanup_is_owed_all_the_same(self):
+        def check(self):
+            if 'ran' not in self.storage:
+                raise ValueError
+            return sys.modules['only_on_the_worker'].Thing()
+
+        attempted = self.back(changing('Cleans', Check=check, Cleanup=lambda self: self.storage))
+        self.check_failed(attempted)
+        assert attempted.owed.Cleanup() == {'ran': True}
+
+    @pytest.mark.usefixtures('elsewhere')
+    def test_an_exception_is_a_failure_that_says_so(self):
+        def check(self):
+            raise sys.modules['only_on_the_worker'].Thing
+
+        self.check_failed(self.back(job('Raises', Check=check)))
+
+    @pytest.mark.usefixtures('elsewhere')
+    def test_a_value_in_the_global_storage_fails_the_job(self):
+        def check(self):
+            self.global_storage['thing'] = sys.modules['only_on_the_worker'].Thing()
+
+        self.check_failed(self.back(job('Puts', Check=check)))
+
+    @pytest.mark.usefixtures('elsewhere')
+    def test_a_storage_fails_the_cleanup_only(self):
+        def run(self):
+            self.storage['ran'] = sys.modules['only_on_the_worker'].Thing()
+
+        attempted = self.back(changing('Cleans', Run=run, Cleanup=lambda self: None))
+        assert attempted.outcome.state is State.CHANGED
+        with pytest.raises(RemoteError, match=r'Cleans cannot be cleaned up: .*only_on_the_worker'):
+            attempted.owed.Cleanup()
