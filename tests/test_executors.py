@@ -1,0 +1,482 @@
+"""Jobs tried by executors whose workers are other processes: the same graphs on each kind of them.
+
+Those that need more than this Python, or more than a second or two, are marked ``parallel``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import multiprocessing
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from functools import partial
+
+import pytest
+from hypothesis import example, given, settings
+from kit import arrive, changing, configured, failing, job, printed, scripted, wait_for, worked
+from test_properties import Spec, graphs
+
+from dojobber import DoJobber, DummyJob, EventKind, Job, PlanError, RemoteError, RunonlyJob, State, StorageConflictError
+
+LIMIT = 120  # seconds that a test may take before it is taken to hang
+
+pytestmark = [
+    # Python 3.12 and up, when a pool forks while another test's pool, or Dask, has threads.
+    pytest.mark.filterwarnings('ignore:This process .* is multi-threaded, use of fork:DeprecationWarning'),
+]
+
+
+@pytest.fixture(autouse=True)
+def _time_limit():
+    """End a test that hangs. It is told every few seconds, since the first is taken for a Ctrl-C: the engine waits."""
+
+    def strike(signum, frame):
+        raise TimeoutError(f'this takes more than {LIMIT} seconds')
+
+    before = signal.signal(signal.SIGALRM, strike)
+    signal.setitimer(signal.ITIMER_REAL, LIMIT, 5)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def library(name):
+    """Return that module; without it the test is skipped, except where it has to be there."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        assert not os.environ.get('CI'), f'{name} has to be installed here'
+        pytest.skip(f'needs {name}')
+
+
+def process_pool(method, workers=2):
+    return ProcessPoolExecutor(workers, multiprocessing.get_context(method))
+
+
+def loky_pool(workers=2):
+    return library('loky').ProcessPoolExecutor(workers)
+
+
+@contextlib.contextmanager
+def dask_cluster(**options):
+    """Yield a Dask client of two worker processes, which are started again when they die."""
+    distributed = library('distributed')
+    options = {'n_workers': 2, 'threads_per_worker': 1, 'dashboard_address': None, 'host': '127.0.0.1', **options}
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def dask_pool():
+    with dask_cluster() as client:
+        yield client.get_executor(pure=False)
+
+
+@contextlib.contextmanager
+def dask_commands(folder):
+    """Yield an executor of a scheduler and two workers that were started by hand, as on several machines."""
+    distributed = library('distributed')
+    contact = str(folder / 'scheduler.json')
+    ways = os.pathsep.join([str(pathlib.Path(__file__).parent), os.environ.get('PYTHONPATH', '')])
+    scheduler = ['scheduler', '--host', '127.0.0.1', '--port', '0', '--no-dashboard', '--scheduler-file', contact]
+    worker = ['worker', '--host', '127.0.0.1', '--nthreads', '1', '--no-dashboard', '--no-nanny']
+    worker += ['--scheduler-file', contact, '--local-directory', str(folder)]
+    with contextlib.ExitStack() as started:
+        for command in (scheduler, worker, worker):
+            process = subprocess.Popen(
+                [sys.executable, '-m', 'dask', *command],
+                env={**os.environ, 'PYTHONPATH': ways},
+                cwd=folder,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            started.enter_context(process)
+            started.callback(process.terminate)
+        wait_for(folder, 'scheduler.json')
+        client = started.enter_context(distributed.Client(scheduler_file=contact, timeout=60))
+        client.wait_for_workers(2, timeout=60)
+        yield client.get_executor(pure=False)
+
+
+PARALLEL = [pytest.param(kind, marks=pytest.mark.parallel) for kind in ('forkserver', 'loky', 'dask', 'dask commands')]
+
+
+@pytest.fixture(scope='module', params=['fork', 'spawn', *PARALLEL])
+def pool(request, tmp_path_factory):
+    """Each kind of executor in turn, with two workers."""
+    if request.param == 'loky':
+        made = loky_pool()
+    elif request.param == 'dask':
+        made = dask_pool()
+    elif request.param == 'dask commands':
+        made = dask_commands(tmp_path_factory.mktemp('dask'))
+    else:
+        made = process_pool(request.param)
+    with made as executor:
+        yield executor
+
+
+def story(engine):
+    """What became of each Job, without the seconds."""
+    return {
+        name: (outcome.state, outcome.tries, outcome.result, repr(outcome.exception), outcome.blocked_by)
+        for name, outcome in engine.outcomes.items()
+    }
+
+
+def lines_of_each(lines):
+    """Return the lines by Job, each of whose attempts has to be one block."""
+    of_each = {}
+    for before, line in zip(['', *lines], lines):
+        name, phase = line.split(':')[0].split('.')
+        of_each.setdefault(name, []).append(line)
+        after = {'check': '', 'run': f'{name}.check: fail', 'recheck': f'{name}.run: '}[phase]
+        assert before.startswith(after), lines
+    return of_each
+
+
+def built(specs, log):
+    """Return the root class of a random graph; its Jobs count their tries in the global storage."""
+    classes = {}
+    for spec in specs:
+        classes[spec.name] = scripted(
+            spec.name,
+            [classes[dep] for dep in spec.deps],
+            log,
+            spec.passes_at,
+            spec.runs,
+            spec.base,
+            TRIES=spec.tries,
+        )
+    return classes[specs[-1].name]
+
+
+def spec(name, deps=(), base=Job, passes_at=1, runs=False, tries=3):
+    return Spec(name, base, list(deps), passes_at, runs, tries, 0, 0)
+
+
+ALL_KINDS = [
+    spec('Fine'),
+    spec('Late', passes_at=3, runs=True),
+    spec('Never', passes_at=9, runs=True),
+    spec('Only', ['Fine'], RunonlyJob, passes_at=2, runs=True),
+    spec('Group', ['Late', 'Only'], DummyJob),
+    spec('Changes', ['Group'], runs=True),
+    spec('Blocked', ['Never', 'Changes']),
+]
+
+
+class TestLikeSerial:
+    @example(ALL_KINDS)
+    @settings(max_examples=100, derandomize=True)
+    @given(graphs())
+    def test_random_graphs_end_as_they_do_one_by_one(self, pool, specs):
+        log, events = [], []
+        root = built(specs, log)
+        serial = configured(root, verbose=True)
+        expected = lines_of_each(printed(serial.checknrun))
+        log.clear()
+        engine = configured(root, verbose=True, executor=pool, listeners=[events.append])
+        lines = printed(engine.checknrun)
+        assert story(engine) == story(serial)
+        assert lines_of_each(lines) == expected
+        starts = [(event.job, event.attempt) for event in events if event.kind is EventKind.ATTEMPT_STARTED]
+        runs = {(event.job, event.attempt) for event in events if event.kind is EventKind.RUN}
+        bases = {spec.name: spec.base for spec in specs}
+        owed = [job for job, attempt in starts if (job, attempt) in runs and bases[job] is not DummyJob]
+        assert log == [(job, 'cleanup') for job in owed[::-1]], 'once each, the last started first'
+
+    def test_in_no_act_nothing_runs(self, pool):
+        root = built(ALL_KINDS, [])
+        assert story(worked(root, no_act=True, executor=pool)) == story(worked(root, no_act=True))
+
+    def test_a_subgraph_can_be_worked(self, pool):
+        engine = worked(built(ALL_KINDS, []), node='Group', executor=pool)
+        assert engine.nodestatus == dict.fromkeys(['Late', 'Fine', 'Only', 'Group'], True)
+        assert engine.success()
+
+    def test_arguments_reach_check_and_run(self, pool):
+        def check(self, *args, **kwargs):
+            if 'run' not in self.storage:
+                raise ValueError
+            return self.storage['run'], args, kwargs
+
+        def run(self, *args, **kwargs):
+            self.storage['run'] = args, kwargs
+
+        engine = configured(changing('Seen', Check=check, Run=run), executor=pool)
+        engine.set_args(1, key={'two': 2})
+        engine.checknrun()
+        assert engine.noderesults == {'Seen': ((((1,), {'key': {'two': 2}}), (1,), {'key': {'two': 2}}))}
+
+    def test_debug_shows_the_traceback_that_the_worker_saw(self, pool):
+        def check(self):
+            local = threading.current_thread().name
+            raise ValueError(f'worn out {bool(local)}')
+
+        lines = printed(configured(job('Broken', Check=check), debug=True, default_tries=1, executor=pool).checknrun)
+        assert lines[0] == 'Broken.check: fail'
+        recheck = lines.index('Broken.recheck: fail "worn out True"')
+        for part in (lines[1 : lines.index('Broken.run: fail')], lines[recheck + 1 :]):
+            assert [line.startswith('  ') for line in part if line] == [True] * len([line for line in part if line])
+            assert any(line.strip() == "raise ValueError(f'worn out {bool(local)}')" for line in part)
+            assert not [line for line in part if 'attempt.py' in line or 'During handling' in line]
+
+
+class TestSeveralAtOnce:
+    def test_two_jobs_that_wait_for_each_other_meet(self, pool, tmp_path):
+        def meet(me, other):
+            def check(self, folder):
+                arrive(folder, me)
+                wait_for(folder, other)
+                return os.getpid()
+
+            return job(me, Check=check)
+
+        engine = worked(job('Root', [meet('One', 'Two'), meet('Two', 'One')], DummyJob), str(tmp_path), executor=pool)
+        assert engine.success(), engine.nodeexceptions
+        assert len({os.getpid(), engine.noderesults['One'], engine.noderesults['Two']}) == 3
+
+    def test_max_workers_caps_what_is_in_flight(self, pool, tmp_path):
+        def check(self, folder):
+            os.mkdir(os.path.join(folder, 'alone'))
+            os.rmdir(os.path.join(folder, 'alone'))
+
+        in_flight, most = set(), []
+
+        def listen(event):
+            if event.kind is EventKind.ATTEMPT_STARTED:
+                in_flight.add(event.job)
+            elif event.kind is EventKind.ATTEMPT_FINISHED:
+                in_flight.remove(event.job)
+            most.append(len(in_flight))
+
+        root = job('Root', [job(f'Leaf{number}', Check=check) for number in range(6)], DummyJob)
+        engine = worked(root, str(tmp_path), executor=pool, max_workers=1, listeners=[listen])
+        assert engine.success(), engine.nodeexceptions
+        assert max(most) == 1
+        worked(
+            job('Root', [job(f'Leaf{number}') for number in range(6)]), executor=pool, max_workers=3, listeners=[listen]
+        )
+        assert max(most) == 3
+
+    def test_each_run_is_really_made(self, pool):
+        random = job('Random', Check=lambda self: os.urandom(8))
+        results = set()
+        for engine in (configured(random, executor=pool), configured(random, executor=pool)):
+            for _ in range(2):
+                engine.checknrun()
+                results.add(engine.noderesults['Random'])
+        assert len(results) == 4
+
+    def test_the_workers_directory_is_put_back(self, pool, tmp_path):
+        def check(self, away):
+            self.storage.setdefault('seen', []).append((os.getpid(), os.getcwd()))
+            os.chdir(away)
+            if len(self.storage['seen']) == 1:
+                raise ValueError
+            return self.storage['seen']
+
+        def run(self, away):
+            self.storage['seen'].append((os.getpid(), os.getcwd()))
+            os.chdir(away)
+
+        home = os.getcwd()
+        root = job('Root', [job(f'Moves{number}', Check=check, Run=run) for number in range(8)], DummyJob)
+        engine = worked(root, str(tmp_path), executor=pool)
+        seen = [place for name, result in engine.noderesults.items() if name != 'Root' for place in result]
+        assert len(seen) == 24
+        assert len(set(seen)) == len({pid for pid, _ in seen}), 'one directory a worker'
+        assert str(tmp_path) not in {directory for _, directory in seen}
+        assert os.getcwd() == home
+
+
+class TestStorages:
+    def test_cleanup_runs_here_with_what_run_left_there(self, pool):
+        log = []
+
+        def run(self):
+            self.storage['ran'] = os.getpid()
+            self.global_storage[type(self).__name__] = 'there'
+
+        def cleanup(self):
+            log.append((type(self).__name__, self.storage['ran'] != os.getpid(), dict(self.global_storage)))
+
+        cleans = {'Run': run, 'Cleanup': cleanup}
+        first = changing('First', **cleans)
+        root = changing('Third', [changing('Second', [first], **cleans)], **cleans)
+        engine = worked(root, executor=pool, cleanup=False)
+        assert engine.success()
+        assert log == []
+        engine.cleanup()
+        engine.cleanup()
+        shared = dict.fromkeys(['First', 'Second', 'Third'], 'there')
+        assert log == [('Third', True, shared), ('Second', True, shared), ('First', True, shared)]
+
+    def test_a_storage_that_cannot_travel_fails_the_cleanup_and_no_other(self, pool):
+        log = []
+
+        def run(self):
+            self.storage['ran'] = threading.Lock()
+
+        first = changing('First', Cleanup=lambda self: log.append('First'))
+        locks = changing('Locks', [first], Run=run, Cleanup=lambda self: log.append('Locks'))
+        last = changing('Last', [locks], Cleanup=lambda self: log.append('Last'))
+        engine = configured(last, executor=pool)
+        with pytest.raises(RemoteError, match='Locks cannot be cleaned up'):
+            engine.checknrun()
+        assert log == ['Last', 'First']
+        assert engine.success()
+
+    def test_what_ancestors_wrote_goes_in_and_what_changed_comes_out(self, pool):
+        base = job('Base', Check=lambda self: self.global_storage.update(grows=[1], goes=1, stays=1))
+
+        def change(self):
+            self.global_storage['grows'].append(2)
+            del self.global_storage['goes']
+
+        reads = [job(f'Reads{n}', [base], Check=lambda self: {**self.global_storage}) for n in range(3)]
+        changes = job('Changes', [base], Check=change)
+        stranger = job('Stranger', [], Check=lambda self: {**self.global_storage})
+        after = job('After', [changes, *reads], Check=lambda self: {**self.global_storage})
+        engine = worked(job('Root', [after, stranger], DummyJob), executor=pool)
+        assert engine.success(), engine.nodeexceptions
+        results = engine.noderesults
+        assert results['Reads0'] == results['Reads2'] == {'grows': [1], 'goes': 1, 'stays': 1}
+        assert results['After'] == {'grows': [1, 2], 'stays': 1}
+        assert results['Stranger'] == {}
+
+    def test_two_unordered_writers_of_one_key_conflict(self, pool):
+        def write(self):
+            self.global_storage['key'] = type(self).__name__
+
+        root = job('Root', [job('One', Check=write), job('Two', Check=write)])
+        engine = worked(root, executor=pool, default_tries=1)
+        failed, passed = sorted(['One', 'Two'], key=engine.nodestatus.get)
+        assert engine.nodestatus == {failed: False, passed: True, 'Root': None}
+        error = engine.nodeexceptions[failed]
+        assert isinstance(error, StorageConflictError)
+        assert error.culprit == 'key'
+        assert all(repr(word) in str(error) for word in ('One', 'Two', 'key'))
+
+    def test_ordered_writers_of_one_key_and_retries_do_not(self, pool):
+        def count(self):
+            self.global_storage['count'] = self.global_storage.get('count', 0) + 1
+            if self.global_storage['count'] % 4:
+                raise ValueError
+            return self.global_storage['count']
+
+        engine = worked(job('Second', [job('First', Check=count)], Check=count), executor=pool)
+        assert engine.noderesults == {'First': 4, 'Second': 8}
+
+    def test_each_run_starts_with_an_empty_one(self, pool):
+        def check(self):
+            return self.global_storage.setdefault('runs', os.urandom(8))
+
+        engine = worked(job('Root', [job('Leaf', Check=check)], Check=check), executor=pool)
+        first = dict(engine.noderesults)
+        engine.checknrun()
+        assert first['Leaf'] == first['Root'] != engine.noderesults['Root'] == engine.noderesults['Leaf']
+
+
+class Stop(BaseException):
+    """Ends a run, as KeyboardInterrupt does."""
+
+
+class FussyError(Exception):
+    """Its arguments are not those that it hands on, so no copy can be made."""
+
+    def __init__(self, path, code):
+        super().__init__(f'{path} ended with {code}')
+
+
+class TestRaising:
+    @pytest.mark.parametrize('error', [KeyboardInterrupt, Stop, type('Dynamic', (BaseException,), {})])
+    @pytest.mark.parametrize('phase', ['check', 'run', 'recheck'])
+    def test_an_interrupt_on_a_worker_ends_the_run_after_the_cleanups(self, pool, error, phase):
+        log = []
+
+        def step(self, now):
+            if now == phase:
+                raise error('enough')
+            if now == 'check':
+                raise ValueError
+
+        def check(self):
+            step(self, 'recheck' if self.storage else 'check')
+
+        def run(self):
+            self.storage['ran'] = True
+            step(self, 'run')
+
+        first = changing('First', Cleanup=lambda self: log.append('First'))
+        stops = changing('Stops', [first], Check=check, Run=run, Cleanup=lambda self: log.append('Stops'))
+        engine = configured(job('Root', [stops, job('Other', [stops])]), executor=pool)
+        with pytest.raises(error, match='enough'):
+            engine.checknrun()
+        assert log == (['First'] if phase == 'check' else ['Stops', 'First'])
+        assert engine.nodestatus == {'First': True, 'Stops': False, 'Other': None, 'Root': None}
+        assert worked(job('Again'), executor=pool).success(), 'the executor works still'
+
+    def test_system_exit_fails_the_job_and_nothing_else(self, pool):
+        def leave(self):
+            raise SystemExit(3)
+
+        engine = worked(job('Root', [job('Leaves', Check=leave), job('Fine')]), executor=pool, default_tries=1)
+        assert engine.nodestatus == {'Leaves': False, 'Fine': True, 'Root': None}
+        assert engine.nodeexceptions['Leaves'].code == 3
+
+    def test_what_does_not_survive_the_trip_is_replaced_by_errors_that_say_so(self, pool):
+        def fail(self):
+            raise FussyError('/bin/false', 1)
+
+        root = job('Root', [job('Fails', Check=fail), job('Locks', Check=lambda self: threading.Lock())], DummyJob)
+        engine = worked(root, executor=pool, default_tries=1)
+        assert isinstance(engine.nodeexceptions['Fails'], RemoteError)
+        assert 'FussyError: /bin/false ended with 1 (this cannot travel' in str(engine.nodeexceptions['Fails'])
+        assert 'raise FussyError' in str(engine.nodeexceptions['Fails'].__cause__)
+        assert isinstance(engine.noderesults['Locks'], RemoteError)
+        assert 'a lock (this cannot travel' in str(engine.noderesults['Locks'])
+
+    def test_a_value_that_cannot_travel_fails_the_job_that_put_it(self, pool):
+        puts = job('Puts', Check=lambda self: self.global_storage.update(bad=threading.Lock()))
+        engine = worked(job('Root', [puts, job('Fine')]), executor=pool, default_tries=1)
+        assert engine.nodestatus == {'Puts': False, 'Fine': True, 'Root': None}
+        assert "what 'Puts' put into global_storage['bad'] cannot travel" in str(engine.nodeexceptions['Puts'])
+
+    def test_arguments_that_cannot_travel_end_the_run_before_anything_runs(self, pool):
+        events = []
+        engine = configured(job('Root', [job('Leaf')]), executor=pool, listeners=[events.append])
+        engine.set_args(threading.Lock())
+        with pytest.raises(RemoteError, match=r'arguments of set_args\(\) cannot travel'):
+            engine.checknrun()
+        assert engine.nodestatus == {'Leaf': None, 'Root': None}
+        assert [event.kind for event in events] == [EventKind.RUN_STARTED, EventKind.RUN_FINISHED]
+
+    def test_a_class_that_cannot_travel_has_failed_and_the_others_go_on(self, pool):
+        engine = configured(
+            job('Root', [job('Holds', lock=threading.Lock()), job('Fine')]),
+            executor=pool,
+            default_tries=2,
+            verbose=True,
+        )
+        assert sorted(printed(engine.checknrun)) == ['Fine.check: pass', 'Holds.check: fail', 'Holds.check: fail']
+        assert engine.nodestatus == {'Holds': False, 'Fine': True, 'Root': None}
+        assert "'Holds' cannot travel" in str(engine.nodeexceptions['Holds'])
+
+    def test_a_returned_job_leaves_its_class_here_as_it_is(self, pool):
+        leaf = job('Leaf')
+        root = job('Root', [leaf], Check=lambda self: self)
+        engine = worked(root, executor=pool)
+        assert type(engine.noderesults['Root']) is root
+        assert list(root.DEPS) == [leaf]
+        engine.configure(root, executor=pool)
+        engine.checknrun()
+        assert list(engine.nodestatus) == ['Leaf', 'Root']
