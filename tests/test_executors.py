@@ -30,6 +30,8 @@ LIMIT = 120  # seconds that a test may take before it is taken to hang
 pytestmark = [
     # Python 3.12 and up, when a pool forks while another test's pool, or Dask, has threads.
     pytest.mark.filterwarnings('ignore:This process .* is multi-threaded, use of fork:DeprecationWarning'),
+    # Threads of Dask, which draw random numbers while Hypothesis does.
+    pytest.mark.filterwarnings('ignore:Do not use the `random` module inside strategies'),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import os
 import sys
 import threading
@@ -308,6 +309,13 @@ class TestException:
         attempted = Trip(changing('Exits', Check=check)).tried('Exits')
         assert attempted.outcome.state is State.CHANGED
         assert (type(attempted.reports[0][3]), attempted.reports[0][3].code) == (SystemExit, 3)
+
+    def test_it_travels_its_own_way_whatever_else_is_registered(self, monkeypatch):
+        def broken(error):
+            return SystemExit.__new__, (SystemExit,)
+
+        monkeypatch.setitem(copyreg.dispatch_table, SystemExit, broken)  # as tblib does, which Dask imports
+        assert outcome_of(raising(lambda: SystemExit(3))).exception.code == 3
 
     @pytest.mark.parametrize('error', [KeyboardInterrupt, Stop])
     def test_an_interrupt_ends_the_attempt_and_arrives(self, error):
