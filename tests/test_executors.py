@@ -10,20 +10,20 @@ import importlib
 import multiprocessing
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
-import textwrap
 import threading
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from functools import partial
 
 import pytest
 from hypothesis import example, given, settings
-from kit import arrive, changing, configured, failing, job, printed, scripted, wait_for, worked
+from kit import arrive, changing, configured, job, printed, scripted, wait_for, worked
 from test_properties import Spec, graphs
 
-from dojobber import DoJobber, DummyJob, EventKind, Job, PlanError, RemoteError, RunonlyJob, State, StorageConflictError
+from dojobber import DummyJob, EventKind, Job, PlanError, RemoteError, RunonlyJob, State, StorageConflictError
 
 LIMIT = 120  # seconds that a test may take before it is taken to hang
 
@@ -482,3 +482,379 @@ class TestRaising:
         engine.configure(root, executor=pool)
         engine.checknrun()
         assert list(engine.nodestatus) == ['Leaf', 'Root']
+
+
+class TestUnusable:
+    def test_an_executor_that_was_shut_down_ends_the_run_and_a_new_one_does(self):
+        root = job('Root', [job('Leaf')])
+        with process_pool('fork') as pool:
+            engine = worked(root, executor=pool)
+        with pytest.raises(RuntimeError, match='shutdown'):
+            engine.checknrun()
+        assert engine.nodestatus == {'Leaf': None, 'Root': None}
+        with process_pool('fork') as pool:
+            engine.configure(root, executor=pool)
+            engine.checknrun()
+        assert engine.success()
+
+    def test_without_cloudpickle_the_error_says_how_to_get_it(self, monkeypatch):
+        with process_pool('fork') as pool:
+            engine = configured(job('Before'))
+            monkeypatch.setitem(sys.modules, 'cloudpickle', None)
+            with pytest.raises(PlanError, match='pip install cloudpickle') as caught:
+                engine.configure(job('Root'), executor=pool)
+        assert caught.value.culprit is pool
+        engine.checknrun()
+        assert engine.nodestatus == {'Before': True}, 'nothing has changed'
+
+
+def dying(name, deps=(), **members):
+    """Return a Job class whose worker is killed in its Run, once 'Waits' runs beside it; without a folder it passes."""
+
+    def check(self, folder=None, times=0):
+        if folder is not None and not self.storage:
+            raise ValueError
+
+    def run(self, folder, times):
+        wait_for(folder, 'Waits')
+        deaths = len([entry for entry in os.listdir(folder) if entry.startswith('death')])
+        if deaths < times:
+            arrive(folder, f'death{deaths}')
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.storage['survived'] = True
+
+    return changing(name, deps, **{'Check': check, 'Run': run, **members})
+
+
+def half_done(log):
+    """Return the root of a graph in which one worker dies while another works."""
+
+    def wait(self, folder=None, times=0):
+        if folder is not None:
+            arrive(folder, 'Waits')
+            wait_for(folder, 'the end')
+
+    first = changing('First', Cleanup=lambda self: log.append('First'))
+    dies = dying('Dies', [first], Cleanup=lambda self: log.append('Dies'))
+    return job('Root', [dies, job('Waits', [first], Check=wait)], DummyJob)
+
+
+@pytest.mark.parallel
+class TestLostWorkers:
+    @pytest.mark.parametrize('kind', ['fork', 'spawn', 'forkserver', 'loky'])
+    def test_a_broken_pool_ends_the_run_after_the_cleanups(self, kind, tmp_path):
+        log, events = [], []
+        made = loky_pool if kind == 'loky' else partial(process_pool, kind)
+        root = half_done(log)
+        with made() as pool:
+            engine = configured(root, executor=pool, listeners=[events.append])
+            engine.set_args(str(tmp_path), times=1)
+            with pytest.raises(BrokenExecutor) as caught:
+                engine.checknrun()
+        assert log == ['First']
+        assert engine.nodestatus == {'First': True, 'Dies': False, 'Waits': False, 'Root': None}
+        assert all(isinstance(engine.nodeexceptions[name], BrokenExecutor) for name in ('Dies', 'Waits'))
+        assert engine.outcomes['Root'].state is State.BLOCKED
+        assert events[-1].kind is EventKind.RUN_FINISHED
+        assert events[-1].exception is caught.value
+        with made() as pool:
+            engine.configure(root, executor=pool)
+            engine.set_args()
+            engine.checknrun()
+        assert engine.success(), engine.nodeexceptions
+        assert log == ['First', 'First']
+
+    def test_a_pool_that_is_broken_already_ends_the_run_at_once(self):
+        with process_pool('fork') as pool:
+            assert isinstance(pool.submit(os._exit, 1).exception(), BrokenExecutor)
+            engine = configured(job('Root', [job('Leaf')]), executor=pool)
+            with pytest.raises(BrokenExecutor):
+                engine.checknrun()
+        assert engine.nodestatus == {'Leaf': None, 'Root': None}
+
+    def test_dask_does_again_what_a_lost_worker_had(self, tmp_path):
+        log = []
+        arrive(tmp_path, 'the end')
+        with dask_cluster() as client:
+            engine = worked_with(half_done(log), client, str(tmp_path), times=1)
+        assert engine.success(), engine.nodeexceptions
+        assert (tmp_path / 'death0').exists()
+        assert log == ['Dies', 'First'], 'the caller has seen one try'
+
+    def test_dask_gives_up_a_job_that_kills_its_workers_and_the_others_go_on(self, tmp_path):
+        log = []
+        arrive(tmp_path, 'the end')
+        dask = library('dask')
+        with dask.config.set({'distributed.scheduler.allowed-failures': 1}), dask_cluster() as client:
+            engine = worked_with(half_done(log), client, str(tmp_path), times=9)
+            assert engine.nodestatus == {'First': True, 'Dies': False, 'Waits': True, 'Root': None}
+            assert type(engine.nodeexceptions['Dies']).__name__ == 'KilledWorker'
+            assert log == ['First']
+            engine.set_args()
+            engine.checknrun()
+            assert engine.success(), engine.nodeexceptions
+
+    def test_a_dask_client_that_was_closed_ends_the_run(self):
+        with dask_cluster() as client:
+            engine = configured(job('Root', [job('Leaf')]), executor=client.get_executor(pure=False))
+        with pytest.raises(Exception, match=r'closed|not running'):
+            engine.checknrun()
+        assert engine.nodestatus == {'Leaf': None, 'Root': None}
+
+
+def worked_with(root, client, *args, **kwargs):
+    engine = configured(root, executor=client.get_executor(pure=False), default_tries=1)
+    engine.set_args(*args, **kwargs)
+    engine.checknrun()
+    return engine
+
+
+@pytest.mark.parallel
+def test_an_executor_that_knows_the_result_of_a_call_makes_each_attempt_nevertheless():
+    class Keeping:
+        """What somebody holds a future of, Dask does not compute again."""
+
+        def __init__(self, executor):
+            self.executor, self.kept = executor, []
+
+        def submit(self, *call):
+            self.kept.append(self.executor.submit(*call))
+            return self.kept[-1]
+
+    def check(self):
+        raise ValueError(os.urandom(8))
+
+    seen = []
+    with dask_cluster() as client:
+        executor = Keeping(client.get_executor(pure=True))
+        assert len({executor.submit(os.urandom, 8).result() for _ in range(2)}) == 1, 'it does know'
+        engine = configured(job('Random', Check=check), executor=executor, listeners=[seen.append])
+        for _ in range(2):
+            engine.checknrun()
+    errors = [event.exception.args for event in seen if event.kind in (EventKind.CHECK, EventKind.RECHECK)]
+    assert len(set(errors)) == len(errors) == 12, 'two runs of three tries'
+
+
+SCRIPT = """
+import multiprocessing, os, signal, sys
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from functools import partial
+from kit import arrive, wait_for
+from dojobber import DoJobber, DummyJob, EventKind, Job, PlanError, RemoteError, RunonlyJob, State, StorageConflictError
+
+METHOD, FOLDER = sys.argv[1:]
+
+class Stop(BaseException):
+    pass
+
+class First(Job):
+    def Check(self):
+        if not self.storage:
+            raise ValueError('not yet')
+    def Run(self):
+        self.storage['pid'] = os.getpid()
+    def Cleanup(self):
+        print('cleaned', type(self).__name__, self.storage['pid'] != os.getpid(), flush=True)
+
+class Slow(First):
+    DEPS = [First]
+    def Run(self):
+        super().Run()
+        {run}
+
+class Root(Job):
+    DEPS = [Slow]
+    def Check(self):
+        return Movie('Noises Off')
+
+class Movie:
+    def __init__(self, title):
+        self.title = title
+
+class Watched:
+    # The pool; and one can see where the caller is.
+    def submit(self, function, parcel):
+        future = pool.submit(function, parcel)
+        wait, watch = future.exception, future.add_done_callback
+        def exception():
+            if not future.done():
+                arrive(FOLDER, 'waiting')
+            return wait()
+        def add_done_callback(callback):
+            watch(callback)
+            arrive(FOLDER, 'submitted 2' if os.path.exists(FOLDER + '/submitted 1') else 'submitted 1')
+        future.exception, future.add_done_callback = exception, add_done_callback
+        return future
+
+def ignore():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+if __name__ == '__main__':
+    with ProcessPoolExecutor(2, multiprocessing.get_context(METHOD), initializer={initializer}) as pool:
+        engine = DoJobber()
+        engine.configure(Root, default_tries=1, executor=Watched())
+        try:
+            engine.checknrun()
+        except BaseException as error:
+            print(type(error).__name__)
+        print(engine.nodestatus)
+        print([type(result) is Movie and result.title for result in engine.noderesults.values()][-1:], flush=True)
+        arrive(FOLDER, 'end')
+"""
+
+
+@contextlib.contextmanager
+def script(tmp_path, method, run='pass', initializer='ignore'):
+    """Yield the running script, in a process group of its own as on a terminal."""
+    source = tmp_path / 'script.py'
+    text = SCRIPT.replace('{run}', run).replace('{initializer}', initializer)
+    source.write_text(text)
+    ways = os.pathsep.join([str(pathlib.Path(__file__).parent), os.environ.get('PYTHONPATH', '')])
+    process = subprocess.Popen(
+        [sys.executable, str(source), method, str(tmp_path)],
+        env={**os.environ, 'PYTHONPATH': ways},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def said(process):
+    """Return what the script prints until it ends, and its errors."""
+    out, errors = process.communicate(timeout=LIMIT)
+    assert process.returncode == 0, errors
+    return out.splitlines(), errors
+
+
+def wait_for_slow(folder):
+    """Wait until that Job runs, and until the caller has what the executor gave for it."""
+    wait_for(folder, 'slow')
+    wait_for(folder, 'submitted 2')
+
+
+SLOW = "arrive(FOLDER, 'slow'); wait_for(FOLDER, 'go')"
+PASSED_SLOW = ["{'First': True, 'Slow': True, 'Root': None}", '[False]']
+INTERRUPTED = ['KeyboardInterrupt', "{'First': True, 'Slow': False, 'Root': None}", '[False]']
+
+
+@pytest.mark.parallel
+@pytest.mark.parametrize('method', ['fork', 'spawn', 'forkserver'])
+class TestScripts:
+    def test_classes_of_the_script_itself_travel(self, method, tmp_path):
+        with script(tmp_path, method) as process:
+            lines, errors = said(process)
+        passed = "{'First': True, 'Slow': True, 'Root': True}"
+        assert lines == ['cleaned Slow True', 'cleaned First True', passed, "['Noises Off']"]
+        assert errors == ''
+
+    def test_an_interrupt_class_of_the_script_itself_travels(self, method, tmp_path):
+        with script(tmp_path, method, "raise Stop('enough')") as process:
+            lines, errors = said(process)
+        assert lines == ['cleaned Slow True', 'cleaned First True', 'Stop', *INTERRUPTED[1:]]
+        assert errors == ''
+
+    def test_ctrl_c_waits_for_what_runs_and_cleans_it_up(self, method, tmp_path):
+        with script(tmp_path, method, SLOW) as process:
+            wait_for_slow(tmp_path)
+            os.kill(process.pid, signal.SIGINT)
+            arrive(tmp_path, 'go')
+            lines, errors = said(process)
+        assert lines == ['cleaned Slow True', 'cleaned First True', *INTERRUPTED[:1], *PASSED_SLOW]
+        assert errors == ''
+
+    def test_ctrl_c_on_a_terminal_reaches_workers_that_ignore_it_in_vain(self, method, tmp_path):
+        with script(tmp_path, method, SLOW) as process:
+            wait_for_slow(tmp_path)
+            os.killpg(process.pid, signal.SIGINT)
+            arrive(tmp_path, 'go')
+            lines, _ = said(process)
+        assert lines == ['cleaned Slow True', 'cleaned First True', *INTERRUPTED[:1], *PASSED_SLOW]
+
+    def test_ctrl_c_on_a_terminal_may_kill_workers_and_the_run_ends_nevertheless(self, method, tmp_path):
+        with script(tmp_path, method, SLOW, initializer='None') as process:
+            wait_for_slow(tmp_path)
+            os.killpg(process.pid, signal.SIGINT)
+            lines, _ = said(process)
+        assert [line for line in lines if line != 'cleaned Slow True'] == ['cleaned First True', *INTERRUPTED]
+
+    def test_a_second_ctrl_c_stops_the_waiting_and_says_whose_cleanup_is_skipped(self, method, tmp_path):
+        with script(tmp_path, method, SLOW) as process:
+            wait_for_slow(tmp_path)
+            os.kill(process.pid, signal.SIGINT)
+            wait_for(tmp_path, 'waiting')
+            os.kill(process.pid, signal.SIGINT)
+            wait_for(tmp_path, 'end')
+            arrive(tmp_path, 'go')
+            lines, errors = said(process)
+        assert lines == ['cleaned First True', *INTERRUPTED]
+        assert errors.startswith('Slow.cleanup: fail "not called: the wait for this Job, which still runs')
+        assert errors.count('\n') == 1
+
+
+MPI_SCRIPT = """
+import os
+from mpi4py.futures import MPIPoolExecutor
+from dojobber import DoJobber, DummyJob, EventKind, Job, PlanError, RemoteError, RunonlyJob, State, StorageConflictError
+
+class Leaf(Job):
+    def Check(self):
+        if not self.storage:
+            raise ValueError('not yet')
+        self.global_storage['leaf'] = os.getpid()
+    def Run(self):
+        self.storage['pid'] = os.getpid()
+    def Cleanup(self):
+        print('cleaned', self.storage['pid'] != os.getpid())
+
+class Late(Job):
+    def Check(self):
+        self.global_storage['tries'] = self.global_storage.get('tries', 0) + 1
+        if self.global_storage['tries'] < 4:
+            raise ValueError('not yet')
+
+class Root(Job):
+    DEPS = [Leaf, Late]
+    def Check(self):
+        return self.global_storage['leaf'] != os.getppid(), self.global_storage['tries']
+
+class Broken(Job):
+    DEPS = [Root]
+    def Check(self):
+        raise KeyboardInterrupt
+
+if __name__ == '__main__':
+    with MPIPoolExecutor() as pool:
+        engine = DoJobber()
+        engine.configure(Broken, default_retry_delay=0, executor=pool)
+        try:
+            engine.checknrun()
+        except KeyboardInterrupt:
+            print(engine.nodestatus, engine.noderesults['Root'])
+"""
+
+
+@pytest.mark.parallel
+def test_mpi_workers_try_jobs(tmp_path):
+    pytest.importorskip('mpi4py', reason='needs mpi4py, which needs an MPI runtime: not everybody has one')
+    command = shutil.which('mpiexec', path=os.pathsep.join([os.environ['PATH'], os.path.dirname(sys.executable)]))
+    if command is None:
+        pytest.skip('needs the mpiexec of an MPI runtime')
+    source = tmp_path / 'script.py'
+    source.write_text(MPI_SCRIPT)
+    done = subprocess.run(
+        [command, '-n', '3', sys.executable, '-m', 'mpi4py.futures', str(source)],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    passed = "{'Leaf': True, 'Late': True, 'Root': True, 'Broken': False} (True, 4)"
+    assert done.stdout.splitlines() == ['cleaned True', passed]
