@@ -138,7 +138,12 @@ class Walk:
             self._numbers[index] = self._cleanups.number()
             if self._has_listeners:
                 self._tell(EventKind.ATTEMPT_STARTED, index)
-            return submit(index)
+            try:
+                return submit(index)
+            except BaseException as error:
+                if is_interrupt(error):  # whatever has become of the attempt, nobody waits for it
+                    self._abandon(index, error)
+                raise
 
         def record(index: int, future: Any) -> tuple[bool, BaseException | None]:
             number = self._numbers.get(index)
