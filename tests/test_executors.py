@@ -70,7 +70,13 @@ def loky_pool(workers=2):
 def dask_cluster(**options):
     """Yield a Dask client of two worker processes, which are started again when they die."""
     distributed = library('distributed')
-    options = {'n_workers': 2, 'threads_per_worker': 1, 'dashboard_address': None, 'host': '127.0.0.1', **options}
+    options = {
+        'n_workers': 2,
+        'threads_per_worker': 1,
+        'dashboard_address': '127.0.0.1:0',
+        'host': '127.0.0.1',
+        **options,
+    }
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         yield client
 
@@ -496,6 +502,34 @@ class TestUnusable:
             engine.configure(root, executor=pool)
             engine.checknrun()
         assert engine.success()
+
+    def test_a_job_is_not_forgotten_if_an_interrupt_comes_just_when_it_is_submitted(self, capsys):
+        class Interrupted:
+            """The pool; in time for its second call comes a Ctrl-C."""
+
+            def __init__(self):
+                self.calls = 0
+
+            def submit(self, *call):
+                future = pool.submit(*call)
+                self.calls += 1
+                if self.calls == 2:
+                    raise KeyboardInterrupt
+                return future
+
+        log = []
+        first = changing('First', Cleanup=lambda self: log.append('First'))
+        second = changing('Second', Cleanup=lambda self: log.append('Second'))
+        with process_pool('fork') as pool:
+            engine = configured(job('Root', [first, second]), executor=Interrupted())
+            with pytest.raises(KeyboardInterrupt):
+                engine.checknrun()
+            lines = capsys.readouterr().err.splitlines()
+        assert log == ['First']
+        assert engine.nodestatus == {'First': True, 'Second': False, 'Root': None}
+        assert lines == [
+            'Second.cleanup: fail "not called: the wait for this Job, which still runs, was interrupted"',
+        ]
 
     def test_without_cloudpickle_the_error_says_how_to_get_it(self, monkeypatch):
         with process_pool('fork') as pool:
