@@ -67,17 +67,12 @@ def loky_pool(workers=2):
 
 
 @contextlib.contextmanager
-def dask_cluster(**options):
+def dask_cluster():
     """Yield a Dask client of two worker processes, which are started again when they die."""
     distributed = library('distributed')
-    options = {
-        'n_workers': 2,
-        'threads_per_worker': 1,
-        'dashboard_address': '127.0.0.1:0',
-        'host': '127.0.0.1',
-        **options,
-    }
-    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+    home = '127.0.0.1'
+    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, host=home, dashboard_address=f'{home}:0')
+    with cluster, distributed.Client(cluster) as client:
         yield client
 
 
