@@ -576,7 +576,7 @@ class TestLostWorkers:
         made = loky_pool if kind == 'loky' else partial(process_pool, kind)
         root = half_done(log)
         with made() as pool:
-            engine = configured(root, executor=pool, listeners=[events.append])
+            engine = configured(root, executor=pool, default_tries=1, listeners=[events.append])
             engine.set_args(str(tmp_path), times=1)
             with pytest.raises(BrokenExecutor) as caught:
                 engine.checknrun()
@@ -609,6 +609,25 @@ class TestLostWorkers:
         assert engine.success(), engine.nodeexceptions
         assert (tmp_path / 'death0').exists()
         assert log == ['Dies', 'First'], 'the caller has seen one try'
+
+    def test_dask_does_not_do_again_what_was_read_already(self, tmp_path):
+        def meet(me, other):
+            def check(self, folder, times):
+                arrive(folder, me)
+                arrive(folder, f'try of {me} {os.urandom(8).hex()}')
+                wait_for(folder, other)
+                return os.getpid()
+
+            return job(me, Check=check)
+
+        arrive(tmp_path, 'Waits')
+        root = dying('Dies', [meet('One', 'Two'), meet('Two', 'One')])
+        with dask_cluster() as client:
+            engine = worked_with(root, client, str(tmp_path), times=1)
+        assert engine.success(), engine.nodeexceptions
+        assert (tmp_path / 'death0').exists()
+        assert engine.noderesults['One'] != engine.noderesults['Two'], 'whichever died had done one of them'
+        assert len(list(tmp_path.glob('try of *'))) == 2
 
     def test_dask_gives_up_a_job_that_kills_its_workers_and_the_others_go_on(self, tmp_path):
         log = []
