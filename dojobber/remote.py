@@ -310,9 +310,7 @@ def _pickler() -> Any:
         """Sends Jobs without their ``DEPS``, and so without the graph that hangs on each."""
 
         def reducer_override(self, obj: Any) -> Any:
-            if isinstance(
-                obj, BaseException
-            ):  # Dask has tblib do this in its way, which drops the code of a SystemExit
+            if isinstance(obj, BaseException):  # tblib, which Dask imports, would drop what __init__ has set
                 return obj.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
             reduced = super().reducer_override(obj)
             if isinstance(obj, type) and issubclass(obj, Job) and isinstance(reduced, tuple) and len(reduced) > 2:
