@@ -413,6 +413,14 @@ class TestGlobalStorage:
         assert trip.tried('Base').outcome.state is State.OK
         assert [trip.tried('Counts').outcome.result for _ in range(3)] == [6, 7, 8]
 
+    def test_a_job_sees_what_all_of_its_earlier_tries_wrote(self):
+        def check(self):
+            self.global_storage[f'try {len(self.global_storage)}'] = True
+            return list(self.global_storage)
+
+        trip = Trip(job('Keeps', Check=check))
+        assert [trip.tried('Keeps').outcome.result for _ in range(3)][-1] == ['try 0', 'try 1', 'try 2']
+
     def test_what_a_failed_try_wrote_counts_too(self):
         def check(self):
             self.global_storage['tries'] = self.global_storage.get('tries', 0) + 1
