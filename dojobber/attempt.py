@@ -9,7 +9,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Generator, Sequence
-from functools import partial
+from functools import partial, reduce
 from time import perf_counter
 from typing import Any, Callable, NamedTuple, Optional
 
@@ -184,13 +184,18 @@ class Cleanups:
         self, tell: Callable[[Event], object], failure: BaseException | None = None, since: int = 0
     ) -> BaseException | None:
         """Call those of the attempts from number ``since`` on and return what is to be raised, ``failure`` included."""
+        failures = [failure]
         while True:
             try:
-                while self._owed and self._owed[-1][0] >= since:
-                    failure = joined(failure, self._call_last(tell))
-                return failure
+                self._call_from(since, tell, failures)
+                return reduce(joined, failures)
             except BaseException as interrupt:  # between two Cleanups: the others are owed all the same
-                failure = joined(failure, interrupt)
+                failures.append(interrupt)
+
+    def _call_from(self, since: int, tell: Callable[[Event], object], failures: list[BaseException | None]) -> None:
+        # A function of its own: a signal that strikes where a loop jumps back can miss the except around the loop.
+        while self._owed and self._owed[-1][0] >= since:
+            failures.append(self._call_last(tell))
 
     def _call_last(self, tell: Callable[[Event], object]) -> BaseException | None:
         _, directory, job = self._owed[-1]

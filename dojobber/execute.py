@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+import contextlib
+from typing import Any, Callable, NamedTuple
 
 from .schedule import Schedule
 
 LONGEST_SLEEP = 86_400.0  # seconds; time.sleep() refuses what does not fit the platform's clock
+LONGEST_WAIT = 1.0  # seconds; a signal does not end a wait that it comes just before, and on Windows none at all
 
 
 def execute(
@@ -23,35 +25,46 @@ def execute(
         clock: The monotonic clock, in seconds.
         sleep: Waits that many seconds, or less.
     """
-    most, running = workers.most, 0
     try:
-        while True:
-            index = schedule.take(clock()) if running < most else None
-            upcoming = schedule.next_due() if index is None and running < most else None
-            if index is not None:
-                has_passed = workers.start(index)
-                running += has_passed is None
-            elif running:
-                ended = workers.ended(min(max(upcoming[0] - clock(), 0), LONGEST_SLEEP) if upcoming else None)
-                if ended is None:
-                    continue
-                running -= 1
-                index, has_passed = ended
-            elif upcoming:
-                due, index = upcoming
-                waiting(clock(), due, index)
-                while (left := due - clock()) > 0:
-                    sleep(min(left, LONGEST_SLEEP))
-                continue
-            else:
-                return
-            if has_passed:
-                schedule.passed(index)
-            elif has_passed is not None:
-                schedule.failed(index)
+        _drive(schedule, workers, waiting, clock, sleep)
     except BaseException:
         workers.stop()
         raise
+
+
+def _drive(
+    schedule: Schedule,
+    workers: Inline | Futures,
+    waiting: Callable[[float, float, int], object],
+    clock: Callable[[], float],
+    sleep: Callable[[float], object],
+) -> None:
+    # A function of its own: a signal that strikes where a loop jumps back can miss the except around the loop.
+    most, running = workers.most, 0
+    while True:
+        index = schedule.take(clock()) if running < most else None
+        upcoming = schedule.next_due() if index is None and running < most else None
+        if index is not None:
+            has_passed = workers.start(index)
+            running += has_passed is None
+        elif running:
+            ended = workers.ended(min(max(upcoming[0] - clock(), 0), LONGEST_WAIT) if upcoming else LONGEST_WAIT)
+            if ended is None:
+                continue
+            running -= 1
+            index, has_passed = ended
+        elif upcoming:
+            due, index = upcoming
+            waiting(clock(), due, index)
+            while (left := due - clock()) > 0:
+                sleep(min(left, LONGEST_SLEEP))
+            continue
+        else:
+            return
+        if has_passed:
+            schedule.passed(index)
+        elif has_passed is not None:
+            schedule.failed(index)
 
 
 class Inline:
@@ -66,20 +79,30 @@ class Inline:
     def __init__(self, attempt: Callable[[int], bool]) -> None:
         self.start = attempt
 
-    def ended(self, timeout: float | None) -> None:
+    def ended(self, timeout: float) -> None:
         """Return None: each attempt ends where it starts."""
 
     def stop(self) -> None:
         """Do nothing: nothing runs."""
 
 
+class Recorded(NamedTuple):
+    """What there is to know about an attempt that has ended."""
+
+    has_passed: bool
+    failure: BaseException | None = None
+    """What the attempt itself ends the run with."""
+    struck: BaseException | None = None
+    """What struck while it was recorded, and ends the run too."""
+
+
 class Futures:
     """Has attempts made by an executor of ``concurrent.futures``.
 
     Args:
-        submit: Submits an attempt of the Job of that index and returns its future.
-        record: Called, in the thread that waits, with the index and the future of an attempt that has ended. Returns
-            whether the Job passed, and what is to end the run, if anything.
+        submit: Called with an index, submits an attempt of that Job. Hands its future to the second argument, if it can
+            before the attempt may begin: an interrupt may strike in here, and what has begun is to be waited for.
+        record: Called, in the thread that waits, with the index and the future of an attempt that has ended.
         abandon: Called with the index of a Job that still runs when even the wait for it is interrupted, and with what
             interrupted it.
         most: How many attempts there may be at once.
@@ -89,8 +112,8 @@ class Futures:
 
     def __init__(
         self,
-        submit: Callable[[int], Any],
-        record: Callable[[int, Any], tuple[bool, BaseException | None]],
+        submit: Callable[[int, Callable[[Any], object]], object],
+        record: Callable[[int, Any], Recorded],
         abandon: Callable[[int, BaseException], object],
         most: float,
         may_cancel: bool,
@@ -106,32 +129,30 @@ class Futures:
 
     def start(self, index: int) -> None:
         """Submit an attempt of the Job of that index. How it ends is not known yet."""
-        self._running[index] = future = self._submit(index)
-        future.add_done_callback(lambda _: self._done.put(index))
 
-    def ended(self, timeout: float | None) -> tuple[int, bool] | None:
+        def submitted(future: Any) -> None:
+            self._running[index] = future
+            future.add_done_callback(lambda _: self._done.put(index))
+
+        self._submit(index, submitted)
+
+    def ended(self, timeout: float) -> tuple[int, bool] | None:
         """Return the index of a Job whose attempt has ended and whether it passed; None if none does in time."""
         try:
             index = self._done.get(timeout=timeout)
         except self._nothing:
             return None
-        has_passed, failure = self._record(index, self._running[index])
+        recorded = self._record(index, self._running[index])
         del self._running[index]  # and the future: an executor may do again what somebody still waits for
-        if failure is not None:
-            raise failure
-        return index, has_passed
+        for interrupt in recorded.struck, recorded.failure:
+            if interrupt is not None:
+                raise interrupt
+        return index, recorded.has_passed
 
     def stop(self) -> None:
         """Cancel what waits for a worker, where that can be relied upon, and wait for the rest."""
         try:
-            for future in self._running.values():
-                if self._may_cancel:
-                    future.cancel()
-            for index in list(self._running):
-                future = self._running[index]
-                if not (self._may_cancel and future.cancelled()):
-                    self._record(index, future)
-                del self._running[index]
+            self._settle()
         except BaseException as interrupt:
             for index, future in self._running.items():
                 if self._may_cancel and future.cancel():
@@ -141,3 +162,18 @@ class Futures:
                 else:
                     self._abandon(index, interrupt)
             raise
+
+    def _settle(self) -> None:
+        for future in self._running.values():
+            if self._may_cancel:
+                future.cancel()
+        for index in list(self._running):
+            future, struck = self._running[index], None
+            while not future.done():
+                with contextlib.suppress(self._nothing):
+                    self._done.get(timeout=LONGEST_WAIT)
+            if not (self._may_cancel and future.cancelled()):
+                struck = self._record(index, future).struck
+            del self._running[index]
+            if struck is not None:
+                raise struck

@@ -6,10 +6,10 @@ import math
 from functools import partial
 from typing import Any, Callable
 
-from .attempt import Attempted, Attempts, Cleanups, Setting, attempter
+from .attempt import Attempted, Attempts, Cleanups, Setting, attempter, caught, joined
 from .errors import DoJobberError, RemoteError
 from .events import Event, EventKind, Listeners
-from .execute import Futures, Inline, execute
+from .execute import Futures, Inline, Recorded, execute
 from .outcome import Outcome, State, is_interrupt
 from .plan import Plan
 from .schedule import Schedule
@@ -100,10 +100,24 @@ class Walk:
 
     def _on_threads(self, executor: Any, most: float) -> None:
         """Let threads of this process make the attempts. They share its directory, which is left as it is."""
+        from concurrent.futures import CancelledError, Future
+
         self.attempts = attempts = Attempts(self._setting._replace(go_to_start=lambda: None))
 
-        def submit(index: int) -> Any:
-            return executor.submit(attempts, self._jobs[index], self._has_listeners)
+        def attempt(future: Future[Attempted], job_class: Any) -> None:
+            if future.set_running_or_notify_cancel():
+                future.set_result(attempts(job_class, self._has_listeners))
+
+        def submit(index: int, submitted: Callable[[Any], object]) -> None:
+            future: Future[Attempted] = Future()  # the executor's own is lost if an interrupt strikes in its submit()
+            submitted(future)
+
+            def end(its: Future[None]) -> None:
+                failure = CancelledError() if its.cancelled() else its.exception()
+                if failure is not None and not future.done():
+                    future.set_exception(failure)
+
+            executor.submit(attempt, future, self._jobs[index]).add_done_callback(end)
 
         self._elsewhere(submit, lambda _, attempted: attempted, most, may_cancel=True)
 
@@ -114,41 +128,43 @@ class Walk:
 
         courier = Courier(self._plan, self._setting, self._has_listeners)
 
-        def submit(index: int) -> Any:
+        def submit(index: int, submitted: Callable[[Any], object]) -> None:
             try:
                 parcel = courier.pack(index)
-            except RemoteError as error:
+            except RemoteError as error:  # this Job cannot travel; others can
                 unsent: Future[bytes] = Future()
                 unsent.set_exception(error)
-                return unsent
-            return executor.submit(attempt_remotely, parcel)
+                submitted(unsent)
+                return
+            try:
+                future = executor.submit(attempt_remotely, parcel)
+            except BaseException as error:
+                if is_interrupt(error):  # whatever has become of the attempt, nobody waits for it
+                    self._abandon(index, error)
+                raise
+            submitted(future)
 
         self._elsewhere(submit, courier.unpack, most, may_cancel=False)
 
     def _elsewhere(
         self,
-        submit: Callable[[int], Any],
+        submit: Callable[[int, Callable[[Any], object]], object],
         received: Callable[[int, Any], Attempted],
         most: float,
         may_cancel: bool,
     ) -> None:
         from concurrent.futures import BrokenExecutor, CancelledError
 
-        def start(index: int) -> Any:
+        def start(index: int, submitted: Callable[[Any], object]) -> None:
             self._numbers[index] = self._cleanups.number()
             if self._has_listeners:
                 self._tell(EventKind.ATTEMPT_STARTED, index)
-            try:
-                return submit(index)
-            except BaseException as error:
-                if is_interrupt(error):  # whatever has become of the attempt, nobody waits for it
-                    self._abandon(index, error)
-                raise
+            submit(index, submitted)
 
-        def record(index: int, future: Any) -> tuple[bool, BaseException | None]:
+        def record(index: int, future: Any) -> Recorded:
             number = self._numbers.get(index)
             if number is None:
-                return False, None  # it was recorded before, and an interrupt came between that and the next
+                return Recorded(False)  # it was recorded before, and an interrupt came between that and the next
             try:
                 failure = future.exception()
             except CancelledError as error:
@@ -161,14 +177,15 @@ class Walk:
             outcome = attempted.outcome
             if attempted.owed is not None:
                 self._cleanups.owe(self._directory, attempted.owed, number)
-            if self._has_listeners:
-                for report in attempted.reports:
-                    self._report(index, *report)
-            del self._numbers[index]
-            self._record(index, outcome)
             if not isinstance(failure, BrokenExecutor):
                 failure = outcome.exception if is_interrupt(outcome.exception) else None
-            return bool(outcome.state.passed), failure
+            struck = None  # an interrupt from a listener or a signal; what has ended is told all the same, and once
+            if self._has_listeners:
+                for report in attempted.reports:
+                    struck = joined(struck, caught(self._report, index, *report))
+            del self._numbers[index]
+            struck = joined(struck, caught(self._record, index, outcome))
+            return Recorded(bool(outcome.state.passed), failure, struck)
 
         self._execute(Futures(start, record, self._abandon, most, may_cancel))
 
@@ -198,9 +215,9 @@ class Walk:
             self._listeners.tell(Event(*about, outcome.seconds, total, outcome.exception))
 
     def _abandon(self, index: int, interrupt: BaseException) -> None:
-        self._record(index, Outcome(State.FAILED, 1, None, interrupt))
+        caught(self._record, index, Outcome(State.FAILED, 1, None, interrupt))
         if getattr(self._jobs[index], 'Cleanup', None) is not None:
             why = DoJobberError(
                 'not called: the wait for this Job, which still runs, was interrupted', self._jobs[index]
             )
-            self._tell_cleanup(Event(EventKind.CLEANUP, self._names[index], exception=why))
+            caught(self._tell_cleanup, Event(EventKind.CLEANUP, self._names[index], exception=why))

@@ -361,22 +361,22 @@ class TestCleanups:
         numbers = cleanups.number(), cleanups.number()
         for made, number in (second, numbers[1]), (first, numbers[0]), (second, numbers[1]), (first, numbers[0]):
             cleanups.owe(os.getcwd(), made, number)
-        assert len(cleanups) == 2
         assert self.called(cleanups) == ['Second', 'First']
 
     def test_a_number_is_used_up_by_a_job_without_cleanup_all_the_same(self):
         cleanups = Cleanups()
         cleanups.owe(os.getcwd(), changing('None')(), cleanups.number())
-        assert len(cleanups) == 0
+        assert self.called(cleanups) == []
         cleanups.owe(os.getcwd(), changing('Some', Cleanup=lambda self: None)(), cleanups.number())
         assert self.called(cleanups) == ['Some']
 
-    def test_those_to_keep_are_the_first_started(self):
+    def test_those_of_earlier_attempts_can_wait(self):
         cleanups = Cleanups()
-        for name in 'Kept', 'Called':
-            cleanups.owe(os.getcwd(), changing(name, Cleanup=lambda self: None)(), cleanups.number())
+        cleanups.owe(os.getcwd(), changing('Kept', Cleanup=lambda self: None)())
+        since = cleanups.number()
+        cleanups.owe(os.getcwd(), changing('Called', Cleanup=lambda self: None)())
         events = []
-        cleanups.call(events.append, keep=1)
+        cleanups.call(events.append, since=since)
         assert [event.job for event in events] == ['Called', 'Called']
         assert self.called(cleanups) == ['Kept']
 
