@@ -84,7 +84,7 @@ def _attempts(
         if error is None:
             outcome = Outcome(State.OK, 1, result, None, phases)
             continue
-        has_run = getattr(job, 'Run', None) is not None
+        has_run = _has_run(job)
         if job is None or no_act or is_interrupt(error):
             would_run = no_act and has_run and not is_interrupt(error)
             outcome = Outcome(State.WOULD_RUN if would_run else State.FAILED, 1, None, error, phases)
@@ -100,7 +100,6 @@ def _attempts(
             result = job.Run(*args, **kwargs)
         except BaseException as raised:
             error = _own(raised, handled)
-        job._run_verdict = result, error
         phases['run'] = perf_counter() - begun
         if report:
             report('run', phases['run'], result, error)
@@ -108,10 +107,12 @@ def _attempts(
             outcome = Outcome(State.FAILED, 1, None, error, phases)
             continue
 
+        verdict = result, error
         result = error = None
         begun = perf_counter()
         try:
             go_to_start()
+            job._run_verdict = verdict
             result = job.Check(*args, **kwargs)
         except BaseException as raised:
             error = _own(raised, handled)
@@ -129,11 +130,18 @@ def _own(error: BaseException, handled: BaseException | None) -> BaseException:
     """
     for link in _context_chain(error) if handled is not None else ():
         if link.__context__ is handled:
-            link.__context__ = None
+            set_context(link, None)
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_globals.get('__package__') == __package__:
         frames = frames.tb_next
-    return error.with_traceback(frames)
+    return BaseException.with_traceback(error, frames)  # not the Job's own, whatever its class makes of that
+
+
+def _has_run(job: Any) -> bool:
+    try:
+        return getattr(job, 'Run', None) is not None
+    except (Exception, SystemExit):  # of a property, or of __getattr__: the run phase will raise it again
+        return True
 
 
 class Attempts:
@@ -239,8 +247,13 @@ def joined(earlier: BaseException | None, later: BaseException | None) -> BaseEx
     known = {id(error) for error in _context_chain(context)}
     own = [error for error in _context_chain(raised) if id(error) not in known]
     if own and own[0] is raised:  # else it is in the other's context already
-        own[-1].__context__ = context  # whose chain holds what both have in common
+        set_context(own[-1], context)  # whose chain holds what both have in common
     return raised
+
+
+def set_context(error: BaseException, context: BaseException | None) -> None:
+    """Set what ``error`` was raised during, also where its class is a frozen dataclass."""
+    BaseException.__setattr__(error, '__context__', context)
 
 
 def _context_chain(error: BaseException) -> list[BaseException]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
-from .attempt import Cleanups, Setting, caught, current_directory, go_to, joined, returning_to
+from .attempt import Cleanups, Setting, caught, current_directory, go_to, joined, returning_to, set_context
 from .console import Console, log_event, message, show_developer_log
 from .errors import DoJobberError, GraphError, NotConfiguredError, PlanError
 from .events import Event, EventKind, Listener, Listeners, log_critical, logger
@@ -362,4 +362,4 @@ def _raise(failure: BaseException | None) -> None:
             raise failure
         finally:
             if context is not None:  # other errors, which an exception being handled by the caller would replace
-                failure.__context__ = context
+                set_context(failure, context)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -190,6 +191,61 @@ def test_in_no_act_run_is_not_called():
 def test_in_no_act_a_job_without_run_has_failed():
     _, outcome = phases_of(job('CheckOnly', Check=lambda self: 1 / 0), no_act=True)
     assert outcome.state is State.FAILED
+
+
+def raising(error):
+    def raise_it(self, *args, **kwargs):
+        raise error
+
+    return raise_it
+
+
+class TouchyError(Exception):
+    def with_traceback(self, tb):
+        raise TypeError('not this one')
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenError(Exception):
+    why: str
+
+
+class TestOddClasses:
+    def sets_nothing_but_storages(self, name, value):
+        if 'storage' not in name:
+            raise AttributeError(name)
+        object.__setattr__(self, name, value)
+
+    @pytest.mark.parametrize(
+        'members',
+        [
+            {'Run': property(raising(OSError()))},
+            {'Run': property(raising(SystemExit()))},
+            {'__getattr__': raising(KeyError())},
+            {'__setattr__': sets_nothing_but_storages},
+            {'Check': raising(TouchyError())},
+            {'Check': raising(FrozenError('no'))},
+        ],
+        ids=['property', 'property that exits', 'getattr', 'setattr', 'with_traceback', 'frozen'],
+    )
+    def test_they_fail_and_the_next_job_is_tried(self, members):
+        odd = failing('Odd', **members)
+        if '__getattr__' in members:
+            del odd.Run
+        try:
+            raise LookupError('of the script')
+        except LookupError:
+            attempt = attempter(Setting((), {}, {}, False, os.getcwd()), lambda job: None)
+            states = [attempt((each, None)).state for each in (odd, job('Next'))]
+        assert states == [State.FAILED, State.OK]
+
+    def test_what_a_run_that_is_a_property_raises_is_told_by_its_run_phase(self):
+        error, errors = OSError(), {}
+        try_once(
+            failing('Odd', Run=property(raising(error))),
+            report=lambda phase, seconds, value, error: errors.update({phase: error}),
+        )
+        assert errors['run'] is error
 
 
 class TestRunonlyJob:
@@ -467,6 +523,11 @@ class TestJoined:
         assert one.__context__ is None
         assert joined(joined(one, two), one) is one
         assert one.__context__ is None
+
+    def test_errors_that_cannot_be_changed_are_no_exception(self):
+        one, two = FrozenError('one'), FrozenError('two')
+        assert joined(one, two) is two
+        assert two.__context__ is one
 
     def test_what_both_have_as_context_stays_at_the_end(self):
         outer, one, two = ValueError('outer'), ValueError(1), ValueError(2)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import gc
 import os
 import signal
@@ -529,6 +530,21 @@ class TestCleanup:
             raise OSError('of the script')
         except OSError:
             with pytest.raises(ValueError, match='second') as caught:
+                engine.checknrun()
+        assert caught.value is second
+        assert second.__context__ is first
+
+    def test_errors_that_cannot_be_changed_are_raised_too(self):
+        @dataclasses.dataclass(frozen=True)
+        class FrozenError(Exception):
+            why: str
+
+        first, second = FrozenError('first'), FrozenError('second')
+        engine = configured(job('Root', [self.cleaning([], 'A', error=second), self.cleaning([], 'B', error=first)]))
+        try:
+            raise OSError('of the script')
+        except OSError:
+            with pytest.raises(FrozenError) as caught:
                 engine.checknrun()
         assert caught.value is second
         assert second.__context__ is first
