@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -383,6 +384,33 @@ class TestCleanups:
         raised = self.owing(log, 'A', 'B').call(interrupt)
         assert log == ['B', 'A']
         assert isinstance(raised, KeyboardInterrupt)
+
+    def test_an_interrupt_on_the_way_to_one_is_handed_back_when_all_were_called(self):
+        """Strike at each call that this package makes to call two of them."""
+
+        def strike_at(number):
+            log, calls = [], 0
+
+            def profile(frame, event, _):
+                nonlocal calls
+                if event == 'call' and frame.f_globals.get('__package__') == 'dojobber':
+                    calls += 1
+                    if calls == number + 1:  # after that of call() itself
+                        raise KeyboardInterrupt
+
+            cleanups = self.owing(log, 'A', 'B')
+            try:
+                sys.setprofile(profile)
+                raised = cleanups.call(lambda event: None)
+            finally:
+                sys.setprofile(None)
+            return log, raised, calls - 1
+
+        log, raised, calls = strike_at(-1)
+        assert (log, raised) == (['B', 'A'], None)
+        for number in range(1, calls + 1):
+            log, raised, _ = strike_at(number)
+            assert (log, type(raised)) == (['B', 'A'], KeyboardInterrupt), number
 
     def test_nothing_is_owed_when_run_was_not_called(self):
         owed = []

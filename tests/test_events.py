@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import logging
+import runpy
 
 import pytest
 from kit import changing, failing, job, worked
@@ -134,3 +137,15 @@ def test_an_interrupt_from_a_listener_is_raised_after_the_cleanups():
 def test_without_listeners_there_is_nobody_to_tell():
     assert not Listeners([])
     assert Listeners([print])
+
+
+@pytest.mark.parametrize(('before', 'after'), [(logging.NOTSET, logging.CRITICAL), (logging.INFO, logging.INFO)])
+def test_a_level_that_the_application_gave_the_log_before_the_import_stays(before, after):
+    logger = logging.getLogger('DoJobber')
+    level = logger.level
+    try:
+        logger.setLevel(before)
+        runpy.run_path(inspect.getfile(Listeners))
+        assert logger.level == after
+    finally:
+        logger.setLevel(level)

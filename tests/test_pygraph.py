@@ -8,10 +8,13 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import threading
+import types
 
 import pytest
 
 import dojobber
+from dojobber import _pygraph
 
 DRAW = """
 import sys, types
@@ -129,3 +132,25 @@ importlib.import_module = import_module
 """
     after = "[thread.join() for thread in threads]\nassert found == ['the real one'], found"
     assert drawn(folders, 'both', before=before, after=after) == (0, '')
+
+
+def test_the_thread_that_imports_python_graph_is_told_what_the_stand_in_lacks():
+    assert not hasattr(_pygraph._PkgResources(), 'resource_filename')
+
+
+def test_a_thread_that_keeps_the_stand_in_finds_the_real_one_through_it_later(monkeypatch):
+    real = types.SimpleNamespace(resource_filename='the real one')
+    monkeypatch.setitem(sys.modules, 'pkg_resources', real)
+    kept, found = _pygraph._PkgResources(), []
+    thread = threading.Thread(target=lambda: found.append(kept.resource_filename))
+    thread.start()
+    thread.join()
+    assert found == ['the real one']
+
+
+def test_a_pkg_resources_that_was_imported_stays_the_one_that_others_get(monkeypatch):
+    real = types.ModuleType('pkg_resources')
+    monkeypatch.setitem(sys.modules, 'pkg_resources', real)
+    _pygraph.load.cache_clear()
+    _pygraph.load()
+    assert sys.modules['pkg_resources'] is real
