@@ -45,6 +45,16 @@ def test_an_unblocked_job_belongs_to_the_highest_round_in_which_a_need_passed():
     assert [plan.take(0), plan.take(0)] == [2, 3]
 
 
+def test_it_does_so_also_when_that_need_was_the_first_to_pass():
+    plan = Schedule([[], [], [0, 1]], [9, 9, 9], [5.0, 0.0, 0.0])
+    plan.failed(plan.take(0.0))  # index 0, due at 5.0
+    plan.failed(plan.take(0.0))
+    plan.failed(plan.take(0.0))
+    plan.passed(plan.take(0.0))  # index 1, in round 3
+    plan.passed(plan.take(5.0))  # index 0, in round 2
+    assert plan.round(2) == 3
+
+
 def test_a_blocked_job_is_never_handed_out():
     plan = schedule([[], [0], [1]], tries=2)
     plan.failed(plan.take(0))
