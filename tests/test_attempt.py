@@ -31,6 +31,13 @@ def phases_of(job_class, **options):
     return phases, outcome
 
 
+def raising(error):
+    def raise_it(self, *args, **kwargs):
+        raise error
+
+    return raise_it
+
+
 def test_a_check_that_passes_is_all_there_is():
     phases, outcome = phases_of(job('Fine', Check=lambda self: 'result'))
     assert phases == [('check', True)]
@@ -73,6 +80,59 @@ def test_a_job_without_run_fails_its_run_phase_with_a_message_that_says_so():
     assert [phase for phase, _ in errors] == ['check', 'run', 'recheck']
     assert 'CheckOnly has no Run' in str(errors[1][1])
     assert isinstance(outcome.exception, ZeroDivisionError)
+
+
+def test_what_each_phase_returned_is_told():
+    told = {}
+
+    def check(self):
+        if 'ran' not in self.storage:
+            raise ValueError
+        return 'checked'
+
+    def run(self):
+        self.storage['ran'] = True
+        return 'ran'
+
+    def report(phase, seconds, value, error):
+        told[phase] = value
+
+    try_once(job('Changed', Check=check, Run=run), report=report)
+    assert told == {'check': None, 'run': 'ran', 'recheck': 'checked'}
+    try_once(job('Fine', Check=lambda self: 'fine'), report=report)
+    assert told['check'] == 'fine'
+
+
+@pytest.mark.parametrize(
+    ('options', 'seconds'),
+    [
+        ({}, {'check': 1.0, 'run': 2.0, 'recheck': 4.0}),
+        ({'no_act': True}, {'check': 1.0}),
+        ({'raised_by_check': KeyboardInterrupt()}, {'check': 1.0}),
+        ({'raised_by_run': KeyboardInterrupt()}, {'check': 1.0, 'run': 2.0}),
+    ],
+    ids=['all phases', 'no_act', 'interrupted check', 'interrupted run'],
+)
+def test_each_phase_is_timed_by_itself(fake_clock, monkeypatch, options, seconds):
+    monkeypatch.setattr('dojobber.attempt.perf_counter', fake_clock)
+    told = {}
+
+    def check(self, raised_by_check=None, **_):
+        fake_clock.now += 4.0 if self.storage else 1.0
+        raise raised_by_check or ValueError
+
+    def run(self, raised_by_run=None, **_):
+        self.storage['ran'] = True
+        fake_clock.now += 2.0
+        if raised_by_run:
+            raise raised_by_run
+
+    def report(phase, seconds, value, error):
+        told[phase] = seconds
+
+    outcome = try_once(job('Slow', Check=check, Run=run), report=report, **options)
+    assert outcome.phases == seconds
+    assert told == seconds
 
 
 def test_arguments_are_handed_to_check_and_run():
@@ -177,8 +237,7 @@ def test_an_interrupt_ends_the_try_where_it_strikes(interrupt, phase):
         step(self, 'run')
 
     phases, outcome = phases_of(job('Hit', __init__=lambda self: step(self, 'init'), Check=check, Run=run))
-    assert outcome.state is State.FAILED
-    assert outcome.exception is interrupt
+    assert outcome[:4] == (State.FAILED, 1, None, interrupt)
     assert [name for name, _ in phases][-1] == ('check' if phase == 'init' else phase)
 
 
@@ -189,16 +248,19 @@ def test_in_no_act_run_is_not_called():
     assert isinstance(outcome.exception, ValueError)
 
 
-def test_in_no_act_a_job_without_run_has_failed():
-    _, outcome = phases_of(job('CheckOnly', Check=lambda self: 1 / 0), no_act=True)
+def test_in_no_act_an_interrupted_job_has_failed():
+    _, outcome = phases_of(changing('Hit', Check=raising(KeyboardInterrupt())), no_act=True)
     assert outcome.state is State.FAILED
 
 
-def raising(error):
-    def raise_it(self, *args, **kwargs):
-        raise error
+def test_in_no_act_a_job_that_cannot_be_made_has_failed():
+    _, outcome = phases_of(changing('Unmade', __init__=raising(ValueError())), no_act=True)
+    assert outcome.state is State.FAILED
 
-    return raise_it
+
+def test_in_no_act_a_job_without_run_has_failed():
+    _, outcome = phases_of(job('CheckOnly', Check=lambda self: 1 / 0), no_act=True)
+    assert outcome.state is State.FAILED
 
 
 class TouchyError(Exception):
@@ -340,6 +402,33 @@ class TestStoredExceptions:
 
         _, outcome = phases_of(type('Broken', (base,), {'Run' if base is RunonlyJob else 'Check': own}))
         assert [frame.name for frame in traceback.extract_tb(outcome.exception.__traceback__)] == ['own']
+
+    def test_none_is_linked_to_what_the_script_is_just_handling(self):
+        errors = {}
+        try:
+            raise LookupError('of the script')
+        except LookupError:
+            try_once(
+                job('Broken', Check=raising(ValueError()), Run=raising(OSError())),
+                report=lambda phase, seconds, value, error: errors.update({phase: error.__context__}),
+            )
+        assert errors == dict.fromkeys(['check', 'run', 'recheck'])
+
+    def test_what_a_job_was_handling_itself_stays_linked(self):
+        cause, effect = KeyError(), ValueError()
+
+        def check(self):
+            try:
+                raise cause
+            except KeyError:
+                raise effect from None
+
+        try:
+            raise LookupError('of the script')
+        except LookupError:
+            try_once(job('Broken', Check=check))
+        assert effect.__context__ is cause
+        assert cause.__context__ is None
 
     def test_they_do_not_show_the_errors_of_other_phases(self):
         _, outcome = phases_of(failing('Broken'))
