@@ -84,9 +84,9 @@ def _attempts(
         if error is None:
             outcome = Outcome(State.OK, 1, result, None, phases)
             continue
-        has_run = _has_run(job)
+        has_run = _has_run(job)  # not so where no Job could be made
         if job is None or no_act or is_interrupt(error):
-            would_run = no_act and has_run and not is_interrupt(error)
+            would_run = has_run and not is_interrupt(error)
             outcome = Outcome(State.WOULD_RUN if would_run else State.FAILED, 1, None, error, phases)
             continue
 
