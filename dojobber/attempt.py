@@ -246,7 +246,7 @@ def joined(earlier: BaseException | None, later: BaseException | None) -> BaseEx
     raised, context = (earlier, later) if is_interrupt(earlier) and not is_interrupt(later) else (later, earlier)
     known = {id(error) for error in _context_chain(context)}
     own = [error for error in _context_chain(raised) if id(error) not in known]
-    if own and own[0] is raised:  # else it is in the other's context already
+    if own:  # else it is in the other's context already
         set_context(own[-1], context)  # whose chain holds what both have in common
     return raised
 
