@@ -211,7 +211,6 @@ class Cleanups:
         failure = caught(tell, Event(EventKind.CLEANUP_STARTED, name))
         begun = perf_counter()
         error: BaseException | None = None
-        handled = sys.exc_info()[1]
         try:
             go_to(directory)
         except OSError as gone:
@@ -221,7 +220,7 @@ class Cleanups:
             try:
                 self._clean(job)
             except BaseException as raised:
-                error = _own(raised, handled)
+                error = _own(raised, None)  # what the script is just handling stays: it is there that this is raised
         event = Event(EventKind.CLEANUP, name, seconds=perf_counter() - begun, exception=error)
         return joined(joined(failure, error), caught(tell, event))
 

@@ -526,13 +526,15 @@ class TestCleanup:
         log = []
         first, second = ValueError('first'), ValueError('second')
         engine = configured(job('Root', [self.cleaning(log, 'A', error=second), self.cleaning(log, 'B', error=first)]))
+        handled = OSError('of the script')
         try:
-            raise OSError('of the script')
+            raise handled
         except OSError:
             with pytest.raises(ValueError, match='second') as caught:
                 engine.checknrun()
         assert caught.value is second
         assert second.__context__ is first
+        assert first.__context__ is handled
 
     def test_errors_that_cannot_be_changed_are_raised_too(self):
         @dataclasses.dataclass(frozen=True)
