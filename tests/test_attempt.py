@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import sys
 import traceback
@@ -11,7 +12,7 @@ from threading import Barrier
 import pytest
 from kit import changing, failing, job
 
-from dojobber import DummyJob, Job, RunonlyJob, State
+from dojobber import DummyJob, Event, EventKind, Job, RunonlyJob, State
 from dojobber.attempt import Attempts, Cleanups, Setting, attempter, joined, returning_to
 
 
@@ -392,6 +393,8 @@ class TestDirectory:
         setting = Setting((), {}, {}, False, returning_to(None))
         outcome = attempter(setting, lambda job: None)((job('Fine'), None))
         assert isinstance(outcome.exception, FileNotFoundError)
+        assert outcome.exception.errno == errno.ENOENT
+        assert 'the directory that the run was started in does not exist' in str(outcome.exception)
 
 
 class TestStoredExceptions:
@@ -464,15 +467,41 @@ class TestCleanups:
         cleanups.call(events.append)
         assert events == []
 
-    def test_a_listener_that_interrupts_stops_no_cleanup(self):
+    @pytest.mark.parametrize('kind', [EventKind.CLEANUP_STARTED, EventKind.CLEANUP])
+    def test_a_listener_that_interrupts_stops_no_cleanup(self, kind):
         log = []
 
         def interrupt(event):
-            raise KeyboardInterrupt(event.kind.value)
+            if (event.kind, event.job) == (kind, 'B'):
+                raise KeyboardInterrupt
 
         raised = self.owing(log, 'A', 'B').call(interrupt)
         assert log == ['B', 'A']
         assert isinstance(raised, KeyboardInterrupt)
+
+    def test_each_is_told_with_its_seconds_and_what_it_raised(self, fake_clock, monkeypatch):
+        monkeypatch.setattr('dojobber.attempt.perf_counter', fake_clock)
+        cleanups, events, interrupt = Cleanups(), [], KeyboardInterrupt()
+
+        def cleanup(self):
+            fake_clock.now += 1.5
+            raise interrupt
+
+        cleanups.owe(os.getcwd(), job('Hit', Cleanup=cleanup)())
+        assert cleanups.call(events.append) is interrupt
+        assert events == [
+            Event(EventKind.CLEANUP_STARTED, 'Hit'),
+            Event(EventKind.CLEANUP, 'Hit', seconds=1.5, exception=interrupt),
+        ]
+
+    def test_where_the_directory_is_gone_only_those_that_start_there_fail(self, tmp_path):
+        log, cleanups = [], Cleanups()
+        for name, directory in ('Stays', tmp_path), ('Gone', tmp_path / 'gone'):
+            made = job(name, Cleanup=lambda self: log.append(type(self).__name__))()
+            cleanups.owe(str(directory), made)
+        assert isinstance(cleanups.call(lambda event: None), FileNotFoundError)
+        assert log == ['Stays']
+        assert len(cleanups) == 0
 
     def test_an_interrupt_on_the_way_to_one_is_handed_back_when_all_were_called(self):
         """Strike at each call that this package makes to call two of them."""
@@ -500,6 +529,26 @@ class TestCleanups:
         for number in range(1, calls + 1):
             log, raised, _ = strike_at(number)
             assert (log, type(raised)) == (['B', 'A'], KeyboardInterrupt), number
+
+    def test_an_interrupt_between_two_has_the_error_of_the_first_in_its_context(self):
+        error, cleanups = ValueError(), Cleanups()
+        for name, hook in ('Later', lambda self: None), ('First', raising(error)):
+            cleanups.owe(os.getcwd(), job(name, Cleanup=hook)())
+        starts = []
+
+        def profile(frame, event, _):
+            if event == 'call' and frame.f_code is Cleanups._call_last.__code__:
+                starts.append(frame)
+                if len(starts) == 2:
+                    raise KeyboardInterrupt
+
+        try:
+            sys.setprofile(profile)
+            raised = cleanups.call(lambda event: None)
+        finally:
+            sys.setprofile(None)
+        assert isinstance(raised, KeyboardInterrupt)
+        assert raised.__context__ is error
 
     def test_nothing_is_owed_when_run_was_not_called(self):
         owed = []
@@ -628,11 +677,20 @@ class TestJoined:
         assert two.__context__ is one
 
     def test_the_context_an_error_has_already_is_kept(self):
-        one, cause, two = ValueError('one'), ValueError('cause'), ValueError('two')
-        two.__context__ = cause
+        one, root, cause, two = ValueError('one'), ValueError('root'), ValueError('cause'), ValueError('two')
+        two.__context__, cause.__context__ = cause, root
         assert joined(one, two) is two
         assert two.__context__ is cause
-        assert cause.__context__ is one
+        assert cause.__context__ is root
+        assert root.__context__ is one
+
+    @pytest.mark.parametrize('turned', [False, True])
+    def test_a_circle_that_somebody_made_of_contexts_is_walked_once(self, turned):
+        one, two, other = ValueError(1), ValueError(2), ValueError('other')
+        one.__context__, two.__context__ = two, one
+        earlier, later = (one, other) if turned else (other, one)
+        assert joined(earlier, later) is later
+        assert later.__context__ is (one if turned else two)
 
     def test_the_same_error_twice_makes_no_circle(self):
         one, two = ValueError(1), ValueError(2)

@@ -31,6 +31,9 @@ def test_the_published_names_can_be_imported_from_both_places():
 
     for name in ('DoJobber', 'Job', 'DummyJob', 'RunonlyJob'):
         assert getattr(module, name) is getattr(dojobber, name)
+    everything = {}
+    exec('from dojobber.dojobber import *', everything)
+    assert everything.keys() - {'__builtins__'} == {'DoJobber', 'Job', 'DummyJob', 'RunonlyJob'}
     assert dojobber.__version__ == '1.0.0'
     assert sorted(dojobber.__all__) == dojobber.__all__
 
@@ -229,6 +232,16 @@ class TestOutcomes:
         assert engine.outcomes['Hit'].state is State.FAILED
         assert engine.outcomes['Later'].state is State.NOT_RUN
         assert engine.outcomes['Root'] == Outcome(State.BLOCKED, blocked_by=('Hit',))
+
+    @pytest.mark.parametrize('no_act', [False, True])
+    def test_an_interrupt_that_strikes_while_run_is_looked_up_is_raised(self, no_act):
+        def interrupt(self):
+            raise KeyboardInterrupt
+
+        engine = configured(failing('Hit', Run=property(interrupt)), no_act=no_act)
+        with pytest.raises(KeyboardInterrupt):
+            engine.checknrun()
+        assert engine.outcomes['Hit'].state is State.FAILED
 
     def test_time_is_kept_by_phase_over_all_tries(self):
         outcome = self.outcomes(failing('Broken'), default_tries=2)['Broken']
@@ -437,6 +450,7 @@ class TestDirectory:
         engine = worked(job('Fine'), default_tries=1)
         os.chdir(tmp_path)
         assert engine.nodestatus == {'Fine': False}
+        assert caplog.text == '', 'there is nothing to return to'
 
 
 class TestCleanup:
