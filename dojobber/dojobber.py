@@ -54,7 +54,7 @@ class DoJobber:
         self._no_act = False
         self._cleanup = cleanup
         self._verbose = False
-        self._console = Console()
+        self._console = Console()  # for what is said in any mode
         self._listeners = Listeners(())
         self._max_workers: int | None = None
         self._executor: Executor | None = None
@@ -101,8 +101,7 @@ class DoJobber:
         if self._running:
             raise PlanError('configure() cannot replace the graph that checknrun() is working on', root)
         plan = make_plan(root, default_tries, default_retry_delay)
-        console = Console(debug)
-        told: list[Listener] = [console] if verbose or debug else []
+        told: list[Listener] = [Console(debug)] if verbose or debug else []
         if logger.isEnabledFor(logging.DEBUG):
             told.append(log_event)
         told += _checked_listeners(listeners)
@@ -111,7 +110,6 @@ class DoJobber:
         self._no_act = no_act
         self._cleanup = self._default_cleanup if cleanup is None else cleanup
         self._verbose = verbose or debug
-        self._console = console
         self._listeners = Listeners(told)
         self._max_workers, self._executor = max_workers, executor
         self._covered, self._tried, self._views = {}, {}, {}
@@ -311,7 +309,7 @@ class DoJobber:
 
     def _tell_cleanup(self, event: Event) -> None:
         if event.kind is EventKind.CLEANUP and not self._verbose:
-            self._console.cleanup(event)  # one that fails is said in any mode
+            self._console.cleanup(event)  # which says only that one failed
         if self._listeners:
             self._listeners.tell(event)
 
