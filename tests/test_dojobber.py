@@ -80,9 +80,13 @@ class TestConfigure:
         assert list(engine.nodestatus) == ['Three']
 
     def test_a_running_job_cannot_replace_the_graph(self):
-        engine = configured(job('Replaces', Check=lambda self: engine.configure(job('Other'))), default_tries=1)
+        other = job('Other')
+        engine = configured(job('Replaces', Check=lambda self: engine.configure(other)), default_tries=1)
         engine.checknrun()
-        assert isinstance(engine.nodeexceptions['Replaces'], PlanError)
+        error = engine.nodeexceptions['Replaces']
+        assert isinstance(error, PlanError)
+        assert str(error).startswith('configure() cannot replace the graph')
+        assert error.culprit is other
         assert engine.nodestatus == {'Replaces': False}
 
     def test_deps_that_change_afterwards_do_not_count(self):
@@ -301,12 +305,27 @@ class TestChecknrun:
 
     def test_it_is_not_reentrant_and_says_so(self):
         def again(self):
-            engine.checknrun()
+            engine.checknrun('Again')
 
         engine = configured(job('Again', Check=again), default_tries=1)
         engine.checknrun()
-        assert isinstance(engine.nodeexceptions['Again'], DoJobberError)
-        assert 'at work already' in str(engine.nodeexceptions['Again'])
+        error = engine.nodeexceptions['Again']
+        assert isinstance(error, DoJobberError)
+        assert str(error).startswith('checknrun() is at work already')
+        assert error.culprit == 'Again'
+
+    def test_after_an_interrupt_the_engine_can_be_used_again(self):
+        interrupts = [KeyboardInterrupt()]
+
+        def check(self):
+            if interrupts:
+                raise interrupts.pop()
+
+        engine = configured(job('Hit', Check=check))
+        with pytest.raises(KeyboardInterrupt):
+            engine.checknrun()
+        engine.checknrun()
+        assert engine.success()
 
     def test_a_job_may_work_an_engine_of_its_own(self):
         inner_root = job('Inner', [failing('Broken')])
@@ -371,6 +390,14 @@ class TestStorage:
 
 
 class TestRetryDelay:
+    def test_by_default_it_is_a_second_on_the_monotonic_clock(self, fake_clock, monkeypatch):
+        monkeypatch.setattr('time.monotonic', fake_clock)
+        monkeypatch.setattr('time.sleep', fake_clock.sleep)
+        engine = DoJobber()
+        engine.configure(failing('Broken'))
+        engine.checknrun()
+        assert fake_clock.sleeps == [1.0, 1.0]
+
     def test_it_runs_from_start_to_start(self, fake_clock):
         starts = []
 
@@ -615,6 +642,16 @@ class TestCleanup:
         assert caught.value is second
         assert caught.value.__context__ is first
         assert engine.success()
+
+    def test_one_that_waited_for_cleanup_is_raised_there(self):
+        log = []
+        error = ValueError('still mounted')
+        engine = configured(job('Root', [self.cleaning(log, 'A'), self.cleaning(log, 'B', error=error)]), cleanup=False)
+        engine.checknrun()
+        with pytest.raises(ValueError, match='still mounted') as caught:
+            engine.cleanup()
+        assert caught.value is error
+        assert log == ['B', 'A']
 
     def test_an_interrupt_wins_over_what_cleanups_raise(self):
         log = []
