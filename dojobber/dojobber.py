@@ -308,7 +308,7 @@ class DoJobber:
         _raise(failure)
 
     def _tell_cleanup(self, event: Event) -> None:
-        if event.kind is EventKind.CLEANUP and not self._verbose:
+        if not self._verbose:
             self._console.cleanup(event)  # which says only that one failed
         if self._listeners:
             self._listeners.tell(event)
