@@ -64,6 +64,18 @@ class TestConfigure:
         assert printed(engine.checknrun) == []
         assert engine.success()
 
+    def test_listeners_that_are_no_list_are_refused(self):
+        odd = type('Odd', (), {'__str__': lambda self: ''})()
+        with pytest.raises(PlanError, match=r'^listeners must be a list of callables, not .*Odd') as caught:
+            configured(job('Fine'), listeners=odd)
+        assert caught.value.culprit is odd
+        assert isinstance(caught.value.__cause__, TypeError)
+
+    def test_a_listener_that_cannot_be_called_is_refused(self):
+        with pytest.raises(PlanError, match=r"^a listener must be callable with an Event, not 'print'$") as caught:
+            configured(job('Fine'), listeners=[print, 'print'])
+        assert caught.value.culprit == 'print'
+
     def test_it_clears_what_an_earlier_run_left_and_keeps_the_arguments(self):
         engine = worked(failing('Broken'), default_tries=1)
         engine.set_args(keyword='kept')
@@ -314,6 +326,20 @@ class TestChecknrun:
         assert str(error).startswith('checknrun() is at work already')
         assert error.culprit == 'Again'
 
+    def test_an_interrupt_is_raised_in_the_context_of_what_the_script_is_handling(self):
+        interrupt, handled = KeyboardInterrupt(), OSError('of the script')
+
+        def check(self):
+            raise interrupt
+
+        engine = configured(job('Hit', Check=check))
+        try:
+            raise handled
+        except OSError:
+            with pytest.raises(KeyboardInterrupt):
+                engine.checknrun()
+        assert interrupt.__context__ is handled
+
     def test_after_an_interrupt_the_engine_can_be_used_again(self):
         interrupts = [KeyboardInterrupt()]
 
@@ -468,7 +494,8 @@ class TestDirectory:
         os.chdir(tmp_path)
         assert engine.nodestatus == {'Removes': True, 'After': False, 'Root': None}
         assert isinstance(engine.nodeexceptions['After'], FileNotFoundError)
-        assert 'cannot return to the directory' in caplog.text
+        (record,) = caplog.records
+        assert record.getMessage() == f'cannot return to the directory {str(tmp_path / "home")!r}'
 
     def test_one_that_is_gone_before_the_run_fails_every_job(self, tmp_path, caplog):
         (tmp_path / 'home').mkdir()

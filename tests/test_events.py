@@ -6,7 +6,7 @@ import logging
 import runpy
 
 import pytest
-from kit import changing, failing, job, worked
+from kit import changing, configured, failing, job, worked
 
 from dojobber import Event, EventKind, State
 from dojobber.events import Listeners
@@ -69,6 +69,25 @@ def test_a_finished_attempt_tells_the_outcome_so_far():
     assert outcomes[-1] == engine.outcomes['Broken']
     seconds = [event.seconds for event in events if event.kind is EventKind.ATTEMPT_FINISHED]
     assert sum(seconds) == pytest.approx(outcomes[-1].seconds)
+    exceptions = [event.exception for event in events if event.kind is EventKind.ATTEMPT_FINISHED]
+    assert exceptions == [outcome.exception for outcome in outcomes]
+
+
+def test_a_finished_run_tells_its_seconds_with_cleanups_and_what_is_about_to_be_raised(fake_clock):
+    error = ValueError('still mounted')
+
+    def cleanup(self):
+        fake_clock.now += 2.0
+        raise error
+
+    def check(self):
+        fake_clock.now += 1.0
+
+    events = []
+    root = job('Root', [changing('Done', Cleanup=cleanup)], Check=check)
+    with pytest.raises(ValueError, match='still mounted'):
+        worked(root, clock=fake_clock, listeners=[events.append])
+    assert (events[-1].kind, events[-1].seconds, events[-1].exception) == (EventKind.RUN_FINISHED, 3.0, error)
 
 
 def test_waiting_tells_for_how_long_and_until_when(fake_clock):
@@ -132,6 +151,19 @@ def test_an_interrupt_from_a_listener_is_raised_after_the_cleanups():
     with pytest.raises(KeyboardInterrupt):
         worked(root, listeners=[interrupt])
     assert log == ['cleaned']
+
+
+def test_a_job_whose_listener_interrupts_has_failed():
+    error = KeyboardInterrupt()
+
+    def interrupt(event):
+        if event.kind is EventKind.CHECK:
+            raise error
+
+    engine = configured(job('Hit'), listeners=[interrupt])
+    with pytest.raises(KeyboardInterrupt):
+        engine.checknrun()
+    assert engine.outcomes['Hit'][:4] == (State.FAILED, 1, None, error)
 
 
 def test_without_listeners_there_is_nobody_to_tell():
