@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 from kit import chain, job
 
-from dojobber import CycleError, DepsError, DoJobberError, DummyJob, Job, PlanError, RunonlyJob
+from dojobber import CycleError, DepsError, DoJobberError, DummyJob, Job, PlanError, RunonlyJob, UnknownJobError
 from dojobber.plan import make_plan, under
 
 
@@ -73,12 +73,12 @@ def test_deps_are_inherited_and_none_by_default():
     assert list(planned(type('Alone', (DummyJob,), {}))) == ['Alone']
 
 
-def test_a_cycle_is_refused_with_its_whole_path():
-    a, b, c = job('A', []), job('B', []), job('C', [])
+def test_a_cycle_is_refused_with_its_whole_path_and_nothing_else():
+    a, b, c = job('A', [job('Aside')]), job('B', []), job('C', [])
     a.DEPS.append(b)
     b.DEPS.append(c)
     c.DEPS.append(a)
-    with pytest.raises(CycleError, match='A -> B -> C -> A') as caught:
+    with pytest.raises(CycleError, match=r'^Jobs need each other in a circle: A -> B -> C -> A$') as caught:
         planned(job('Root', [job('Fine'), a]))
     assert caught.value.cycle == [a, b, c, a]
     assert isinstance(caught.value, (PlanError, RuntimeError))
@@ -103,9 +103,10 @@ def broken_deps():
         (job('Bare'), r'DEPS of .Culprit. .* not a bare class: write DEPS = \(Bare,\)'),
         ('abc', "DEPS of 'Culprit' .* not 'abc'"),
         ('', "DEPS of 'Culprit' .* not ''"),
-        (b'abc', "DEPS of 'Culprit'"),
+        (b'abc', "DEPS of 'Culprit' .* not b'abc'$"),
+        (b'', "DEPS of 'Culprit' .* not b''$"),
         (None, "DEPS of 'Culprit' .* not None"),
-        (5, "DEPS of 'Culprit' .* not 5"),
+        (Decimal(5), r"DEPS of 'Culprit' .* not Decimal\('5'\) \(TypeError: .*\)$"),
         ([5], "DEPS of 'Culprit' .* and 5 in it is none"),
         ([job('Fine'), 'Fine'], "and 'Fine' in it is none"),
         ([int], "and <class 'int'> in it is none"),
@@ -123,11 +124,31 @@ def test_deps_that_are_not_an_iterable_of_job_classes_are_refused(deps, message)
     assert isinstance(caught.value, TypeError)
 
 
+def test_what_reading_deps_raised_is_the_cause():
+    with pytest.raises(DepsError, match=r'\(OSError: the list of servers cannot be read\)$') as caught:
+        planned(job('Culprit', broken_deps()))
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_an_interrupt_while_deps_are_read_is_no_refusal():
+    def interrupted():
+        yield job('Fine')
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        planned(job('Job', interrupted()))
+
+
 @pytest.mark.parametrize('root', [None, 'WatchMovie', 5, int, job('Fine')(), [job('Fine')]])
 def test_a_root_that_is_no_job_class_is_refused(root):
     with pytest.raises(DepsError, match='root must be a Job class') as caught:
         planned(root)
     assert caught.value.culprit is root
+
+
+def test_the_root_that_is_refused_is_named():
+    with pytest.raises(DepsError, match=r"^the root must be a Job class, not 'WatchMovie'$"):
+        planned('WatchMovie')
 
 
 @pytest.mark.parametrize('members', [{}, {'Check': None}, {'Check': 'yes'}])
@@ -196,7 +217,7 @@ def test_a_default_of_none_is_refused(default):
 def test_two_different_classes_of_one_name_are_refused():
     one, other = job('Same'), job('Same')
     other.__module__ = 'elsewhere'
-    with pytest.raises(PlanError, match=r"named 'Same', kit\.Same and elsewhere\.Same") as caught:
+    with pytest.raises(PlanError, match=r"named 'Same', kit\.Same and elsewhere\.Same: rename one$") as caught:
         planned(job('Root', [one, other]))
     assert caught.value.culprit is other
 
@@ -204,6 +225,38 @@ def test_two_different_classes_of_one_name_are_refused():
 def test_one_class_reached_twice_is_one_job():
     a = job('A')
     assert list(planned(job('Root', [a, job('B', [a])]))) == ['A', 'B', 'Root']
+
+
+def test_jobs_that_share_their_needs_level_by_level_cost_no_more_than_a_chain():
+    level = [job('A0'), job('B0')]
+    for number in range(1, 100):  # 2 ** 100 ways lead to the first level
+        level = [job(f'{letter}{number}', level) for letter in 'AB']
+    plan = planned(job('Root', level))
+    assert len(plan) == len(under(plan, 'Root')) == 201
+
+
+def test_a_name_that_is_not_in_the_plan_is_answered_with_those_that_are_near():
+    plan = planned(job('Root', [job('StartServer'), job('StartServers')]))
+    with pytest.raises(UnknownJobError) as caught:
+        under(plan, 'StartSever')
+    assert str(caught.value) == (
+        "'StartSever' is not in the graph that was configured; did you mean 'StartServer' or 'StartServers'?"
+    )
+    assert caught.value.culprit == 'StartSever'
+
+
+def test_a_name_that_is_like_no_other_gets_no_hint():
+    with pytest.raises(UnknownJobError, match=r"^'xyz' is not in the graph that was configured$"):
+        under(planned(job('Root')), 'xyz')
+
+
+def test_another_class_of_the_same_name_is_told_from_the_one_in_the_plan():
+    one, other = job('Same'), job('Same')
+    other.__module__ = 'elsewhere'
+    with pytest.raises(UnknownJobError) as caught:
+        under(planned(one), other)
+    assert str(caught.value) == ("<class 'elsewhere.Same'> is not the 'Same' of the graph, which is <class 'kit.Same'>")
+    assert caught.value.culprit is other
 
 
 def test_every_refusal_is_a_dojobber_error():
