@@ -134,7 +134,7 @@ def _read_deps(job: type[Job]) -> tuple[type[Job], ...]:
         found = dict.fromkeys(deps)
     except Exception as error:
         raise _deps_error(job, f'not {deps!r} ({type(error).__name__}: {error})') from error
-    if found and iter(deps) is deps:
+    if iter(deps) is deps:
         # A generator would be empty for the next configure(): keep what it gave where it stood.
         owner: Any = next(each for each in job.__mro__ if 'DEPS' in vars(each))
         owner.DEPS = tuple(found)
