@@ -170,7 +170,14 @@ def test_a_runonly_job_with_a_check_of_its_own_needs_no_run():
     assert list(planned(type('Fine', (RunonlyJob,), {'Check': lambda self: None}))) == ['Fine']
 
 
-@pytest.mark.parametrize('tries', [0, 0.999, -1, -math.inf, math.nan, '3', [3], 1j, Decimal('nan'), object()])
+class AtLeastAnything:
+    def __ge__(self, other):
+        return True
+
+
+@pytest.mark.parametrize(
+    'tries', [0, 0.999, -1, -math.inf, math.nan, '3', [3], 1j, Decimal('nan'), object(), AtLeastAnything()]
+)
 def test_tries_that_are_not_a_number_of_at_least_1_are_refused(tries):
     culprit = job('Culprit', TRIES=tries)
     with pytest.raises(PlanError, match="TRIES of 'Culprit' must be a number of at least 1") as caught:
@@ -187,7 +194,9 @@ def test_tries_may_be_any_number_of_at_least_1(tries):
     assert planned(job('Fine'), default_tries=tries)['Fine'].tries == tries
 
 
-@pytest.mark.parametrize('delay', [-0.1, -1, math.inf, math.nan, '1', [1], 1j, Decimal('nan'), 10**400])
+@pytest.mark.parametrize(
+    'delay', [-0.1, -1, math.inf, math.nan, '1', [1], 1j, Decimal('nan'), 10**400, AtLeastAnything()]
+)
 def test_a_retry_delay_that_is_not_a_finite_number_of_at_least_0_is_refused(delay):
     culprit = job('Culprit', RETRY_DELAY=delay)
     with pytest.raises(PlanError, match="RETRY_DELAY of 'Culprit' must be a finite number") as caught:
@@ -201,6 +210,12 @@ def test_a_retry_delay_that_is_not_a_finite_number_of_at_least_0_is_refused(dela
 @pytest.mark.parametrize('delay', [0, 0.02, 10.5, Fraction(1, 4), Decimal(2), 1e300])
 def test_a_retry_delay_may_be_any_finite_number_of_at_least_0(delay):
     assert planned(job('Fine', RETRY_DELAY=delay))['Fine'].retry_delay == delay
+
+
+@pytest.mark.parametrize('name', ['TRIES', 'RETRY_DELAY'])
+def test_a_number_that_is_refused_is_shown(name):
+    with pytest.raises(PlanError, match=r", not '3'$"):
+        planned(job('Culprit', **{name: '3'}))
 
 
 def test_none_means_the_default():
