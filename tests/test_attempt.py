@@ -394,7 +394,7 @@ class TestDirectory:
         outcome = attempter(setting, lambda job: None)((job('Fine'), None))
         assert isinstance(outcome.exception, FileNotFoundError)
         assert outcome.exception.errno == errno.ENOENT
-        assert 'the directory that the run was started in does not exist' in str(outcome.exception)
+        assert outcome.exception.strerror == 'the directory that the run was started in does not exist'
 
 
 class TestStoredExceptions:
