@@ -501,7 +501,7 @@ class TestCleanups:
             cleanups.owe(str(directory), made)
         assert isinstance(cleanups.call(lambda event: None), FileNotFoundError)
         assert log == ['Stays']
-        assert len(cleanups) == 0
+        assert cleanups.call(lambda event: None) is None
 
     def test_an_interrupt_on_the_way_to_one_is_handed_back_when_all_were_called(self):
         """Strike at each call that this package makes to call two of them."""
