@@ -299,7 +299,7 @@ class TestOddClasses:
         try:
             raise LookupError('of the script')
         except LookupError:
-            attempt = attempter(Setting((), {}, {}, False, os.getcwd()), lambda job: None)
+            attempt = attempter(Setting((), {}, {}, False, returning_to(os.getcwd())), lambda job: None)
             states = [attempt((each, None)).state for each in (odd, job('Next'))]
         assert states == [State.FAILED, State.OK]
 
