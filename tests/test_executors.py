@@ -723,15 +723,15 @@ class Watched:
     # The pool; and one can see where the caller is.
     def submit(self, function, parcel):
         future = pool.submit(function, parcel)
-        wait, watch = future.exception, future.add_done_callback
-        def exception():
-            if not future.done():
+        is_done, watch = future.done, future.add_done_callback
+        def done():
+            if not is_done():
                 arrive(FOLDER, 'waiting')
-            return wait()
+            return is_done()
         def add_done_callback(callback):
             watch(callback)
             arrive(FOLDER, 'submitted 2' if os.path.exists(FOLDER + '/submitted 1') else 'submitted 1')
-        future.exception, future.add_done_callback = exception, add_done_callback
+        future.done, future.add_done_callback = done, add_done_callback
         return future
 
 def ignore():
