@@ -372,3 +372,24 @@ class TestFutures:
             clock = FakeClock(0.0)
             execute(Schedule([[]] * 6, [1] * 6, [0.0] * 6), workers, lambda *args: None, clock, clock.sleep)
         assert ends == [None] * 6, 'three met at the barrier, twice'
+
+    def test_when_the_cancelling_is_interrupted_what_waits_for_a_worker_is_cancelled_all_the_same(self):
+        class StruckFuture(Future):
+            strikes = 1
+
+            def cancel(self):
+                self.strikes -= 1
+                if self.strikes == 0:
+                    raise KeyboardInterrupt
+                return super().cancel()
+
+        futures, abandoned = {0: StruckFuture(), 1: Future()}, []
+        workers = Futures(
+            lambda index, submitted: submitted(futures[index]), None, lambda *about: abandoned.append(about), 2, True
+        )
+        for index in futures:
+            workers.start(index)
+        with pytest.raises(KeyboardInterrupt):
+            workers.stop()
+        assert abandoned == []
+        assert all(future.cancelled() for future in futures.values())

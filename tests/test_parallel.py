@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from concurrent.futures import BrokenExecutor, CancelledError, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from kit import FakeClock, chain, changing, configured, failing, job, printed, w
 from test_properties import built, graphs
 
 from dojobber import DoJobber, DummyJob, EventKind, PlanError, State
+from dojobber.execute import Futures
 
 LIMIT = 20  # seconds after which something that should happen at once is taken for a deadlock
 
@@ -945,3 +946,37 @@ class TestCleanup:
         engine = worked(cleaning(log, 'A'), no_act=True, **on_threads(2))
         assert log == []
         assert engine.outcomes['A'].state is State.WOULD_RUN
+
+
+def test_an_interrupt_right_after_an_attempt_was_recorded_lets_it_be_recorded_once(on_threads):
+    cleaned = []
+
+    def strike(frame, event, _):
+        if event == 'line' and 'recorded' in frame.f_locals:
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return strike
+
+    engine = configured(changing('Job', Cleanup=lambda self: cleaned.append('Job')), **on_threads(2))
+    before = sys.gettrace()
+    sys.settrace(lambda frame, *_: strike if frame.f_code is Futures.ended.__code__ else None)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            engine.checknrun()
+    finally:
+        sys.settrace(before)
+    assert (engine.outcomes['Job'].state, engine.outcomes['Job'].tries) == (State.CHANGED, 1)
+    assert cleaned == ['Job']
+
+
+def test_a_job_whose_try_somebody_else_has_cancelled_has_failed():
+    class Cancelling(Executor):
+        def submit(self, function, /, *args, **kwargs):
+            future = Future()
+            future.cancel()
+            return future
+
+    engine = configured(job('Root', [job('Leaf')]), executor=Cancelling(), default_tries=1)
+    engine.checknrun()
+    assert engine.nodestatus == {'Leaf': False, 'Root': None}
+    assert isinstance(engine.nodeexceptions['Leaf'], CancelledError)
