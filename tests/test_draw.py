@@ -92,11 +92,17 @@ class TestGraph:
         assert ('color', 'green') in engine.graph.node_attributes('Leaf')
 
     @pytest.mark.parametrize(
-        'ask', [lambda e: e.graph, lambda e: e.write_graph(io.BytesIO()), lambda e: e.display_graph()]
+        ('ask', 'what'),
+        [
+            (lambda e: e.graph, 'graph'),
+            (lambda e: e.write_graph(io.BytesIO()), 'write_graph()'),
+            (lambda e: e.display_graph(), 'display_graph()'),
+        ],
     )
-    def test_it_needs_configure_first(self, ask):
-        with pytest.raises(NotConfiguredError, match=r'call configure\(\) first'):
+    def test_it_needs_configure_first(self, ask, what):
+        with pytest.raises(NotConfiguredError, match=r'call configure\(\) first') as caught:
             ask(DoJobber())
+        assert caught.value.culprit == what
 
 
 class TestWriteGraph:
@@ -434,6 +440,7 @@ class TestNotebook:
     def test_it_shows_the_picture(self, engine, renderer):
         bundle = engine._repr_mimebundle_(include=None, exclude=None)
         assert set(bundle) == {'text/plain', 'image/svg+xml'}
+        assert bundle['text/plain'] == repr(engine)
         assert '<svg' in bundle['image/svg+xml']
 
     def test_it_shows_text_where_nothing_can_be_rendered_or_drawn(self, engine, no_renderer):
@@ -589,6 +596,27 @@ class TestNames:
         text = io.BytesIO()
         engine.write_graph(text, 'json')
         assert len(json.loads(text.getvalue())['edges']) == 4
+
+    def test_the_tooltip_tells_the_kind_the_first_docstring_line_the_status_and_the_error(self):
+        def check(self):
+            raise ValueError
+
+        jobs = [job('Fine', __doc__='One line.\n\nMore lines.'), job('Bare'), job('Mute', Check=check)]
+        engine = configured(job('Root', jobs), default_tries=1)
+
+        def tooltips():
+            text = io.BytesIO()
+            engine.write_graph(text, 'dot')
+            return dict(re.findall(r'^"(\w+)" \[.*tooltip="(.*?)"', text.getvalue().decode(), re.MULTILINE))
+
+        assert tooltips() == {'Fine': r'Job\nOne line.', 'Bare': 'Job', 'Mute': 'Job', 'Root': 'Job'}
+        engine.checknrun()
+        assert tooltips() == {
+            'Fine': r'Job\nOne line.\npassed at the first check, after 1 try',
+            'Bare': r'Job\npassed at the first check, after 1 try',
+            'Mute': r'Job\nfailed, after 1 try\nValueError',
+            'Root': r'Job\nblocked\nby Mute',
+        }
 
     @pytest.mark.parametrize('error', ERRORS)
     def test_an_error_is_in_the_tooltip_as_it_is(self, renderer, error):
