@@ -359,5 +359,4 @@ def _raise(failure: BaseException | None) -> None:
         try:
             raise failure
         finally:
-            if context is not None:  # other errors, which an exception being handled by the caller would replace
-                set_context(failure, context)
+            set_context(failure, context)  # other errors, which an exception being handled by the caller would replace
