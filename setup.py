@@ -60,7 +60,9 @@ setup(
         'python-graph-core',  # the digraph that engine.graph is
         'python-graph-dot',  # writes it as DOT
     ],
+    entry_points={'console_scripts': ['dojobber = dojobber.cli:main']},
     extras_require={
+        'cli': ['rich'],  # the command's bar and colours, without escape sequences of our own
         'render': ['graphviz-pure'],  # draws pictures where Graphviz is not installed
         'remote': ['cloudpickle'],  # sends Jobs to other processes, also those that cannot be imported there
         'dask': ['cloudpickle', 'distributed'],  # a cluster to send them to

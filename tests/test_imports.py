@@ -34,6 +34,10 @@ LANE = {
     'remote': ['errors', 'job', 'outcome', 'plan', 'attempt'],
     'walk': ['errors', 'outcome', 'events', 'plan', 'schedule', 'attempt', 'execute', 'remote'],
     'dojobber': ['errors', 'job', 'outcome', 'events', 'plan', 'attempt', 'console', 'draw', 'walk'],
+    'progress': ['events', 'outcome'],
+    'find': ['job'],
+    'cli': ['__version__', 'errors', 'job', 'outcome', 'plan', 'console', 'dojobber', 'progress', 'find'],
+    '__main__': ['cli'],
     '__init__': ['__version__', 'errors', 'job', 'outcome', 'events', 'dojobber'],
 }
 

@@ -1,0 +1,91 @@
+"""Finds the root Job that the command line names."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from types import ModuleType
+from typing import Any
+
+from .job import DummyJob, Job, RunonlyJob
+
+
+class NotFoundError(Exception):
+    """There is no such Job; the message says why in a line."""
+
+
+def find_root(text: str) -> type[Job]:
+    """Return the Job that ``text`` names: ``FILE.py:JOB``, ``MODULE:JOB``, or either without a Job for its only root.
+
+    Raises:
+        NotFoundError: The file or module cannot be imported, has no such Job, or not exactly one root.
+    """
+    where, _, name = text.rpartition(':')
+    if not where or os.sep in name or name.endswith('.py'):
+        where, name = text, ''
+    module = _imported(where)
+    jobs: dict[str, type[Job]] = {key: value for key, value in vars(module).items() if _is_job(value)}
+    if not name:
+        return _only_root(module, jobs)
+    if name in jobs:
+        return jobs[name]
+    import difflib
+
+    near = difflib.get_close_matches(name, jobs)
+    hint = f'; did you mean {" or ".join(near)}?' if near else f'; it has {", ".join(jobs) or "no Job"}'
+    what = 'no Job' if name in vars(module) else 'not there'
+    raise NotFoundError(f'{name} of {where} is {what}{hint}')
+
+
+def _imported(where: str) -> ModuleType:
+    is_file = where.endswith('.py') or os.path.isfile(where)
+    if is_file and not os.path.isfile(where):
+        raise NotFoundError(f'{where}: there is no such file')
+    sys.path.insert(0, os.path.dirname(os.path.abspath(where)) if is_file else os.getcwd())
+    try:
+        return _imported_file(where) if is_file else importlib.import_module(where)
+    except (Exception, SystemExit) as error:
+        raise NotFoundError(f'{where} cannot be imported: {type(error).__name__}: {error}{_place(error)}') from error
+
+
+def _imported_file(path: str) -> ModuleType:
+    name = os.path.splitext(os.path.basename(path))[0]
+    spec: Any = importlib.util.spec_from_file_location(name, path)
+    if spec is None:
+        raise ImportError('a file with Jobs ends with .py')
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _place(error: BaseException) -> str:
+    frames = error.__traceback__
+    while frames is not None and frames.tb_next is not None:
+        frames = frames.tb_next
+    return f' ({frames.tb_frame.f_code.co_filename}, line {frames.tb_lineno})' if frames is not None else ''
+
+
+def _is_job(thing: object) -> bool:
+    return isinstance(thing, type) and issubclass(thing, Job) and thing not in (Job, DummyJob, RunonlyJob)
+
+
+def _only_root(module: ModuleType, jobs: dict[str, type[Job]]) -> type[Job]:
+    """Return the one Job of the module that no other needs, nor derives from."""
+    own = {job: None for job in jobs.values() if job.__module__ == module.__name__}
+    needed: set[Any] = set()
+    for job in own:
+        needed.update(job.__mro__[1:])
+        deps: Any = job.DEPS
+        if isinstance(deps, (list, tuple, set, frozenset)):
+            needed.update(deps)
+    roots = [job for job in own if job not in needed]
+    if len(roots) == 1:
+        return roots[0]
+    names = ', '.join(job.__name__ for job in roots)
+    why = f'{len(roots)} Jobs that no other needs: {names}; name one' if roots else 'no Job that no other needs'
+    raise NotFoundError(
+        f'{module.__name__} has {why}, as in {module.__name__}:JOB' if roots else f'{module.__name__} has {why}'
+    )
