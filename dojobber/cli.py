@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import Any, Callable, NoReturn
@@ -49,6 +50,8 @@ def main(root: type[Job] | None = None, argv: Sequence[str] | None = None) -> No
         status = _command(root or find_root(options.root), options)
         sys.stdout.flush()
     except (NotFoundError, DoJobberError) as error:
+        if options.debug and error.__cause__ is not None:
+            traceback.print_exception(type(error.__cause__), error.__cause__, error.__cause__.__traceback__)
         print(f'{parser.prog}: {error}', file=sys.stderr)
         status = USAGE
     except BrokenPipeError:  # whoever read stdout has gone; nobody shall be told at exit either
@@ -72,7 +75,7 @@ def _parser(root: type[Job] | None) -> argparse.ArgumentParser:
     add('--only', metavar='JOB', help='work only this Job and what it needs')
     add('--list', action='store_true', help='print the Jobs in order, and run nothing')
     add('--tree', action='store_true', help='print what needs what, and run nothing')
-    add('-j', '--jobs', metavar='N', type=int, default=None, help='how many Jobs to try at once (1)')
+    add('-j', '--jobs', metavar='N', type=_count, default=1, help='how many Jobs to try at once (1)')
     add('--tries', metavar='N', type=float, default=3, help='tries of a Job that does not say itself (%(default)s)')
     add('--retry-delay', metavar='SECONDS', type=float, default=1, help='from try to try (%(default)s)')
     add = parser.add_argument_group('arguments of Check and Run').add_argument
@@ -84,6 +87,13 @@ def _parser(root: type[Job] | None) -> argparse.ArgumentParser:
     add('--graph', metavar='FILE', help='draw what happened; the suffix says the format')
     add('--json', action='store_true', help='print what happened as one JSON document')
     return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError('a number of at least 1 is expected')
+    return number
 
 
 def _text(text: str) -> tuple[str, str]:

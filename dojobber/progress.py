@@ -112,10 +112,13 @@ class Progress:
             return
         details = [f'{outcome.tries} tries'] if outcome.tries > 1 else []
         details.append(duration(outcome.seconds))
-        error = f': {self._message(outcome.exception)}' if outcome.exception is not None else ''
+        error = ''
+        if outcome.exception is not None:
+            error = f': {self._message(outcome.exception) or type(outcome.exception).__name__}'
         self._writer.write(f'{start}{look.word:9}  {", ".join(details)}{printable(error)}', look.style)
 
     def _bar(self) -> Any:
+        from rich.padding import Padding
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
@@ -133,7 +136,7 @@ class Progress:
         grid.add_column(ratio=1, no_wrap=True, overflow='ellipsis')
         bar = ProgressBar(len(self._tries), self.done, width=20)
         grid.add_row(bar, Text(counts), Text(', '.join(under_way)))
-        return grid
+        return Padding(grid, (0, 4, 0, 0))  # room for the ^C that the terminal shows
 
 
 def shortened(names: Iterable[str]) -> str:
@@ -214,7 +217,12 @@ class Writer:
         from rich.live import Live
         from rich.text import Text
 
-        with Above() as above, open(above.terminal, 'w', encoding=sys.stdout.encoding, closefd=False) as terminal:
+        try:
+            above = Above()
+        except OSError:  # no pseudo-terminal is to be had
+            yield
+            return
+        with above, open(above.terminal, 'w', encoding=sys.stdout.encoding, closefd=False) as terminal:
             self._terminal = console = Console(
                 file=terminal, highlight=False, markup=False, emoji=False, soft_wrap=True
             )
@@ -242,14 +250,14 @@ class Above:
     They write to a pseudo-terminal instead, and what they write there is passed on a line at a time.
     """
 
-    def __enter__(self) -> Above:
+    def __init__(self) -> None:
         import fcntl
         import pty
         import termios
 
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+        _flush()
         self._ours, theirs = pty.openpty()
+        self._is_over = False
         size = fcntl.ioctl(1, termios.TIOCGWINSZ, b'\0' * 8)
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
         self._saved = {number: os.dup(number) for number in (1, 2) if os.isatty(number)}
@@ -258,6 +266,8 @@ class Above:
         for number in self._saved:
             os.dup2(theirs, number)
         os.close(theirs)
+
+    def __enter__(self) -> Above:
         return self
 
     @contextlib.contextmanager
@@ -272,13 +282,12 @@ class Above:
             thread.join(timeout=1)  # a child that goes on without us may keep its end open
 
     def __exit__(self, *_: object) -> None:
+        self._is_over = True
         for saved in self._saved.values():
             os.close(saved)
 
     def _restore(self) -> None:
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
-                stream.flush()
+        _flush()
         for number, saved in self._saved.items():
             os.dup2(saved, number)
 
@@ -291,7 +300,14 @@ class Above:
             while chunk := os.read(self._ours, 65536):
                 *lines, rest = (rest + decoder.decode(chunk)).split('\n')
                 for line in lines:
-                    write(line.rstrip('\r'))
-        if rest:
+                    if not self._is_over:
+                        write(line.rstrip('\r'))
+        if rest and not self._is_over:
             write(rest)
         os.close(self._ours)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, broken, None
+            stream.flush()
