@@ -118,7 +118,6 @@ class Progress:
         self._writer.write(f'{start}{look.word:9}  {", ".join(details)}{printable(error)}', look.style)
 
     def _bar(self) -> Any:
-        from rich.padding import Padding
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
@@ -136,7 +135,7 @@ class Progress:
         grid.add_column(ratio=1, no_wrap=True, overflow='ellipsis')
         bar = ProgressBar(len(self._tries), self.done, width=20)
         grid.add_row(bar, Text(counts), Text(', '.join(under_way)))
-        return Padding(grid, (0, 4, 0, 0))  # room for the ^C that the terminal shows
+        return grid
 
 
 def shortened(names: Iterable[str]) -> str:
@@ -214,6 +213,7 @@ class Writer:
             yield
             return
         from rich.console import Console
+        from rich.constrain import Constrain
         from rich.live import Live
         from rich.text import Text
 
@@ -228,7 +228,7 @@ class Writer:
             )
             live = Live(
                 console=console,
-                get_renderable=render,
+                get_renderable=lambda: Constrain(render(), console.width - 4),  # the terminal adds ^C when it is struck
                 refresh_per_second=8,
                 transient=True,
                 redirect_stdout=False,
