@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""Provisions a small shop: folders, a settings file, and a SQLite database with its tables and first rows.
+
+    python examples/provision.py --set folder=shop
+    dojobber examples/provision.py --set folder=shop
+
+Either does it. Done again, it finds everything in place and changes nothing; after something was lost, only that is
+made again. Delete a row or a folder and try.
+"""
+
+import configparser
+import contextlib
+import pathlib
+import sqlite3
+
+from dojobber import Job
+from dojobber.cli import main
+
+FOLDERS = ('.', 'data', 'logs')
+
+TABLES = {
+    'product': 'CREATE TABLE product (name TEXT PRIMARY KEY, pence INTEGER NOT NULL)',
+    'stock': 'CREATE TABLE stock (name TEXT PRIMARY KEY REFERENCES product, number INTEGER NOT NULL)',
+}
+
+PRODUCTS = {'apple': 45, 'bread': 180, 'coffee': 620}
+
+
+class MakeFolders(Job):
+    """Make the shop's folders."""
+
+    def Check(self, folder):
+        for path in (pathlib.Path(folder, name) for name in FOLDERS):
+            if not path.is_dir():
+                raise NotADirectoryError(f'{path} is {"no folder but a file" if path.exists() else "missing"}')
+
+    def Run(self, folder):
+        for name in FOLDERS:
+            pathlib.Path(folder, name).mkdir(parents=True, exist_ok=True)
+
+
+class WriteSettings(Job):
+    """Write where the database is, unless somebody has written settings of their own."""
+
+    DEPS = (MakeFolders,)
+
+    def Check(self, folder):
+        read_settings(folder)
+
+    def Run(self, folder):
+        settings = configparser.ConfigParser()
+        settings['shop'] = {'database': 'data/shop.db', 'currency': 'GBP'}
+        with open(pathlib.Path(folder, 'shop.ini'), 'w', encoding='utf-8') as file:
+            settings.write(file)
+
+
+class CreateTables(Job):
+    """Create the tables."""
+
+    DEPS = (WriteSettings,)
+    TRIES = 5  # another program may be using the database just now
+
+    def Check(self, folder):
+        with database(folder) as rows:
+            there = {name for (name,) in rows.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        complain_about(set(TABLES) - there, 'no table')
+
+    def Run(self, folder):
+        with database(folder, 'rwc') as rows, rows:
+            for statement in TABLES.values():
+                rows.execute(statement.replace('TABLE', 'TABLE IF NOT EXISTS', 1))
+
+
+class AddProducts(Job):
+    """Add the products."""
+
+    DEPS = (CreateTables,)
+
+    def Check(self, folder):
+        with database(folder) as rows:
+            there = {name for (name,) in rows.execute('SELECT name FROM product')}
+        complain_about(set(PRODUCTS) - there, 'no product')
+
+    def Run(self, folder):
+        with database(folder, 'rwc') as rows, rows:
+            rows.executemany('INSERT OR IGNORE INTO product VALUES (?, ?)', PRODUCTS.items())
+
+
+class CountStock(Job):
+    """Start the stock of each product at none."""
+
+    DEPS = (CreateTables, AddProducts)
+
+    def Check(self, folder):
+        with database(folder) as rows:
+            uncounted = rows.execute('SELECT name FROM product EXCEPT SELECT name FROM stock').fetchall()
+        complain_about({name for (name,) in uncounted}, 'no stock of')
+
+    def Run(self, folder):
+        with database(folder, 'rwc') as rows, rows:
+            rows.execute('INSERT OR IGNORE INTO stock SELECT name, 0 FROM product')
+
+
+class OpenShop(Job):
+    """Look at the shop as its customers will: nothing to do here, all to check."""
+
+    DEPS = (WriteSettings, CountStock)
+
+    def Check(self, folder):
+        with database(folder) as rows:
+            complain_about({fault for (fault,) in rows.execute('PRAGMA integrity_check')} - {'ok'}, 'damage:')
+            (number,) = rows.execute('SELECT count(*) FROM product JOIN stock USING (name)').fetchone()
+        return f'{number} products'
+
+
+def read_settings(folder):
+    """Return the shop's settings."""
+    settings = configparser.ConfigParser()
+    settings.read(pathlib.Path(folder, 'shop.ini'), encoding='utf-8')
+    return settings['shop']
+
+
+def database(folder, mode='ro'):
+    """Open the database, to look at it (which does not make one) or with the mode 'rwc' to change it; then close it."""
+    path = pathlib.Path(folder, read_settings(folder)['database']).absolute()
+    return contextlib.closing(sqlite3.connect(f'{path.as_uri()}?mode={mode}', uri=True, timeout=0.2))
+
+
+def complain_about(names, what):
+    """Raise an error if there are any names."""
+    if names:
+        raise LookupError(f'{what} {", ".join(sorted(names))}')
+
+
+if __name__ == '__main__':
+    main(OpenShop)
