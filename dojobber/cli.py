@@ -11,22 +11,26 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from time import monotonic
+from types import FrameType
 from typing import Any, Callable, NoReturn
 
 from .__version__ import __version__
 from .console import message
+from .document import document
 from .dojobber import DoJobber
-from .errors import DoJobberError, GraphError, UnknownJobError
+from .errors import DoJobberError, GraphError
+from .events import Listener
 from .find import NotFoundError, find_root
-from .job import DummyJob, Job, RunonlyJob
-from .outcome import Outcome, State
-from .plan import Plan, make_plan
-from .progress import Progress, printable
-
-SCHEMA = 1
-"""Of the document that ``--json`` prints: raised when something in it changes its meaning or goes."""
+from .job import DummyJob, Job
+from .listing import listing, tree
+from .outcome import State
+from .plan import Plan, make_plan, under
+from .progress import Progress
+from .terminal import encodable, printable
 
 SUCCESS, FAILURE, USAGE, WORK_TO_DO = 0, 1, 2, 3
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Terminated(BaseException):
@@ -45,19 +49,18 @@ def main(root: type[Job] | None = None, argv: Sequence[str] | None = None) -> No
             nothing worse, 130 and 143 after SIGINT and SIGTERM.
     """
     parser = _parser(root)
-    options = parser.parse_args(argv)
+    options = _parsed(parser, argv)
+    document_to = _stdout_kept_for_the_document() if options.json else sys.stdout
     try:
-        status = _command(root or find_root(options.root), options)
-        sys.stdout.flush()
+        status = _command(root or find_root(options.root), options, document_to)
     except (NotFoundError, DoJobberError) as error:
         if options.debug and error.__cause__ is not None:
             traceback.print_exception(type(error.__cause__), error.__cause__, error.__cause__.__traceback__)
-        print(f'{parser.prog}: {error}', file=sys.stderr)
+        print(f'{parser.prog}: {printable(str(error))}', file=sys.stderr)
         status = USAGE
-    except BrokenPipeError:  # whoever read stdout has gone; nobody shall be told at exit either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        status = FAILURE
-    sys.exit(status)
+    except KeyboardInterrupt:  # while nothing was under way yet
+        status = 128 + signal.SIGINT
+    sys.exit(status if _is_all_written(document_to) else status or FAILURE)
 
 
 def _parser(root: type[Job] | None) -> argparse.ArgumentParser:
@@ -66,9 +69,12 @@ def _parser(root: type[Job] | None) -> argparse.ArgumentParser:
         description=(root.__doc__ or '').strip().partition('\n')[0] if root else 'Work a graph of idempotent Jobs.',
         epilog='Exit status: 0 all passed, 1 some failed or are blocked, 2 usage, 3 --no-act found work to do, '
         '130 and 143 after SIGINT and SIGTERM.',
+        allow_abbrev=False,
     )
     if root is None:
-        parser.add_argument('root', metavar='ROOT', help='FILE.py:JOB or MODULE:JOB; without :JOB the only root in it')
+        parser.add_argument(
+            'root', metavar='ROOT', type=_root, help='FILE.py:JOB or MODULE:JOB; without :JOB the only root in it'
+        )
     parser.add_argument('--version', action='version', version=f'%(prog)s {__version__}')
     add = parser.add_argument_group('what to do').add_argument
     add('-n', '--no-act', action='store_true', help='call Check only, and say what would run')
@@ -85,15 +91,31 @@ def _parser(root: type[Job] | None) -> argparse.ArgumentParser:
     add('-v', '--verbose', action='store_true', help='a line for each check, run and recheck on stderr')
     add('-d', '--debug', action='store_true', help='their tracebacks, too')
     add('--graph', metavar='FILE', help='draw what happened; the suffix says the format')
-    add('--json', action='store_true', help='print what happened as one JSON document')
+    add('--json', action='store_true', help='print what happened as one JSON document, and all else on stderr')
     return parser
 
 
+def _parsed(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options; argparse itself would repeat what it does not know, and that may be a secret."""
+    options, unknown = parser.parse_known_args(argv)
+    names = [each.partition('=')[0] for each in unknown if each.startswith('-')]
+    if unknown:
+        parser.error(
+            f'there is no option {", ".join(names)}' if names else 'more is given than ROOT; KEY=VALUE needs --set'
+        )
+    return options
+
+
+def _root(text: str) -> str:
+    if '=' in text and not os.path.exists(text.rpartition(':')[0] or text):
+        raise argparse.ArgumentTypeError('FILE.py:JOB or MODULE:JOB is expected; KEY=VALUE needs --set')
+    return text
+
+
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError('a number of at least 1 is expected')
-    return number
+    return int(text)
 
 
 def _text(text: str) -> tuple[str, str]:
@@ -111,51 +133,56 @@ def _json(text: str) -> tuple[str, Any]:
         raise argparse.ArgumentTypeError(f'the value of {key} is no JSON') from error
 
 
-def _command(root: type[Job], options: argparse.Namespace) -> int:
+def _command(root: type[Job], options: argparse.Namespace, document_to: Any) -> int:
     plan = make_plan(root, options.tries, options.retry_delay)
+    if options.only is not None:
+        plan = under(plan, options.only)
     if options.list or options.tree:
-        for line in _tree(plan) if options.tree else _listing(plan):
-            print(line)
+        with contextlib.suppress(BrokenPipeError):
+            print('\n'.join(map(encodable, tree(plan) if options.tree else listing(plan))))
         return SUCCESS
-    return _run(root, plan, options)
+    if options.graph is not None:
+        _check_graph(options.graph)
+    return _run(root, plan, options, document_to)
 
 
-def _listing(plan: Plan) -> list[str]:
-    kinds = {name: _kind(step.job) for name, step in plan.items()}
-    widest = max(map(len, plan))
-    lines = [f'{name:{widest}}  {kinds[name]:10}  {_summary(step.job)}' for name, step in plan.items()]
-    return [printable(line.rstrip()) for line in lines]
+def _check_graph(path: str) -> None:
+    """Find out before the work rather than after it that the picture cannot be made."""
+    import io
+
+    from .draw import default_format
+
+    folder = os.path.dirname(path) or os.curdir
+    if not os.path.isdir(folder):
+        raise GraphError(f'there is no folder {folder!r} for the graph', path)
+    trial = DoJobber()
+    trial.configure(DummyJob)
+    trial.write_graph(io.BytesIO(), default_format(path))
 
 
-def _tree(plan: Plan) -> list[str]:
-    """Return a line for each Job below that which needs it; what was shown before is not shown again."""
-    lines: list[str] = []
-    shown: set[str] = set()
-    stack = [(next(reversed(list(plan))), '', '')]
-    while stack:
-        name, first, rest = stack.pop()
-        needs = plan[name].needs
-        lines.append(f'{first}{printable(name)}' + (' (see above)' if name in shown and needs else ''))
-        if name in shown:
-            continue
-        shown.add(name)
-        for need in reversed(needs):
-            is_last = need == needs[-1]
-            stack.append((need, f'{rest}{"`-- " if is_last else "|-- "}', f'{rest}{"    " if is_last else "|   "}'))
-    return lines
-
-
-def _kind(job: type[Job]) -> str:
-    return next(base.__name__ for base in (DummyJob, RunonlyJob, Job) if issubclass(job, base))
-
-
-def _summary(job: type[Job]) -> str:
-    return (vars(job).get('__doc__') or '').strip().partition('\n')[0]
-
-
-def _run(root: type[Job], plan: Plan, options: argparse.Namespace) -> int:
-    tries = {name: step.tries for name, step in plan.items()}
+def _run(root: type[Job], plan: Plan, options: argparse.Namespace, document_to: Any) -> int:
+    tries = {name: 1 if options.no_act else step.tries for name, step in plan.items()}
     progress = Progress(tries, {name: step.retry_delay for name, step in plan.items()}, message)
+    engine = _engine(root, options, [] if options.json else [progress])
+    begun = monotonic()
+    with _ended_at_once(progress.give_back) as leave:
+        with contextlib.nullcontext() if options.json else progress.shown():
+            interrupt, failure = _worked(engine, options.only, leave)
+        seconds = monotonic() - begun
+        status = _status(engine, interrupt, failure)
+        if options.graph is not None and not _drawn(engine, options.graph):
+            status = status or FAILURE
+        by = interrupt.name if interrupt else None
+        if options.json:
+            happened = document(engine.outcomes, options.no_act, seconds, by, failure, status)
+            with contextlib.suppress(BrokenPipeError):
+                print(json.dumps(happened, indent=2), file=document_to)
+        else:
+            progress.recap(engine.outcomes, seconds, by)
+    return status
+
+
+def _engine(root: type[Job], options: argparse.Namespace, listeners: list[Listener]) -> DoJobber:
     engine = DoJobber()
     engine.configure(
         root,
@@ -165,31 +192,57 @@ def _run(root: type[Job], plan: Plan, options: argparse.Namespace) -> int:
         default_tries=options.tries,
         default_retry_delay=options.retry_delay,
         max_workers=options.jobs,
-        listeners=() if options.json else [progress],
+        listeners=listeners,
     )
     engine.set_args(**dict(options.set + options.set_json))
-    begun = monotonic()
-    interrupt = failure = None
-    with _to_stderr() if options.json else progress.shown(), _signals(progress.give_back):
-        try:
-            engine.checknrun(options.only)
-        except (KeyboardInterrupt, Terminated) as error:
-            interrupt = signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
-        except UnknownJobError:
-            raise
-        except Exception as error:  # what a Cleanup raised, which has been said
-            failure = error
-    seconds = monotonic() - begun
-    status = _status(engine, interrupt, failure)
-    if options.graph and not _drawn(engine, options.graph):
-        status = status or FAILURE
-    if options.json:
-        print(json.dumps(_document(root, engine, options, seconds, interrupt, failure, status), indent=2))
-        return status
-    progress.recap(engine.outcomes, seconds, interrupt.name if interrupt else None)
-    if any(outcome.state is State.WOULD_RUN for outcome in engine.outcomes.values()):
-        progress.note('What waits on a Job that would run was not checked: after a change the rest can look different.')
-    return status
+    return engine
+
+
+Handler = Callable[[int, 'FrameType | None'], NoReturn]
+
+
+def _worked(engine: DoJobber, only: str | None, leave: Handler) -> tuple[signal.Signals | None, Exception | None]:
+    """Work, and return the signal that ended it and the error that a Cleanup raised, if any."""
+
+    def strike(number: int, _: object) -> NoReturn:
+        for each in SIGNALS:
+            signal.signal(each, leave)
+        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+    try:
+        with _handled_by(strike):
+            engine.checknrun(only)
+    except (KeyboardInterrupt, Terminated) as error:
+        return signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT, None
+    except Exception as error:  # which has been said
+        return None, error
+    return None, None
+
+
+@contextlib.contextmanager
+def _ended_at_once(before: Callable[[], object]) -> Iterator[Handler]:
+    """Let a signal end the process, but call ``before`` first. It returns the handler that does this."""
+
+    def leave(number: int, _: object) -> NoReturn:
+        before()
+        os._exit(128 + number)
+
+    with _handled_by(leave):
+        yield leave
+
+
+@contextlib.contextmanager
+def _handled_by(handler: Handler) -> Iterator[None]:
+    """Have the signals handled; one that whoever started the process had ignored stays so."""
+    earlier = {each: signal.getsignal(each) for each in SIGNALS}
+    heeded = [each for each in SIGNALS if earlier[each] is not signal.SIG_IGN]
+    for each in heeded:
+        signal.signal(each, handler)
+    try:
+        yield
+    finally:
+        for each in heeded:
+            signal.signal(each, earlier[each])
 
 
 def _status(engine: DoJobber, interrupt: signal.Signals | None, failure: BaseException | None) -> int:
@@ -205,95 +258,26 @@ def _drawn(engine: DoJobber, path: str) -> bool:
     try:
         engine.write_graph(path)
     except (GraphError, OSError) as error:
-        print(f'the graph is not drawn: {error}', file=sys.stderr)
+        print(f'the graph is not drawn: {printable(str(error))}', file=sys.stderr)
         return False
     return True
 
 
-def _document(
-    root: type[Job],
-    engine: DoJobber,
-    options: argparse.Namespace,
-    seconds: float,
-    interrupt: signal.Signals | None,
-    failure: BaseException | None,
-    status: int,
-) -> dict[str, Any]:
-    outcomes = engine.outcomes
-    return {
-        'schema': SCHEMA,
-        'version': __version__,
-        'root': root.__name__,
-        'no_act': options.no_act,
-        'exit_status': status,
-        'success': engine.success(),
-        'interrupted_by': interrupt and interrupt.name,
-        'cleanup_error': _error(failure),
-        'seconds': seconds,
-        'totals': {state.value: sum(each.state is state for each in outcomes.values()) for state in State},
-        'jobs': [_entry(name, outcome) for name, outcome in outcomes.items()],
-    }
-
-
-def _entry(name: str, outcome: Outcome) -> dict[str, Any]:
-    return {
-        'name': name,
-        'state': outcome.state.value,
-        'tries': outcome.tries,
-        'seconds': outcome.seconds,
-        'phases': dict(outcome.phases),
-        'result': _plain(outcome.result),
-        'error': _error(outcome.exception),
-        'blocked_by': list(outcome.blocked_by),
-    }
-
-
-def _error(error: BaseException | None) -> dict[str, str] | None:
-    return None if error is None else {'type': type(error).__name__, 'message': message(error)}
-
-
-def _plain(value: Any) -> Any:
-    """Return ``value`` if JSON can hold it, else what it looks like in Python."""
-    try:
-        json.dumps(value, allow_nan=False)
-    except Exception:
-        try:
-            return repr(value)
-        except Exception:
-            return f'<{type(value).__name__}>'
-    return value
-
-
-@contextlib.contextmanager
-def _to_stderr() -> Iterator[None]:
-    """Let nothing else get to stdout, whoever writes there: it goes to stderr."""
-    sys.stdout.flush()
-    saved = os.dup(1)
+def _stdout_kept_for_the_document() -> Any:
+    """Return a file on what stdout is, and let all that others write there go to stderr from now on."""
+    kept = open(os.dup(1), 'w', encoding='utf-8')  # noqa: SIM115 - open to the end of the process
     os.dup2(2, 1)
+    return kept
+
+
+def _is_all_written(file: Any) -> bool:
+    """Tell whether all went out; if not, nobody shall be told again when Python ends."""
     try:
-        yield
-    finally:
-        sys.stdout.flush()
-        os.dup2(saved, 1)
-        os.close(saved)
-
-
-@contextlib.contextmanager
-def _signals(before_leaving: Callable[[], object]) -> Iterator[None]:
-    """Raise KeyboardInterrupt at SIGINT and Terminated at SIGTERM; a second signal ends the process at once."""
-
-    def strike(number: int, _: object) -> None:
-        for each in before:
-            signal.signal(each, leave)
-        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
-
-    def leave(number: int, _: object) -> NoReturn:
-        before_leaving()
-        os._exit(128 + number)
-
-    before = {number: signal.signal(number, strike) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if file is not None:
+            file.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
+        if not isinstance(error, BrokenPipeError):
+            print(f'stdout: {error}', file=sys.stderr)
+        return False
+    return True

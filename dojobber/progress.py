@@ -1,19 +1,20 @@
-"""What the command shows: a bar while it works, a line a Job, a recap. Colour and bar are rich's, where it is there."""
+"""What the command shows: a bar while it works, a line a Job, a recap."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
-import threading
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Any, Callable, NamedTuple
 
 from .events import Event, EventKind
 from .outcome import Outcome, State
+from .terminal import Terminal, encodable, printable
 
 MOST_NAMES = 3  # of those who block a Job
+MOST_AT_WORK = 20  # that are looked at for the bar, which has no room for more
+WIDTH_OF_BAR = 20  # columns
 WIDEST_NAME = 40  # columns; longer names push what follows
 
 
@@ -49,8 +50,8 @@ class Progress:
         self, tries: Mapping[str, float], delays: Mapping[str, float], message: Callable[[BaseException], str]
     ) -> None:
         self._tries, self._delays, self._message = tries, delays, message
-        self._writer = Writer()
-        self._width = min(max(map(self._writer.columns, tries), default=0), WIDEST_NAME)
+        self._terminal = Terminal()
+        self._width = min(max(map(self._terminal.columns, tries), default=0), WIDEST_NAME)
         self.done = self.failed = 0
         self.running: dict[str, float] = {}
         """When the tries under way began, on the monotonic clock, by Job."""
@@ -60,12 +61,12 @@ class Progress:
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
         """Show the bar, if the terminal can, for as long as this lasts."""
-        with self._writer.below(self._bar):
+        with self._terminal.below(self._bar):
             yield
 
     def give_back(self) -> None:
         """Leave the terminal as it was, where there is no time to wait for the end of the run."""
-        self._writer.give_back()
+        self._terminal.give_back()
 
     def __call__(self, event: Event) -> None:
         """Note what happened, and print the line of a Job that has passed."""
@@ -74,6 +75,10 @@ class Progress:
         if event.kind is EventKind.ATTEMPT_STARTED:
             self.waiting.pop(event.job, None)
             self.running[event.job] = monotonic()
+        elif event.kind is EventKind.CLEANUP_STARTED:
+            self.running[f'{event.job}.cleanup'] = monotonic()
+        elif event.kind is EventKind.CLEANUP:
+            self.running.pop(f'{event.job}.cleanup', None)
         elif event.kind is EventKind.ATTEMPT_FINISHED:
             begun = self.running.pop(event.job, 0.0)
             if event.value.state.passed:
@@ -95,47 +100,59 @@ class Progress:
         jobs = f'{len(outcomes)} {"job" if len(outcomes) == 1 else "jobs"}'
         listed = ', '.join(f'{count} {LOOKS[state].word}' for state, count in counts if count)
         end = f'; interrupted by {interrupted}' if interrupted else ''
-        self._writer.write(f'{jobs}: {listed or "none tried"} in {seconds:.1f} s{end}', 'bold')
-
-    def note(self, text: str) -> None:
-        """Print a line."""
-        self._writer.write(text, '')
+        if not interrupted and outcomes and all(outcome.state is State.OK for outcome in outcomes.values()):
+            end = '; nothing was changed'
+        self._terminal.write(f'{jobs}: {listed or "none tried"} in {seconds:.1f} s{end}', 'bold')
+        if any(outcome.state is State.WOULD_RUN for outcome in outcomes.values()):
+            self._terminal.write('What waits for a Job that would run was not checked: it may turn out otherwise.', '')
 
     def _line(self, name: str, outcome: Outcome) -> None:
         look = LOOKS[outcome.state]
-        symbol = look.symbol if self._writer.can_show(look.symbol) else look.ascii
+        symbol = look.symbol if encodable(look.symbol) == look.symbol else look.ascii
         text = printable(name)
-        start = f'{symbol} {text}{" " * (self._width - self._writer.columns(text))}  '
+        start = f'{symbol} {text}{" " * (self._width - self._terminal.columns(text))}  '
         if outcome.state in (State.BLOCKED, State.NOT_RUN):
             by = f' by {shortened(outcome.blocked_by)}' if outcome.blocked_by else ''
-            self._writer.write(f'{start}{look.word}{by}', look.style)
+            self._terminal.write(f'{start}{look.word}{by}', look.style)
             return
         details = [f'{outcome.tries} tries'] if outcome.tries > 1 else []
         details.append(duration(outcome.seconds))
         error = ''
         if outcome.exception is not None:
             error = f': {self._message(outcome.exception) or type(outcome.exception).__name__}'
-        self._writer.write(f'{start}{look.word:9}  {", ".join(details)}{printable(error)}', look.style)
+        self._terminal.write(f'{start}{look.word:9}  {", ".join(details)}{printable(error)}', look.style)
 
-    def _bar(self) -> Any:
+    def _bar(self, width: int) -> Any:
+        """Return how far it is, and below what is running and what waits for another try."""
+        from rich.console import Group
+        from rich.constrain import Constrain
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
 
-        now = monotonic()
         counts = f'{self.done}/{len(self._tries)}' + (f', {self.failed} failed' if self.failed else '')
-        under_way = [f'{printable(name)} {now - begun:.0f} s' for name, begun in dict(self.running).items()]
-        for name, (number, due) in sorted(dict(self.waiting).items(), key=lambda each: each[1][1]):
+        first = Table.grid(padding=(0, 1))
+        first.add_row(ProgressBar(len(self._tries), self.done, width=WIDTH_OF_BAR), Text(counts, no_wrap=True))
+        now = monotonic()
+        running = [(name, f' {duration(now - begun, 0)}') for name, begun in list(self.running.items())]
+        waiting = []
+        for name, (number, due) in sorted(self.waiting.items(), key=lambda each: each[1][1]):
             tries = self._tries[name]
-            of = f'/{tries:g}' if tries < float('inf') else ''
-            under_way.append(f'{printable(name)}: try {number}{of} in {max(due - now, 0):.0f} s')
-        grid = Table.grid(padding=(0, 1), expand=True)
-        grid.add_column(width=20)
-        grid.add_column(no_wrap=True)
-        grid.add_column(ratio=1, no_wrap=True, overflow='ellipsis')
-        bar = ProgressBar(len(self._tries), self.done, width=20)
-        grid.add_row(bar, Text(counts), Text(', '.join(under_way)))
-        return grid
+            of = f'/{math.ceil(tries)}' if tries < math.inf else ''
+            waiting.append((name, f': try {number}{of} in {duration(max(due - now, 0), 0)}'))
+        below = [self._fitting(items, width) for items in (running, waiting) if items]
+        return Constrain(Group(first, *[Text(each, no_wrap=True, overflow='ellipsis') for each in below]), width)
+
+    def _fitting(self, items: Sequence[tuple[str, str]], width: int) -> str:
+        """Return as many names, each with what there is to say about it, as fit, and how many more there are."""
+        widest = min(WIDEST_NAME, max(width - 24, 8))  # which leaves room for the rest
+        said = [f'{self._terminal.clipped(printable(name), widest)}{what}' for name, what in items[:MOST_AT_WORK]]
+        while True:
+            more = len(items) - len(said)
+            text = ', '.join(said) + (f' and {more} more' if more else '')
+            if len(said) == 1 or self._terminal.columns(text) <= width:
+                return text
+            said.pop()
 
 
 def shortened(names: Iterable[str]) -> str:
@@ -145,169 +162,9 @@ def shortened(names: Iterable[str]) -> str:
     return ', '.join(listed) if more < 2 else f'{", ".join(listed[:MOST_NAMES])} and {more} more'
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float, digits: int = 1) -> str:
     """Return seconds as people read them: ``0.4s``, ``2m 05s``, ``1h 02m``."""
-    if seconds < 60:
-        return f'{seconds:.1f}s'
-    minutes, left = divmod(int(seconds), 60)
+    if round(seconds, digits) < 60:
+        return f'{seconds:.{digits}f}s'
+    minutes, left = divmod(round(seconds), 60)
     return f'{minutes}m {left:02}s' if minutes < 60 else f'{minutes // 60}h {minutes % 60:02}m'
-
-
-def printable(text: str) -> str:
-    """Return ``text`` with what would move the cursor or change colours written as escapes."""
-    return ''.join(each if each.isprintable() else each.encode('unicode_escape').decode() for each in text)
-
-
-class Writer:
-    """Writes lines to stdout, with rich's colours where it is installed and the terminal has them."""
-
-    def __init__(self) -> None:
-        self._console: Any = None
-        self._is_broken = False
-        self._terminal: Any = None  # the console of the bar, as long as it is shown
-        try:
-            from rich.console import Console
-        except ImportError:
-            return
-        self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
-
-    def columns(self, text: str) -> int:
-        """Return how wide ``text`` is."""
-        if self._console is None:
-            return len(text)
-        from rich.cells import cell_len
-
-        return cell_len(text)
-
-    def can_show(self, text: str) -> bool:
-        """Tell whether stdout can encode ``text``."""
-        try:
-            text.encode(sys.stdout.encoding or 'ascii')
-        except UnicodeEncodeError:
-            return False
-        return True
-
-    def write(self, text: str, style: str) -> None:
-        """Write a line; what stdout cannot encode is escaped, and when nobody reads it any more nothing is written."""
-        if self._is_broken:
-            return
-        encoding = sys.stdout.encoding or 'ascii'
-        text = text.encode(encoding, 'backslashreplace').decode(encoding)
-        try:
-            if self._console is None:
-                print(text, flush=True)
-            else:
-                self._console.print(text, style=style)
-                sys.stdout.flush()
-        except OSError:
-            self._is_broken = True
-
-    @contextlib.contextmanager
-    def below(self, render: Callable[[], Any]) -> Iterator[None]:
-        """Keep what ``render`` returns at the bottom of the terminal, below all that is written meanwhile.
-
-        Where stdout is no terminal that can do this, or rich is not there, nothing is shown.
-        """
-        is_capable = self._console is not None and sys.stdout.isatty() and not self._console.is_dumb_terminal
-        if not is_capable or sys.platform == 'win32':
-            yield
-            return
-        from rich.console import Console
-        from rich.constrain import Constrain
-        from rich.live import Live
-        from rich.text import Text
-
-        try:
-            above = Above()
-        except OSError:  # no pseudo-terminal is to be had
-            yield
-            return
-        with above, open(above.terminal, 'w', encoding=sys.stdout.encoding, closefd=False) as terminal:
-            self._terminal = console = Console(
-                file=terminal, highlight=False, markup=False, emoji=False, soft_wrap=True
-            )
-            live = Live(
-                console=console,
-                get_renderable=lambda: Constrain(render(), console.width - 4),  # the terminal adds ^C when it is struck
-                refresh_per_second=8,
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
-            with live, above.passed_to(lambda line: console.print(Text.from_ansi(line))):
-                yield
-            self._terminal = None
-
-    def give_back(self) -> None:
-        """Show the cursor again, if a bar is shown."""
-        if self._terminal is not None:
-            self._terminal.show_cursor(True)
-
-
-class Above:
-    """Stands between this process, its children included, and its terminal, so that they cannot garble the bar.
-
-    They write to a pseudo-terminal instead, and what they write there is passed on a line at a time.
-    """
-
-    def __init__(self) -> None:
-        import fcntl
-        import pty
-        import termios
-
-        _flush()
-        self._ours, theirs = pty.openpty()
-        self._is_over = False
-        size = fcntl.ioctl(1, termios.TIOCGWINSZ, b'\0' * 8)
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
-        self._saved = {number: os.dup(number) for number in (1, 2) if os.isatty(number)}
-        self.terminal = self._saved[1]
-        """The file descriptor of the terminal itself."""
-        for number in self._saved:
-            os.dup2(theirs, number)
-        os.close(theirs)
-
-    def __enter__(self) -> Above:
-        return self
-
-    @contextlib.contextmanager
-    def passed_to(self, write: Callable[[str], object]) -> Iterator[None]:
-        """Call ``write`` with each line as it comes, until this ends and everything was passed on."""
-        thread = threading.Thread(target=self._pass_on, args=[write], daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._restore()
-            thread.join(timeout=1)  # a child that goes on without us may keep its end open
-
-    def __exit__(self, *_: object) -> None:
-        self._is_over = True
-        for saved in self._saved.values():
-            os.close(saved)
-
-    def _restore(self) -> None:
-        _flush()
-        for number, saved in self._saved.items():
-            os.dup2(saved, number)
-
-    def _pass_on(self, write: Callable[[str], object]) -> None:
-        import codecs
-
-        decoder = codecs.getincrementaldecoder(sys.stdout.encoding or 'utf-8')('replace')
-        rest = ''
-        with contextlib.suppress(OSError):  # the other end is closed
-            while chunk := os.read(self._ours, 65536):
-                *lines, rest = (rest + decoder.decode(chunk)).split('\n')
-                for line in lines:
-                    if not self._is_over:
-                        write(line.rstrip('\r'))
-        if rest and not self._is_over:
-            write(rest)
-        os.close(self._ours)
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, broken, None
-            stream.flush()

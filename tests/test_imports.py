@@ -34,9 +34,15 @@ LANE = {
     'remote': ['errors', 'job', 'outcome', 'plan', 'attempt'],
     'walk': ['errors', 'outcome', 'events', 'plan', 'schedule', 'attempt', 'execute', 'remote'],
     'dojobber': ['errors', 'job', 'outcome', 'events', 'plan', 'attempt', 'console', 'draw', 'walk'],
-    'progress': ['events', 'outcome'],
+    'terminal': [],
+    'progress': ['events', 'outcome', 'terminal'],
     'find': ['job'],
-    'cli': ['__version__', 'errors', 'job', 'outcome', 'plan', 'console', 'dojobber', 'progress', 'find'],
+    'listing': ['job', 'plan', 'terminal'],
+    'document': ['__version__', 'outcome', 'console'],
+    'cli': [
+        *['__version__', 'errors', 'job', 'outcome', 'events', 'plan', 'console', 'draw', 'dojobber'],
+        *['terminal', 'progress', 'find', 'listing', 'document'],
+    ],
     '__main__': ['cli'],
     '__init__': ['__version__', 'errors', 'job', 'outcome', 'events', 'dojobber'],
 }
