@@ -50,9 +50,9 @@ def main(root: type[Job] | None = None, argv: Sequence[str] | None = None) -> No
     """
     parser = _parser(root)
     options = _parsed(parser, argv)
-    document_to = _stdout_kept_for_the_document() if options.json else sys.stdout
     try:
-        status = _command(root or find_root(options.root), options, document_to)
+        with _stdout_kept() if options.json else contextlib.nullcontext() as stdout:
+            status = _command(root or find_root(options.root), options, stdout)
     except (NotFoundError, DoJobberError) as error:
         if options.debug and error.__cause__ is not None:
             traceback.print_exception(type(error.__cause__), error.__cause__, error.__cause__.__traceback__)
@@ -60,7 +60,12 @@ def main(root: type[Job] | None = None, argv: Sequence[str] | None = None) -> No
         status = USAGE
     except KeyboardInterrupt:  # while nothing was under way yet
         status = 128 + signal.SIGINT
-    sys.exit(status if _is_all_written(document_to) else status or FAILURE)
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:  # nobody shall be told once more when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(status)
 
 
 def _parser(root: type[Job] | None) -> argparse.ArgumentParser:
@@ -103,6 +108,8 @@ def _parsed(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argp
         parser.error(
             f'there is no option {", ".join(names)}' if names else 'more is given than ROOT; KEY=VALUE needs --set'
         )
+    if options.json and sys.stdout is None:
+        parser.error('--json needs a stdout')
     return options
 
 
@@ -133,17 +140,16 @@ def _json(text: str) -> tuple[str, Any]:
         raise argparse.ArgumentTypeError(f'the value of {key} is no JSON') from error
 
 
-def _command(root: type[Job], options: argparse.Namespace, document_to: Any) -> int:
+def _command(root: type[Job], options: argparse.Namespace, stdout: Any) -> int:
     plan = make_plan(root, options.tries, options.retry_delay)
     if options.only is not None:
         plan = under(plan, options.only)
     if options.list or options.tree:
-        with contextlib.suppress(BrokenPipeError):
-            print('\n'.join(map(encodable, tree(plan) if options.tree else listing(plan))))
-        return SUCCESS
+        lines = tree(plan) if options.tree else listing(plan)
+        return SUCCESS if _is_said('\n'.join(map(encodable, lines)), stdout) else FAILURE
     if options.graph is not None:
         _check_graph(options.graph)
-    return _run(root, plan, options, document_to)
+    return _run(root, plan, options, stdout)
 
 
 def _check_graph(path: str) -> None:
@@ -160,7 +166,7 @@ def _check_graph(path: str) -> None:
     trial.write_graph(io.BytesIO(), default_format(path))
 
 
-def _run(root: type[Job], plan: Plan, options: argparse.Namespace, document_to: Any) -> int:
+def _run(root: type[Job], plan: Plan, options: argparse.Namespace, stdout: Any) -> int:
     tries = {name: 1 if options.no_act else step.tries for name, step in plan.items()}
     progress = Progress(tries, {name: step.retry_delay for name, step in plan.items()}, message)
     engine = _engine(root, options, [] if options.json else [progress])
@@ -175,8 +181,8 @@ def _run(root: type[Job], plan: Plan, options: argparse.Namespace, document_to: 
         by = interrupt.name if interrupt else None
         if options.json:
             happened = document(engine.outcomes, options.no_act, seconds, by, failure, status)
-            with contextlib.suppress(BrokenPipeError):
-                print(json.dumps(happened, indent=2), file=document_to)
+            if not _is_said(json.dumps(happened, indent=2), stdout):
+                status = status or FAILURE
         else:
             progress.recap(engine.outcomes, seconds, by)
     return status
@@ -263,21 +269,23 @@ def _drawn(engine: DoJobber, path: str) -> bool:
     return True
 
 
-def _stdout_kept_for_the_document() -> Any:
-    """Return a file on what stdout is, and let all that others write there go to stderr from now on."""
-    kept = open(os.dup(1), 'w', encoding='utf-8')  # noqa: SIM115 - open to the end of the process
+@contextlib.contextmanager
+def _stdout_kept() -> Iterator[Any]:
+    """Return a file on what stdout is, and let all that others write there go to stderr, to the end of the process."""
+    kept = open(os.dup(1), 'w', encoding='utf-8')  # noqa: SIM115 - closing it may fail, which has been said then
     os.dup2(2, 1)
-    return kept
-
-
-def _is_all_written(file: Any) -> bool:
-    """Tell whether all went out; if not, nobody shall be told again when Python ends."""
     try:
-        if file is not None:
-            file.flush()
+        yield kept
+    finally:
+        with contextlib.suppress(OSError):
+            kept.close()
+
+
+def _is_said(text: str, file: Any) -> bool:
+    try:
+        print(text, file=file, flush=True)
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
-        if not isinstance(error, BrokenPipeError):
+        if not isinstance(error, BrokenPipeError):  # whoever read it has had enough
             print(f'stdout: {error}', file=sys.stderr)
         return False
     return True

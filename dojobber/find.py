@@ -52,6 +52,8 @@ def _imported(where: str) -> ModuleType:
 
 def _imported_file(path: str) -> ModuleType:
     name = os.path.splitext(os.path.basename(path))[0]
+    if name in sys.modules:  # json.py, say, is not to become what all others import as json
+        name = f'_{name}'
     spec: Any = importlib.util.spec_from_file_location(name, path)
     if spec is None:
         raise ImportError('a file with Jobs ends with .py')
@@ -62,10 +64,15 @@ def _imported_file(path: str) -> ModuleType:
 
 
 def _place(error: BaseException) -> str:
-    frames = error.__traceback__
-    while frames is not None and frames.tb_next is not None:
-        frames = frames.tb_next
-    return f' ({frames.tb_frame.f_code.co_filename}, line {frames.tb_lineno})' if frames is not None else ''
+    """Return where ``error`` was raised, in the files being imported; a SyntaxError says it itself."""
+    place = ''
+    traceback = None if isinstance(error, SyntaxError) else error.__traceback__
+    while traceback is not None:
+        file = traceback.tb_frame.f_code.co_filename
+        if file not in (__file__, importlib.__file__) and not file.startswith('<frozen importlib'):
+            place = f' ({file}, line {traceback.tb_lineno})'
+        traceback = traceback.tb_next
+    return place
 
 
 def _is_job(thing: object) -> bool:

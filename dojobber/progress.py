@@ -51,7 +51,9 @@ class Progress:
     ) -> None:
         self._tries, self._delays, self._message = tries, delays, message
         self._terminal = Terminal()
-        self._width = min(max(map(self._terminal.columns, tries), default=0), WIDEST_NAME)
+        widest = min(WIDEST_NAME, self._terminal.width // 2)
+        widths = [self._terminal.columns(printable(name)) for name in tries]
+        self._width = max([width for width in widths if width <= widest], default=0)
         self.done = self.failed = 0
         self.running: dict[str, float] = {}
         """When the tries under way began, on the monotonic clock, by Job."""
@@ -132,7 +134,8 @@ class Progress:
 
         counts = f'{self.done}/{len(self._tries)}' + (f', {self.failed} failed' if self.failed else '')
         first = Table.grid(padding=(0, 1))
-        first.add_row(ProgressBar(len(self._tries), self.done, width=WIDTH_OF_BAR), Text(counts, no_wrap=True))
+        first.add_column(width=WIDTH_OF_BAR)
+        first.add_row(ProgressBar(len(self._tries), self.done, width=WIDTH_OF_BAR), Text(counts))
         now = monotonic()
         running = [(name, f' {duration(now - begun, 0)}') for name, begun in list(self.running.items())]
         waiting = []

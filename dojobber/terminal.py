@@ -40,6 +40,13 @@ class Terminal:
         with contextlib.suppress(ImportError):
             self._console = _console()
 
+    @property
+    def width(self) -> int:
+        """How many columns a line has; of a pipe, 80."""
+        import shutil
+
+        return shutil.get_terminal_size().columns if self._console is None else int(self._console.width)
+
     def columns(self, text: str) -> int:
         """Return how wide ``text`` is."""
         if self._console is None:
@@ -65,10 +72,10 @@ class Terminal:
             if self._console is None:
                 print(encodable(text), flush=True)
             else:
-                start = NEW_LINE if self._bar is not None else ''
-                self._console.print(start + encodable(text), style=style)
+                sys.stdout.write(NEW_LINE if self._bar is not None else '')
+                self._console.print(encodable(text), style=style)
                 sys.stdout.flush()
-        except (OSError, ValueError):  # nobody reads it, no space is left, or a Job has closed it
+        except (OSError, ValueError, SystemExit):  # no space is left, a Job has closed it; nobody reads it, says rich
             self._is_broken = True
 
     @contextlib.contextmanager
@@ -221,7 +228,7 @@ class Above:
 
         def pass_on(lines: list[str]) -> None:
             if lines and not self._is_over:
-                with contextlib.suppress(Exception):  # the terminal is gone; whoever writes shall not wait for it
+                with contextlib.suppress(Exception, SystemExit):  # the terminal is gone; nobody shall wait for it
                     write([line.rstrip('\r') for line in lines])
 
         decoder = codecs.getincrementaldecoder(sys.stdout.encoding or 'utf-8')('replace')
