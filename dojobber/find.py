@@ -9,7 +9,9 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from .console import message
 from .job import DummyJob, Job, RunonlyJob
+from .terminal import printable
 
 
 class NotFoundError(Exception):
@@ -28,7 +30,7 @@ def find_root(text: str) -> type[Job]:
     module = _imported(where)
     jobs: dict[str, type[Job]] = {key: value for key, value in vars(module).items() if _is_job(value)}
     if not name:
-        return _only_root(module, jobs)
+        return _only_root(module, jobs, where)
     if name in jobs:
         return jobs[name]
     import difflib
@@ -47,7 +49,8 @@ def _imported(where: str) -> ModuleType:
     try:
         return _imported_file(where) if is_file else importlib.import_module(where)
     except (Exception, SystemExit) as error:
-        raise NotFoundError(f'{where} cannot be imported: {type(error).__name__}: {error}{_place(error)}') from error
+        why = f'{type(error).__name__}: {message(error)}{_place(error)}'
+        raise NotFoundError(printable(f'{where} cannot be imported: {why}')) from error
 
 
 def _imported_file(path: str) -> ModuleType:
@@ -79,7 +82,7 @@ def _is_job(thing: object) -> bool:
     return isinstance(thing, type) and issubclass(thing, Job) and thing not in (Job, DummyJob, RunonlyJob)
 
 
-def _only_root(module: ModuleType, jobs: dict[str, type[Job]]) -> type[Job]:
+def _only_root(module: ModuleType, jobs: dict[str, type[Job]], where: str) -> type[Job]:
     """Return the one Job of the module that no other needs, nor derives from."""
     own = {job: None for job in jobs.values() if job.__module__ == module.__name__}
     needed: set[Any] = set()
@@ -91,8 +94,7 @@ def _only_root(module: ModuleType, jobs: dict[str, type[Job]]) -> type[Job]:
     roots = [job for job in own if job not in needed]
     if len(roots) == 1:
         return roots[0]
+    if not roots:
+        raise NotFoundError(f'{where} has no Job that no other needs')
     names = ', '.join(job.__name__ for job in roots)
-    why = f'{len(roots)} Jobs that no other needs: {names}; name one' if roots else 'no Job that no other needs'
-    raise NotFoundError(
-        f'{module.__name__} has {why}, as in {module.__name__}:JOB' if roots else f'{module.__name__} has {why}'
-    )
+    raise NotFoundError(f'{where} has {len(roots)} Jobs that no other needs: {names}; name one, as in {where}:JOB')

@@ -36,7 +36,7 @@ LANE = {
     'dojobber': ['errors', 'job', 'outcome', 'events', 'plan', 'attempt', 'console', 'draw', 'walk'],
     'terminal': [],
     'progress': ['events', 'outcome', 'terminal'],
-    'find': ['job'],
+    'find': ['job', 'console', 'terminal'],
     'listing': ['job', 'plan', 'terminal'],
     'document': ['__version__', 'outcome', 'console'],
     'cli': [

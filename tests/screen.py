@@ -1,0 +1,109 @@
+"""A program in a real pseudo-terminal, and the screen that its user would see."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+import pyte
+
+PATIENCE = 60.0  # seconds, for a machine that is busy with other things
+
+LAUNCHER = """
+import fcntl, os, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C there is a signal here
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+class Screen:
+    """Runs a command and watches it: use it in a ``with`` statement, which ends what still runs."""
+
+    def __init__(self, command, columns=80, lines=24, **options):
+        self.raw = b''
+        self._screen = pyte.HistoryScreen(columns, lines, history=100_000)
+        self._stream = pyte.ByteStream(self._screen)
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', lines, columns, 0, 0))
+        self.settings_before = termios.tcgetattr(slave)
+        self._slave = slave
+        streams = {'stdin': slave, 'stdout': slave, 'stderr': slave, **options}
+        launch = [sys.executable, '-S', '-E', '-c', LAUNCHER, *map(str, command)]
+        self.process = subprocess.Popen(launch, start_new_session=True, **streams)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        for end in self._master, self._slave:
+            os.close(end)
+
+    @property
+    def lines(self):
+        """What is on the screen, without the empty lines at its end."""
+        return self._stripped(self._screen.display)
+
+    @property
+    def all_lines(self):
+        """What is on the screen and what has left it at the top."""
+        above = [
+            ''.join(line[column].data for column in range(self._screen.columns)) for line in self._screen.history.top
+        ]
+        return self._stripped([*above, *self._screen.display])
+
+    @property
+    def cursor_is_hidden(self):
+        return self._screen.cursor.hidden
+
+    @property
+    def settings(self):
+        return termios.tcgetattr(self._slave)
+
+    @staticmethod
+    def _stripped(lines):
+        lines = [line.rstrip() for line in lines]
+        while lines and not lines[-1]:
+            lines.pop()
+        return lines
+
+    def until(self, *texts):
+        """Wait until all the texts are on the screen at the same time, and return its lines."""
+        deadline = time.monotonic() + PATIENCE
+        while not all(any(text in line for line in self.lines) for text in texts):
+            assert time.monotonic() < deadline, f'{texts} did not come: {self.lines}'
+            assert self._read(0.1) or self.process.poll() is None, f'it ended without {texts}: {self.lines}'
+        return self.lines
+
+    def press(self, keys):
+        os.write(self._master, keys.encode())
+
+    def end(self):
+        """Wait for the end of the program, and return its exit status; of what it left behind nothing is awaited."""
+        deadline = time.monotonic() + PATIENCE
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, f'it does not end: {self.lines}'
+            self._read(0.02)
+        while self._read(0):
+            pass
+        return self.process.returncode
+
+    def _read(self, seconds):
+        if not select.select([self._master], [], [], seconds)[0]:
+            return False
+        with contextlib.suppress(OSError):
+            data = os.read(self._master, 65536)
+            self.raw += data
+            self._stream.feed(data)
+            return bool(data)
+        return False
