@@ -173,7 +173,7 @@ def _run(root: type[Job], plan: Plan, options: argparse.Namespace, stdout: Any) 
     begun = monotonic()
     with _ended_at_once(progress.give_back) as leave:
         with contextlib.nullcontext() if options.json else progress.shown():
-            interrupt, failure = _worked(engine, options.only, leave)
+            interrupt, failure = _worked(engine, options.only, progress, leave)
         seconds = monotonic() - begun
         status = _status(engine, interrupt, failure)
         if options.graph is not None and not _drawn(engine, options.graph):
@@ -207,12 +207,15 @@ def _engine(root: type[Job], options: argparse.Namespace, listeners: list[Listen
 Handler = Callable[[int, 'FrameType | None'], NoReturn]
 
 
-def _worked(engine: DoJobber, only: str | None, leave: Handler) -> tuple[signal.Signals | None, Exception | None]:
+def _worked(
+    engine: DoJobber, only: str | None, progress: Progress, leave: Handler
+) -> tuple[signal.Signals | None, Exception | None]:
     """Work, and return the signal that ended it and the error that a Cleanup raised, if any."""
 
     def strike(number: int, _: object) -> NoReturn:
         for each in SIGNALS:
             signal.signal(each, leave)
+        progress.ended_by = signal.Signals(number).name
         raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
     try:

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any, Callable, NamedTuple
 
 from .events import Event, EventKind
-from .outcome import Outcome, State
+from .outcome import Outcome, State, is_interrupt
 from .terminal import Terminal, encodable, printable
 
 MOST_NAMES = 3  # of those who block a Job
@@ -59,6 +59,8 @@ class Progress:
         """When the tries under way began, on the monotonic clock, by Job."""
         self.waiting: dict[str, tuple[int, float]] = {}
         """Which try comes next, and when, by Job."""
+        self.ended_by: str | None = None
+        """The signal that has come."""
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
@@ -72,25 +74,26 @@ class Progress:
 
     def __call__(self, event: Event) -> None:
         """Note what happened, and print the line of a Job that has passed."""
-        if event.job is None or event.attempt is None:
-            return
         if event.kind is EventKind.ATTEMPT_STARTED:
-            self.waiting.pop(event.job, None)
-            self.running[event.job] = monotonic()
+            self.waiting.pop(str(event.job), None)
+            self.running[str(event.job)] = monotonic()
+        elif event.kind is EventKind.ATTEMPT_FINISHED:
+            self._finished(str(event.job), event.attempt or 1, event.value)
         elif event.kind is EventKind.CLEANUP_STARTED:
             self.running[f'{event.job}.cleanup'] = monotonic()
         elif event.kind is EventKind.CLEANUP:
             self.running.pop(f'{event.job}.cleanup', None)
-        elif event.kind is EventKind.ATTEMPT_FINISHED:
-            begun = self.running.pop(event.job, 0.0)
-            if event.value.state.passed:
-                self.done += 1
-                self._line(event.job, event.value)
-            elif event.value.state is State.FAILED and self._tries[event.job] > event.attempt:
-                self.waiting[event.job] = event.attempt + 1, begun + self._delays[event.job]
-            else:
-                self.done += 1
-                self.failed += event.value.state is State.FAILED
+
+    def _finished(self, job: str, attempt: int, outcome: Outcome) -> None:
+        begun = self.running.pop(job, 0.0)
+        is_last = self._tries[job] <= attempt or is_interrupt(outcome.exception)
+        if outcome.state is State.FAILED and not is_last:
+            self.waiting[job] = attempt + 1, begun + self._delays[job]
+            return
+        self.done += 1
+        self.failed += outcome.state is State.FAILED
+        if outcome.state.passed:
+            self._line(job, outcome)
 
     def recap(self, outcomes: Mapping[str, Outcome], seconds: float, interrupted: str | None) -> None:
         """Print the lines of the Jobs that have not passed, those that failed last, and how many there are of each."""
@@ -133,6 +136,8 @@ class Progress:
         from rich.text import Text
 
         counts = f'{self.done}/{len(self._tries)}' + (f', {self.failed} failed' if self.failed else '')
+        if self.ended_by:
+            counts += f', ending by {self.ended_by}'
         first = Table.grid(padding=(0, 1))
         first.add_column(width=WIDTH_OF_BAR)
         first.add_row(ProgressBar(len(self._tries), self.done, width=WIDTH_OF_BAR), Text(counts))

@@ -15,7 +15,7 @@ import time
 
 import pyte
 
-PATIENCE = 60.0  # seconds, for a machine that is busy with other things
+PATIENCE = 20.0  # seconds, for a machine that is busy with other things
 
 LAUNCHER = """
 import fcntl, os, signal, sys, termios
@@ -30,6 +30,7 @@ class Screen:
 
     def __init__(self, command, columns=80, lines=24, **options):
         self.raw = b''
+        self.is_drawn = True  # which takes seconds for megabytes
         self._screen = pyte.HistoryScreen(columns, lines, history=100_000)
         self._stream = pyte.ByteStream(self._screen)
         self._master, slave = pty.openpty()
@@ -104,6 +105,7 @@ class Screen:
         with contextlib.suppress(OSError):
             data = os.read(self._master, 65536)
             self.raw += data
-            self._stream.feed(data)
+            if self.is_drawn:
+                self._stream.feed(data)
             return bool(data)
         return False

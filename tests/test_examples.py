@@ -1,54 +1,104 @@
-"""The examples as people run them."""
+"""The examples, as people run them."""
 
 from __future__ import annotations
 
 import pathlib
 import re
+import shutil
+import sqlite3
 import subprocess
 import sys
 
 import pytest
+from command import ENVIRONMENT, PATIENCE, run
 
-EXAMPLES = pathlib.Path(__file__).parents[1] / 'examples'
+PROVISION = pathlib.Path(__file__).parents[1] / 'examples' / 'provision.py'
 
-
-def run(name, *options, **how):
-    command = [sys.executable, str(EXAMPLES / name), *map(str, options)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240, **how)
+JOBS = ['MakeFolders', 'WriteSettings', 'CreateTables', 'AddProducts', 'CountStock', 'OpenShop']
 
 
-def primes(low, high):
-    """Count primes in a way of our own: by dividing."""
-    return sum(all(number % factor for factor in range(2, int(number**0.5) + 1)) for number in range(max(low, 2), high))
+def provision(folder, *arguments):
+    """Provision a shop, and return (status, what became of each Job, last line)."""
+    status, out, err = run(folder, PROVISION, '--retry-delay', '0', *arguments)
+    assert 'Traceback' not in err
+    *lines, last = out.splitlines()
+    return status, dict(line.split()[1:3] for line in lines), re.sub(r' in [\d.]+ s', '', last)
 
 
-@pytest.mark.parallel
-def test_on_a_cluster_the_same_comes_out_as_one_by_one_and_the_second_time_nothing_is_left_to_do(tmp_path):
-    options = '--jobs', 200, '--workers', 2, '--below', 30_000, '--folder', tmp_path
-    first = run('cluster.py', *options)
-    assert first.returncode == 0, first.stderr
-    said = re.findall(r'^(.*): (\d+) Jobs, (\d+) changed, .* s: (\d+) primes below 30000$', first.stdout, re.MULTILINE)
-    known = str(primes(0, 30_000))
-    assert said == [('one by one', '214', '214', known), ('on the cluster', '214', '214', known)]
-
-    for folder in 'serial', 'cluster':
-        ranges = {path: map(int, path.stem.split('-')[1:]) for path in (tmp_path / folder).iterdir()}
-        assert len(ranges) == 214
-        for path, (low, high) in ranges.items():
-            assert int(path.read_text()) == primes(low, high), path.name
-
-    def stamps():
-        return {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*')}
-
-    before = stamps()
-    second = run('cluster.py', *options)
-    assert second.returncode == 0, second.stderr
-    assert re.findall(r'(\d+) changed, .* s: (\d+)', second.stdout) == [('0', known)] * 2
-    assert stamps() == before
+def test_provisioning_makes_what_is_missing_and_then_changes_nothing(tmp_path):
+    status, states, last = provision(tmp_path, '--set', 'folder=shop')
+    assert (status, last) == (0, '6 jobs: 1 ok, 5 changed')
+    assert list(states) == JOBS
+    with sqlite3.connect(tmp_path / 'shop' / 'data' / 'shop.db') as rows:
+        stock = rows.execute('SELECT name, pence, number FROM product JOIN stock USING (name)').fetchall()
+    rows.close()
+    assert stock == [('apple', 45, 0), ('bread', 180, 0), ('coffee', 620, 0)]
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*')}
+    assert provision(tmp_path, '--set', 'folder=shop')[::2] == (0, '6 jobs: 6 ok; nothing was changed')
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*')} == before
 
 
-@pytest.mark.parallel
-def test_the_cluster_example_says_what_it_cannot_count():
-    done = run('cluster.py', '--jobs', 3, '--below', 2)
-    assert done.returncode == 2
-    assert 'at least one Job' in done.stderr
+def test_provisioning_makes_only_what_was_lost(tmp_path):
+    provision(tmp_path, '--set', 'folder=shop')
+    rows = sqlite3.connect(tmp_path / 'shop' / 'data' / 'shop.db')
+    with rows:
+        rows.execute("DELETE FROM product WHERE name = 'bread'")
+    rows.close()
+    (tmp_path / 'shop' / 'logs').rmdir()
+    status, states, _ = provision(tmp_path, '--set', 'folder=shop')
+    assert status == 0
+    assert [name for name, state in states.items() if state == 'changed'] == ['MakeFolders', 'AddProducts']
+
+
+def test_provisioning_in_no_act_touches_nothing(tmp_path):
+    status, states, _ = provision(tmp_path, '--set', 'folder=shop', '-n')
+    assert status == 3
+    assert not list(tmp_path.iterdir())
+
+
+def test_provisioning_says_what_is_in_the_way(tmp_path):
+    (tmp_path / 'shop').write_text('')
+    status, out, _ = run(tmp_path, PROVISION, '--set', 'folder=shop', '--retry-delay', '0')
+    assert status == 1
+    assert out.splitlines()[-2].startswith('✗ MakeFolders    failed     3 tries, ')
+    assert out.splitlines()[-2].endswith(': shop is no folder but a file')
+
+
+def test_provisioning_waits_for_whoever_uses_the_database(tmp_path):
+    provision(tmp_path, '--set', 'folder=shop', '--only', 'CreateTables')
+    rows = sqlite3.connect(tmp_path / 'shop' / 'data' / 'shop.db', isolation_level=None)
+    rows.execute('BEGIN EXCLUSIVE')
+    status, out, _ = run(tmp_path, PROVISION, '--set', 'folder=shop', '--retry-delay', '0')
+    assert status == 1
+    assert out.splitlines()[-2].endswith(': database is locked')
+    rows.execute('ROLLBACK')
+    rows.close()
+    assert provision(tmp_path, '--set', 'folder=shop')[0] == 0
+
+
+def test_provisioning_works_as_a_script_too(tmp_path):
+    done = subprocess.run(
+        [sys.executable, '-W', 'error', str(PROVISION), '--set', 'folder=shop', '-j2'],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        encoding='utf-8',
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert (done.returncode, done.stderr) == (0, '')
+    assert '6 jobs: 1 ok, 5 changed' in done.stdout
+
+
+@pytest.mark.skipif(shutil.which('dojobber') is None, reason='the command is not installed')
+def test_the_installed_command_provisions_too(tmp_path):
+    done = subprocess.run(
+        ['dojobber', str(PROVISION), '--set', 'folder=shop'],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        encoding='utf-8',
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert (done.returncode, done.stderr) == (0, '')

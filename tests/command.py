@@ -1,0 +1,95 @@
+"""Files of Jobs for the command line to run, and the command."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+PATIENCE = 20.0  # seconds, for a machine that is busy with other things
+
+BASES = """
+import os, subprocess, sys, time
+from dojobber import DummyJob, Job, RunonlyJob
+
+class Changing(Job):
+    RETRY_DELAY = 0
+
+    def Check(self, **settings):
+        if 'ran' not in self.storage:
+            raise ValueError(f'{type(self).__name__} is not done')
+
+    def Run(self, **settings):
+        self.act(**settings)
+        self.storage['ran'] = True
+
+    def act(self, **settings):
+        pass
+
+class Failing(Job):
+    RETRY_DELAY = 0
+
+    def Check(self, **settings):
+        raise ValueError(f'{type(self).__name__} is broken')
+
+    def Run(self, **settings):
+        pass
+
+class Waiting(Changing):
+    def act(self, **settings):
+        wait_at_gate()
+
+def wait_at_gate():
+    with open('gate') as gate:  # a FIFO: it waits until the test has opened and closed it
+        gate.read()
+
+def note(name):
+    with open(name, 'a') as file:
+        file.write('noted')
+"""
+
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if name not in ('NO_COLOR', 'FORCE_COLOR', 'COLUMNS')},
+    'TERM': 'xterm-256color',
+    'PYTHONUTF8': '1',
+}
+
+
+def write_jobs(folder, code):
+    """Write a file of Jobs, one with what they derive from, and the FIFO for which some of them wait."""
+    (folder / 'bases.py').write_text(BASES, encoding='utf-8')
+    (folder / 'jobs.py').write_text(f'from bases import *\n{code}', encoding='utf-8')
+    os.mkfifo(folder / 'gate')
+
+
+def open_gate(folder):
+    """Let a Job go on that waits, or will do so in a moment."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            os.close(os.open(folder / 'gate', os.O_WRONLY | os.O_NONBLOCK))
+            return
+        except OSError:  # nobody waits there yet
+            assert time.monotonic() < deadline, 'nobody waits at the gate'
+            os.sched_yield()
+
+
+def command(*arguments):
+    """Return the command that runs the command line with warnings as errors."""
+    return [sys.executable, '-W', 'error', '-m', 'dojobber', *map(str, arguments)]
+
+
+def run(folder, *arguments, **environment):
+    """Run the command line in a folder, through pipes, and return (status, stdout, stderr)."""
+    done = subprocess.run(
+        command(*arguments),
+        cwd=folder,
+        env={**ENVIRONMENT, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding='utf-8',
+        check=False,
+        timeout=PATIENCE,
+    )
+    return done.returncode, done.stdout, done.stderr
