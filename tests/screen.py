@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
 import pty
+import re
 import select
 import struct
 import subprocess
@@ -64,6 +66,18 @@ class Screen:
         return self._stripped([*above, *self._screen.display])
 
     @property
+    def styled_lines(self):
+        """What is on the screen, as rich's texts in their colours."""
+        from rich.text import Text
+
+        lines = []
+        for number in range(len(self.lines)):
+            cells = [self._screen.buffer[number][column] for column in range(self._screen.columns)]
+            parts = [(''.join(cell.data for cell in same), style) for style, same in itertools.groupby(cells, _style)]
+            lines.append(Text.assemble(*parts))
+        return lines
+
+    @property
     def cursor_is_hidden(self):
         return self._screen.cursor.hidden
 
@@ -109,3 +123,10 @@ class Screen:
                 self._stream.feed(data)
             return bool(data)
         return False
+
+
+def _style(cell):
+    """Return rich's name for how a cell looks."""
+    colour = {'brown': 'yellow', 'default': ''}.get(cell.fg, cell.fg).replace('bright', 'bright_')
+    is_code = re.fullmatch('[0-9a-f]{6}', colour)
+    return f'{"bold" if cell.bold else ""} {"#" if is_code else ""}{colour}'.strip()

@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from command import BASES, ENVIRONMENT, PATIENCE, command, open_gate, run, write_jobs
+from command import BASES, ENVIRONMENT, PATIENCE, command, run, write_jobs
 from kit import changing, failing, job
 
 from dojobber import DummyJob, RunonlyJob, cli

@@ -113,6 +113,19 @@ def test_pip_installs_it_from_a_checkout_and_the_example_draws(python, setuptool
     check_installed(installed, tmp_path)
 
 
+def test_the_command_of_the_wheel_works_with_and_without_its_extra(python, wheel, tmp_path):
+    run(python, '-m', 'venv', tmp_path / 'venv')
+    installed = python_in(tmp_path / 'venv')
+    shutil.copy(ROOT / 'examples' / 'provision.py', tmp_path)
+    command = [installed.with_name('dojobber'), 'provision.py', '--set', 'folder=shop']
+    for what, colours, said in (wheel, False, '5 changed'), (f'{wheel}[cli]', True, 'nothing was changed'):
+        run(installed, '-m', 'pip', '--disable-pip-version-check', 'install', '--quiet', what)
+        done = run(*command, cwd=tmp_path, env={**os.environ, 'FORCE_COLOR': '1', 'TERM': 'xterm'})
+        assert done.stderr == ''
+        assert said in done.stdout
+        assert ('\x1b[' in done.stdout) == colours
+
+
 def check_installed(python, folder, **environment):
     """Check that the package imports silently under ``-W error`` and that the example draws its picture."""
     env = {**{name: value for name, value in os.environ.items() if name != 'DISPLAY'}, **environment}

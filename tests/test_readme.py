@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import re
 import subprocess
@@ -9,6 +10,8 @@ import sys
 import textwrap
 
 import pytest
+from command import run
+from transcript import COMMANDS, masked, transcript
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / 'README.rst').read_text(encoding='utf-8')
@@ -33,6 +36,19 @@ def test_the_command_that_runs_the_example_names_things_that_exist():
     (command,) = [block for block in blocks('::') if 'dojobber_example.py' in block]
     assert '--battery_state charged --couch_space --png_output movie_night.png' in command
     assert (ROOT / 'tests' / 'dojobber_example.py').exists()
+
+
+def test_the_transcript_is_what_a_terminal_shows(tmp_path):
+    (printed,) = blocks('nothing is done::')
+    assert masked(printed.splitlines()) == masked(transcript(tmp_path))
+    assert [line for line in printed.splitlines() if line.startswith('$')] == [f'$ {each}' for each in COMMANDS]
+
+
+def test_every_field_of_the_document_is_described(tmp_path):
+    document = json.loads(run(tmp_path, ROOT / 'examples' / 'provision.py', '--set', 'folder=shop', '--json')[1])
+    described = re.findall(r'^``(\w+)`` ', README, re.MULTILINE)
+    assert sorted(described) == sorted([*document, *document['jobs'][0]])
+    assert set(re.findall(r'``"([a-z ]+)"``', README)) == set(document['totals'])
 
 
 def test_ci_runs_the_same_test_command():

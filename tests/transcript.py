@@ -1,0 +1,63 @@
+"""The transcript of README.rst, made in a real pseudo-terminal: ``python tests/transcript.py`` prints it."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import re
+import shutil
+import sqlite3
+import tempfile
+
+from command import ENVIRONMENT, command
+from screen import Screen
+
+EXAMPLE = pathlib.Path(__file__).parents[1] / 'examples' / 'provision.py'
+
+LOCKED = 'dojobber provision.py --set folder=shop --retry-delay 60  # another program uses the database; then Ctrl-C'
+
+COMMANDS = [
+    'dojobber provision.py --tree',
+    'dojobber provision.py --set folder=shop -n',
+    'dojobber provision.py --set folder=shop',
+    'dojobber provision.py --set folder=shop',
+    'dojobber provision.py --set folder=provision.py --retry-delay 0',
+    LOCKED,
+]
+
+
+def transcript(folder):
+    """Return the lines that a terminal shows for the commands, and the exit statuses."""
+    shutil.copy(EXAMPLE, folder)
+    lines = []
+    for line in COMMANDS:
+        arguments = line.partition('  #')[0].split()[1:]
+        with locked(folder) if line == LOCKED else contextlib.nullcontext():
+            with Screen(command(*arguments), cwd=folder, env=ENVIRONMENT) as screen:
+                if line == LOCKED:
+                    screen.until('CreateTables: try 2/5 in ')
+                    screen.press('\x03')
+                status = screen.end()
+        lines += [f'$ {line}', *screen.all_lines, f'(exit status {status})', '']
+    return lines[:-1]
+
+
+@contextlib.contextmanager
+def locked(folder):
+    """Use the database, so that nobody else can."""
+    rows = sqlite3.connect(pathlib.Path(folder, 'shop', 'data', 'shop.db'), isolation_level=None)
+    rows.execute('BEGIN EXCLUSIVE')
+    try:
+        yield
+    finally:
+        rows.close()
+
+
+def masked(lines):
+    """Return the lines without the times in them."""
+    return [re.sub(r'\d+\.\d ?s', 'N s', line) for line in lines]
+
+
+if __name__ == '__main__':
+    with tempfile.TemporaryDirectory() as folder:
+        print('\n'.join(transcript(folder)))
