@@ -57,7 +57,7 @@ def _imported_file(path: str) -> ModuleType:
     name = os.path.splitext(os.path.basename(path))[0]
     if name in sys.modules:  # json.py, say, is not to become what all others import as json
         name = f'_{name}'
-    spec: Any = importlib.util.spec_from_file_location(name, path)
+    spec: Any = importlib.util.spec_from_file_location(name, os.path.abspath(path))
     if spec is None:
         raise ImportError('a file with Jobs ends with .py')
     module = importlib.util.module_from_spec(spec)

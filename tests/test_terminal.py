@@ -149,7 +149,7 @@ class Downloads(Changing):
     def act(self, **settings):
         subprocess.run(['sh', '-c', 'printf "\\\\r 10%%"; cat gate; printf "\\\\r100%%\\\\n"'])
 """)
-    lines = screen.until(' 10%', 'Downloads 1s')
+    lines = screen.until(' 10%', 'Downloads 0s')
     assert lines[0] == ' 10%'
     assert lines[1].startswith(BAR)
     open_gate(tmp_path)
@@ -232,9 +232,10 @@ class Leaves(Changing):
     def act(self, **settings):
         os.system('(while echo again; do :; done) 2>&- &')
 """)
+    screen.is_drawn = False
     assert screen.end() == 0
-    assert masked(screen.all_lines)[-1] == '1 job: 1 changed in N s'
-    assert_left_clean(screen)
+    assert b'1 job: 1 changed in ' in screen.raw
+    assert screen.settings == screen.settings_before
 
 
 def test_forty_columns_are_enough(shown, tmp_path):
@@ -247,7 +248,7 @@ class All(DummyJob): DEPS = [SetUpTheVeryLongNamedServiceOfTheShop, Other]
         '-j8',
         columns=40,
     )
-    lines = screen.until('0/3', 'SetUpTheV... 1s')
+    lines = screen.until('0/3', 'SetUpTheV... 1s', 'Other 1s')
     assert lines[-1] == 'SetUpTheV... 1s, Other 1s'
     assert all(len(line) <= 36 for line in lines)
     open_gate(tmp_path)  # for both
@@ -265,9 +266,9 @@ class All(DummyJob):
 """,
         '-j99',
     )
-    lines = screen.until('250/300', 'Slow00 1s', 'Flaky0: try 2/3')
+    lines = screen.until('250/300', 'Slow00 0s', 'Flaky0: try 2/3')
     assert len(lines) == 24
-    assert re.fullmatch(r'Slow00 1s, (Slow\d\d \ds, )+Slow\d\d \ds and \d\d more', lines[-2])
+    assert re.fullmatch(r'Slow00 0s, (Slow\d\d \ds, )+Slow\d\d \ds and \d\d more', lines[-2])
     assert re.fullmatch(r'Flaky0: try 2/3 in \d+m \d\ds, .* and \d more', lines[-1])
     screen.press('\x03')
     screen.until('250/300, ending by SIGINT')
@@ -285,7 +286,7 @@ jobs = [type(name, (Changing,), {}) for name in names]
 class All(Waiting): DEPS = jobs
 """
     )
-    screen.until('5/6', 'All 1s')
+    screen.until('5/6', 'All 0s')
     open_gate(tmp_path)
     assert screen.end() == 0
     lines = masked(screen.all_lines)
@@ -310,7 +311,7 @@ class Prints(Waiting):
             '-v',
             stderr=errors,
         )
-        screen.until('to stdout', 'Prints 1s')
+        screen.until('to stdout', 'Prints 0s')
         open_gate(tmp_path)
         assert screen.end() == 0
     said = (tmp_path / 'errors').read_text(encoding='utf-8').splitlines()
@@ -422,14 +423,17 @@ def test_a_second_signal_ends_it_at_once(shown, tmp_path):
     screen = shown(
         """
 class Stubborn(Waiting):
+    def act(self, **settings):
+        print('running', flush=True)
+        super().act()
     def Cleanup(self):
         print('cleaning up', flush=True)
         wait_at_gate()
 """
     )
-    screen.until('Stubborn 0s')
+    screen.until('running')
     screen.press('\x03')
-    screen.until('cleaning up', 'Stubborn.cleanup 1s')
+    screen.until('cleaning up', 'Stubborn.cleanup 0s')
     screen.press('\x03')
     assert screen.end() == 130
     assert not screen.cursor_is_hidden

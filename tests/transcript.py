@@ -32,12 +32,12 @@ def transcript(folder):
     lines = []
     for line in COMMANDS:
         arguments = line.partition('  #')[0].split()[1:]
-        with locked(folder) if line == LOCKED else contextlib.nullcontext():
-            with Screen(command(*arguments), cwd=folder, env=ENVIRONMENT) as screen:
-                if line == LOCKED:
-                    screen.until('CreateTables: try 2/5 in ')
-                    screen.press('\x03')
-                status = screen.end()
+        others = locked(folder) if line == LOCKED else contextlib.nullcontext()
+        with others, Screen(command(*arguments), cwd=folder, env=ENVIRONMENT) as screen:
+            if line == LOCKED:
+                screen.until('CreateTables: try 2/5 in ')
+                screen.press('\x03')
+            status = screen.end()
         lines += [f'$ {line}', *screen.all_lines, f'(exit status {status})', '']
     return lines[:-1]
 
