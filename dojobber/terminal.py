@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, Callable
 
-LONGEST = 65536
+LONGEST = 16384
 """Characters after which a line that has not ended yet is passed on in pieces."""
+
+MOST_UNDER_WAY = 131072
+"""Bytes, more than a pseudo-terminal holds that have been written to it and not been read yet."""
 
 NEW_LINE = '\x1e'
 """Written before a line of ours while the bar is shown: a line that somebody has not ended shall end here."""
@@ -154,7 +157,7 @@ class Lines:
         """Return a line that has not ended yet, as far as it fits; none if there is none."""
         if not rest:
             return []
-        text = self._decoded(rest.rstrip('\r'), type(self._decoder)())
+        text = self._decoded(rest.rstrip('\r')[-1000:], type(self._decoder)())
         text.no_wrap = True
         text.truncate(width, overflow='ellipsis')
         return [text]
@@ -185,7 +188,6 @@ class Above:
         size = fcntl.ioctl(1, termios.TIOCGWINSZ, b'\0' * 8)
         self._ours, theirs = pty.openpty()
         self._end, self._begin_end = os.pipe()
-        self._is_over = False
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
         self._saved = {number: os.dup(number) for number in (1, 2) if os.isatty(number)}
         self.terminal = self._saved[1]
@@ -209,10 +211,9 @@ class Above:
         finally:
             self._restore()
             os.close(self._begin_end)
-            thread.join(timeout=1)  # a child that goes on without us may write for ever
+            thread.join()
 
     def __exit__(self, *_: object) -> None:
-        self._is_over = True
         for saved in self._saved.values():
             os.close(saved)
 
@@ -227,14 +228,18 @@ class Above:
         import select
 
         def pass_on(lines: list[str]) -> None:
-            if lines and not self._is_over:
+            if lines:
                 with contextlib.suppress(Exception, SystemExit):  # the terminal is gone; nobody shall wait for it
                     write([line.rstrip('\r') for line in lines])
 
         decoder = codecs.getincrementaldecoder(sys.stdout.encoding or 'utf-8')('replace')
-        chunk = b' '
-        while chunk and not self._is_over and self._ours in select.select([self._ours, self._end], [], [])[0]:
+        chunk, left = b' ', MOST_UNDER_WAY
+        while chunk and left > 0:
+            ready = select.select([self._ours, self._end], [], [])[0]
+            if self._ours not in ready:
+                break
             chunk = self._read()
+            left -= len(chunk) * (self._end in ready)  # a child that goes on without us may write for ever
             text = self.rest + decoder.decode(chunk, final=not chunk)
             *lines, self.rest = re.sub(f'(?m)^{NEW_LINE}', '', text).replace(NEW_LINE, '\n').split('\n')
             if len(self.rest) > LONGEST:

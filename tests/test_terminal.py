@@ -76,10 +76,10 @@ def test_the_bar_shows_when_a_failed_job_is_tried_again(shown):
     screen = shown("""
 class Flaky(Failing):
     TRIES = 4.5
-    RETRY_DELAY = 3600
+    RETRY_DELAY = 3630
 """)
-    lines = screen.until('Flaky: try 2/5 in ')
-    assert re.fullmatch(r'Flaky: try 2/5 in (1h 00m|59m 59s)', lines[-1])
+    lines = screen.until('Flaky: try 2/5 in 1h 00m')
+    assert lines[-1] == 'Flaky: try 2/5 in 1h 00m'
     screen.press('\x03')
     assert screen.end() == 130
     assert_left_clean(screen)
@@ -197,7 +197,7 @@ class Talks(Changing):
         os.write(1, b'y' * 70_000)
 """)
     assert screen.end() == 0
-    assert screen.raw.count(b'y' * 70) >= 999
+    assert sum(len(line) for line in screen.all_lines if set(line) == {'y'}) == 70_000
     assert masked(screen.all_lines)[-2:] == ['✓ Talks  changed    N s', '1 job: 1 changed in N s']
     assert b'\x1b[?1049h' not in screen.raw
     assert_left_clean(screen)
@@ -222,7 +222,7 @@ class Leaves(Changing):
         os.system('(echo left; exec cat gate) &')
 """)
     assert screen.end() == 0
-    assert masked(screen.all_lines)[-2:] == ['✓ Leaves  changed    N s', '1 job: 1 changed in N s']
+    assert masked(screen.all_lines)[-1] == '1 job: 1 changed in N s'
     assert_left_clean(screen)
 
 
@@ -266,7 +266,7 @@ class All(DummyJob):
 """,
         '-j99',
     )
-    lines = screen.until('250/300', 'Slow00 0s', 'Flaky0: try 2/3')
+    lines = screen.until('250/300', 'Slow00 0s', 'and 7 more')
     assert len(lines) == 24
     assert re.fullmatch(r'Slow00 0s, (Slow\d\d \ds, )+Slow\d\d \ds and \d\d more', lines[-2])
     assert re.fullmatch(r'Flaky0: try 2/3 in \d+m \d\ds, .* and \d more', lines[-1])
