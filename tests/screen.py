@@ -92,12 +92,12 @@ class Screen:
             lines.pop()
         return lines
 
-    def until(self, *texts):
-        """Wait until all the texts are on the screen at the same time, and return its lines."""
+    def until(self, *patterns):
+        """Wait until there is a line for each of the patterns at the same time, and return the lines."""
         deadline = time.monotonic() + PATIENCE
-        while not all(any(text in line for line in self.lines) for text in texts):
-            assert time.monotonic() < deadline, f'{texts} did not come: {self.lines}'
-            assert self._read(0.1) or self.process.poll() is None, f'it ended without {texts}: {self.lines}'
+        while not all(any(re.search(each, line) for line in self.lines) for each in patterns):
+            assert time.monotonic() < deadline, f'{patterns} did not come: {self.lines}'
+            assert self._read(0.1) or self.process.poll() is None, f'it ended without {patterns}: {self.lines}'
         return self.lines
 
     def press(self, keys):
