@@ -13,7 +13,7 @@ LONGEST_WAIT = 1.0  # seconds; a signal does not end a wait that it comes just b
 
 def execute(
     schedule: Schedule,
-    workers: Inline | Futures,
+    workers: Inline | Futures | Threads,
     waiting: Callable[[float, float, int], object],
     clock: Callable[[], float],
     sleep: Callable[[float], object],
@@ -34,7 +34,7 @@ def execute(
 
 def _drive(
     schedule: Schedule,
-    workers: Inline | Futures,
+    workers: Inline | Futures | Threads,
     waiting: Callable[[float, float, int], object],
     clock: Callable[[], float],
     sleep: Callable[[float], object],
@@ -177,3 +177,109 @@ class Futures:
             del self._running[index]
             if struck is not None:
                 raise struck
+
+
+class Threads:
+    """Has attempts made on threads of its own, each of which makes one after the other.
+
+    Args:
+        begin: Called with the index of a Job before an attempt of it is handed to a thread.
+        attempt: Called on a thread with that index. What it returns, or raises, is handed to ``record``.
+        record, abandon: As of :class:`Futures`, but ``record`` gets that in place of a future.
+        most: How many attempts there may be at once.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[int], object],
+        attempt: Callable[[int], Any],
+        record: Callable[[int, Any], Recorded],
+        abandon: Callable[[int, BaseException], object],
+        most: int,
+    ) -> None:
+        import queue
+        from concurrent.futures import ThreadPoolExecutor
+
+        self.most = most
+        self._begin, self._attempt, self._record, self._abandon = begin, attempt, record, abandon
+        self._threads = ThreadPoolExecutor(most, 'dojobber')
+        self._loops: list[Any] = []
+        self._to_do: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._nothing = queue.Empty
+        # An interrupt between two statements must lose nothing: what is in here is not forgotten until it is recorded.
+        self._running: dict[int, None] = {}
+        self._results: dict[int, Any] = {}
+
+    def start(self, index: int) -> None:
+        """Hand an attempt of the Job of that index to a thread. How it ends is not known yet."""
+        self._begin(index)
+        self._running[index] = None
+        if len(self._loops) < len(self._running):
+            loop = self._threads.submit(self._loop)
+            self._loops.append(loop)
+            loop.add_done_callback(lambda _: self._done.put(None))
+        self._to_do.put(index)
+
+    def _loop(self) -> None:
+        while (index := self._to_do.get()) is not None:
+            try:
+                self._results[index] = self._attempt(index)
+            except BaseException as error:
+                self._results[index] = error
+            self._done.put(index)
+
+    def ended(self, timeout: float) -> tuple[int, bool] | None:
+        """Return the index of a Job whose attempt has ended and whether it passed; None if none does in time."""
+        try:
+            index = self._done.get(timeout=timeout)
+        except self._nothing:
+            return None
+        if index is None:
+            return None
+        recorded = self._record_result(index)
+        for interrupt in recorded.struck, recorded.failure:
+            if interrupt is not None:
+                raise interrupt
+        return index, recorded.has_passed
+
+    def _record_result(self, index: int) -> Recorded:
+        recorded = self._record(index, self._results[index])
+        del self._running[index], self._results[index]
+        return recorded
+
+    def stop(self) -> None:
+        """Start nothing more that waits for a thread, and wait for the rest."""
+        try:
+            self._settle()
+        except BaseException as interrupt:
+            for index in list(self._running):
+                if index in self._results:  # it ended while others were waited for
+                    self._record_result(index)
+                else:
+                    self._abandon(index, interrupt)
+            raise
+
+    def _settle(self) -> None:
+        with contextlib.suppress(self._nothing):
+            while True:
+                index = self._to_do.get_nowait()
+                if index is not None:
+                    del self._running[index]
+        self.close()
+        are_over = False
+        while not are_over:
+            are_over = all(loop.done() for loop in self._loops)
+            for index in list(self._running):
+                struck = self._record_result(index).struck if index in self._results else None
+                if struck is not None:
+                    raise struck
+            if not are_over:
+                with contextlib.suppress(self._nothing):
+                    self._done.get(timeout=LONGEST_WAIT)
+
+    def close(self) -> None:
+        """Let the threads end when they have nothing left to do."""
+        for _ in self._loops:
+            self._to_do.put(None)
+        self._threads.shutdown(wait=False)

@@ -9,7 +9,7 @@ from typing import Any, Callable
 from .attempt import Attempted, Attempts, Cleanups, Setting, attempter, caught, joined
 from .errors import DoJobberError, RemoteError
 from .events import Event, EventKind, Listeners
-from .execute import Futures, Inline, Recorded, execute
+from .execute import Futures, Inline, Recorded, Threads, execute
 from .outcome import Outcome, State, is_interrupt
 from .plan import Plan
 from .schedule import Schedule
@@ -66,18 +66,12 @@ class Walk:
             from concurrent.futures import ThreadPoolExecutor
 
             most = math.inf if max_workers is None else max_workers
-            walk = self._on_threads if isinstance(executor, ThreadPoolExecutor) else self._remotely
+            walk = self._on_thread_pool if isinstance(executor, ThreadPoolExecutor) else self._remotely
             walk(executor, most)
         elif max_workers is None or max_workers == 1:
             self._here()
         else:
-            from concurrent.futures import ThreadPoolExecutor
-
-            executor = ThreadPoolExecutor(max_workers, 'dojobber')
-            try:
-                self._on_threads(executor, max_workers)
-            finally:
-                executor.shutdown(wait=False)  # whatever ran has ended, or is not waited for
+            self._on_threads(max_workers)
 
     def _here(self) -> None:
         self.attempts = attempt = attempter(self._setting, partial(self._cleanups.owe, self._directory))
@@ -98,8 +92,24 @@ class Walk:
 
         self._execute(Inline(try_job))
 
-    def _on_threads(self, executor: Any, most: float) -> None:
+    def _on_threads(self, count: int) -> None:
         """Let threads of this process make the attempts. They share its directory, which is left as it is."""
+        self.attempts = attempts = Attempts(self._setting._replace(go_to_start=lambda: None))
+
+        def attempt(index: int) -> Attempted:
+            return attempts(self._jobs[index], self._has_listeners)
+
+        def record(index: int, result: Any) -> Recorded:
+            return self._lost(index, result) if isinstance(result, BaseException) else self._ended(index, result)
+
+        threads = Threads(self._begin, attempt, record, self._abandon, count)
+        try:
+            self._execute(threads)
+        finally:
+            threads.close()
+
+    def _on_thread_pool(self, executor: Any, most: float) -> None:
+        """Let threads of somebody else's make them."""
         from concurrent.futures import CancelledError, Future
 
         self.attempts = attempts = Attempts(self._setting._replace(go_to_start=lambda: None))
@@ -156,40 +166,48 @@ class Walk:
         from concurrent.futures import BrokenExecutor, CancelledError
 
         def start(index: int, submitted: Callable[[Any], object]) -> None:
-            self._numbers[index] = self._cleanups.number()
-            if self._has_listeners:
-                self._tell(EventKind.ATTEMPT_STARTED, index)
+            self._begin(index)
             submit(index, submitted)
 
         def record(index: int, future: Any) -> Recorded:
-            number = self._numbers.get(index)
-            if number is None:
-                return Recorded(False)  # it was recorded before, and an interrupt came between that and the next
             try:
                 failure = future.exception()
             except CancelledError as error:
                 failure = error
             if failure is None:
-                attempted = received(index, future.result())
-            else:  # the worker was lost, or the Job could not be sent to one
-                failed = Outcome(State.FAILED, 1, None, failure)
-                attempted = Attempted(failed, [(EventKind.CHECK.value, 0.0, None, failure)])
-            outcome = attempted.outcome
-            if attempted.owed is not None:
-                self._cleanups.owe(self._directory, attempted.owed, number)
-            if not isinstance(failure, BrokenExecutor):
-                failure = outcome.exception if is_interrupt(outcome.exception) else None
-            struck = None  # an interrupt from a listener or a signal; what has ended is told all the same, and once
-            if self._has_listeners:
-                for report in attempted.reports:
-                    struck = joined(struck, caught(self._report, index, *report))
-            del self._numbers[index]
-            struck = joined(struck, caught(self._record, index, outcome))
-            return Recorded(bool(outcome.state.passed), failure, struck)
+                return self._ended(index, received(index, future.result()))
+            recorded = self._lost(index, failure)
+            return recorded._replace(failure=failure) if isinstance(failure, BrokenExecutor) else recorded
 
         self._execute(Futures(start, record, self._abandon, most, may_cancel))
 
-    def _execute(self, workers: Inline | Futures) -> None:
+    def _begin(self, index: int) -> None:
+        self._numbers[index] = self._cleanups.number()
+        if self._has_listeners:
+            self._tell(EventKind.ATTEMPT_STARTED, index)
+
+    def _lost(self, index: int, failure: BaseException) -> Recorded:
+        """Record that the worker was lost, or that the Job could not be sent to one."""
+        failed = Outcome(State.FAILED, 1, None, failure)
+        return self._ended(index, Attempted(failed, [(EventKind.CHECK.value, 0.0, None, failure)]))
+
+    def _ended(self, index: int, attempted: Attempted) -> Recorded:
+        """Record an attempt that was made elsewhere."""
+        number, outcome = self._numbers.get(index), attempted.outcome
+        if number is None:
+            return Recorded(False)  # it was recorded before, and an interrupt came between that and the next
+        if attempted.owed is not None:
+            self._cleanups.owe(self._directory, attempted.owed, number)
+        struck = None  # an interrupt from a listener or a signal; what has ended is told all the same, and once
+        if self._has_listeners:
+            for report in attempted.reports:
+                struck = joined(struck, caught(self._report, index, *report))
+        del self._numbers[index]
+        struck = joined(struck, caught(self._record, index, outcome))
+        failure = outcome.exception if is_interrupt(outcome.exception) else None
+        return Recorded(bool(outcome.state.passed), failure, struck)
+
+    def _execute(self, workers: Inline | Futures | Threads) -> None:
         execute(self._schedule, workers, self._wait, self._clock, self._sleep)
 
     def _wait(self, now: float, due: float, index: int) -> None:

@@ -18,7 +18,7 @@ from kit import FakeClock, chain, changing, configured, failing, job, printed, w
 from test_properties import built, graphs
 
 from dojobber import DoJobber, DummyJob, EventKind, PlanError, State
-from dojobber.execute import Futures
+from dojobber.execute import Futures, Threads
 
 LIMIT = 20  # seconds after which something that should happen at once is taken for a deadlock
 
@@ -295,25 +295,20 @@ class TestHowMany:
         assert engine.success(), 'four met at the barrier, twice'
 
     def test_max_workers_caps_what_an_executor_has_at_once(self):
-        class Counting(ThreadPoolExecutor):
-            now = most = 0
+        lock, together, at_work, counts = threading.Lock(), threading.Barrier(2), set(), []
 
-            def submit(self, *args):
-                self.now += 1
-                self.most = max(self.most, self.now)
-                return super().submit(self.work, *args)
+        def check(self):
+            with lock:
+                at_work.add(self)
+                counts.append(len(at_work))
+            together.wait(LIMIT)
+            with lock:
+                at_work.remove(self)
 
-            def work(self, function, *args):
-                try:
-                    return function(*args)
-                finally:
-                    self.now -= 1
-
-        together = threading.Barrier(2)
-        root = job('Root', [job(f'J{n}', Check=lambda self: together.wait(LIMIT)) for n in range(8)])
-        with Counting(8) as pool:
+        root = job('Root', [job(f'J{n}', Check=check) for n in range(8)])
+        with ThreadPoolExecutor(8) as pool:
             in_time(configured(root, max_workers=2, executor=pool).checknrun)
-            assert pool.most == 2
+        assert max(counts) == 2
 
     @pytest.mark.parametrize('max_workers', [None, 1])
     def test_serial_is_the_default_and_stays_in_the_callers_thread(self, max_workers):
@@ -957,9 +952,10 @@ def test_an_interrupt_right_after_an_attempt_was_recorded_lets_it_be_recorded_on
             raise KeyboardInterrupt
         return strike
 
+    strikes_in = Futures.ended.__code__, Threads._record_result.__code__
     engine = configured(changing('Job', Cleanup=lambda self: cleaned.append('Job')), **on_threads(2))
     before = sys.gettrace()
-    sys.settrace(lambda frame, *_: strike if frame.f_code is Futures.ended.__code__ else None)
+    sys.settrace(lambda frame, *_: strike if frame.f_code in strikes_in else None)
     try:
         with pytest.raises(KeyboardInterrupt):
             engine.checknrun()

@@ -94,7 +94,7 @@ class Prints(Changing):
         print('to stderr', file=sys.stderr)
         subprocess.run(['sh', '-c', 'echo child; echo child to stderr >&2'])
         print('\\x1b[31mred\\x1b[0m, then \\x1b[2J\\x07\\tnot cleared')
-        print('no end', end='')
+        print('no end', end='', flush=True)
 class Waits(Waiting):
     DEPS = [Prints]
 """,
