@@ -8,6 +8,7 @@ from typing import Any, Callable, NamedTuple
 from .schedule import Schedule
 
 LONGEST_SLEEP = 86_400.0  # seconds; time.sleep() refuses what does not fit the platform's clock
+NOTHING_LEFT = -1  # in place of the index of a Job, for the threads
 LONGEST_WAIT = 1.0  # seconds; a signal does not end a wait that it comes just before, and on Windows none at all
 
 
@@ -204,7 +205,7 @@ class Threads:
         self._begin, self._attempt, self._record, self._abandon = begin, attempt, record, abandon
         self._threads = ThreadPoolExecutor(most, 'dojobber')
         self._loops: list[Any] = []
-        self._to_do: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._to_do: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         self._nothing = queue.Empty
         # An interrupt between two statements must lose nothing: what is in here is not forgotten until it is recorded.
@@ -222,7 +223,7 @@ class Threads:
         self._to_do.put(index)
 
     def _loop(self) -> None:
-        while (index := self._to_do.get()) is not None:
+        while (index := self._to_do.get()) != NOTHING_LEFT:
             try:
                 self._results[index] = self._attempt(index)
             except BaseException as error:
@@ -263,9 +264,7 @@ class Threads:
     def _settle(self) -> None:
         with contextlib.suppress(self._nothing):
             while True:
-                index = self._to_do.get_nowait()
-                if index is not None:
-                    del self._running[index]
+                del self._running[self._to_do.get_nowait()]
         self.close()
         are_over = False
         while not are_over:
@@ -281,5 +280,5 @@ class Threads:
     def close(self) -> None:
         """Let the threads end when they have nothing left to do."""
         for _ in self._loops:
-            self._to_do.put(None)
+            self._to_do.put(NOTHING_LEFT)
         self._threads.shutdown(wait=False)

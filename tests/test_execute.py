@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit import FakeClock
 
-from dojobber.execute import LONGEST_SLEEP, Futures, Inline, Recorded, execute
+from dojobber.execute import LONGEST_SLEEP, Futures, Inline, Recorded, Threads, execute
 from dojobber.schedule import Schedule
 
 
@@ -393,3 +393,70 @@ class TestFutures:
             workers.stop()
         assert abandoned == []
         assert all(future.cancelled() for future in futures.values())
+
+
+class TestThreads:
+    def test_what_an_attempt_raises_is_handed_on_in_place_of_what_it_returns(self):
+        error, recorded = MemoryError('of the attempt itself'), []
+
+        def attempt(index):
+            raise error
+
+        def record(index, result):
+            recorded.append((index, result))
+            return Recorded(False)
+
+        workers = Threads(lambda index: None, attempt, record, None, 2)
+        workers.start(7)
+        assert workers.ended(20) == (7, False)
+        assert recorded == [(7, error)]
+        workers.close()
+
+    def test_what_no_thread_has_taken_yet_is_never_begun(self):
+        at_work, let_go, made, recorded = threading.Event(), threading.Event(), [], []
+
+        def attempt(index):
+            made.append(index)
+            at_work.set()
+            assert let_go.wait(20)
+
+        def record(index, result):
+            recorded.append(index)
+            return Recorded(True)
+
+        workers = Threads(lambda index: None, attempt, record, None, 1)
+        for index in (0, 1, 2):
+            workers.start(index)
+        assert at_work.wait(20)
+        stopping = threading.Thread(target=workers.stop)
+        stopping.start()
+        while stopping.is_alive() and workers._running.keys() != {0}:
+            pass
+        let_go.set()
+        stopping.join(20)
+        assert not stopping.is_alive()
+        assert (made, recorded) == ([0], [0])
+
+    def test_when_the_wait_is_interrupted_what_ended_is_recorded_and_only_the_rest_abandoned(self):
+        let_go, ended, recorded, abandoned = threading.Event(), threading.Barrier(3), [], []
+
+        def attempt(index):
+            if index == 2:
+                assert let_go.wait(20)
+            else:
+                ended.wait(20)
+
+        def record(index, result):
+            recorded.append(index)
+            return Recorded(True, None, KeyboardInterrupt() if len(recorded) == 1 else None)
+
+        workers = Threads(lambda index: None, attempt, record, lambda index, _: abandoned.append(index), 3)
+        for index in (0, 1, 2):
+            workers.start(index)
+        ended.wait(20)
+        while len(workers._results) < 2:
+            pass
+        with pytest.raises(KeyboardInterrupt):
+            workers.stop()
+        let_go.set()
+        assert (sorted(recorded), abandoned) == ([0, 1], [2])

@@ -18,6 +18,7 @@ from kit import FakeClock, chain, changing, configured, failing, job, printed, w
 from test_properties import built, graphs
 
 from dojobber import DoJobber, DummyJob, EventKind, PlanError, State
+from dojobber.attempt import Attempts
 from dojobber.execute import Futures, Threads
 
 LIMIT = 20  # seconds after which something that should happen at once is taken for a deadlock
@@ -976,3 +977,16 @@ def test_a_job_whose_try_somebody_else_has_cancelled_has_failed():
     engine.checknrun()
     assert engine.nodestatus == {'Leaf': False, 'Root': None}
     assert isinstance(engine.nodeexceptions['Leaf'], CancelledError)
+
+
+def test_a_job_whose_attempt_breaks_down_has_failed_and_the_run_goes_on(monkeypatch):
+    def attempt(self, job_class, is_reported):
+        if job_class.__name__ == 'Breaks':
+            raise MemoryError  # in the engine's own code, where no Job can make it fail
+        return make(self, job_class, is_reported)
+
+    make = Attempts.__call__
+    monkeypatch.setattr(Attempts, '__call__', attempt)
+    engine = worked(job('Root', [job('Breaks'), job('Fine')]), max_workers=2, default_tries=1)
+    assert engine.nodestatus == {'Breaks': False, 'Fine': True, 'Root': None}
+    assert isinstance(engine.nodeexceptions['Breaks'], MemoryError)
