@@ -265,7 +265,7 @@ class TestDeveloperLog:
             engine.checknrun()
 
         text = '\n'.join(printed(run))
-        assert "planned 'Root' needing ('Leaf',)" in text
+        assert text.splitlines()[1].endswith("DEBUG planned 'Root' needing ('Leaf',), tries 3, retry delay 1.0 s")
         assert 'attempt started, job Leaf, round 1, attempt 1' in text
         assert 'hunter2' not in text
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import inspect
 import io
 import json
 import os
@@ -398,6 +399,9 @@ class TestRenderer:
     def test_a_format_that_is_no_name_is_refused(self, engine, fmt):
         with pytest.raises(GraphError, match='fmt must be the name of a format'):
             engine.write_graph(io.BytesIO(), fmt)
+
+    def test_the_renderer_has_a_minute_unless_asked_otherwise(self):
+        assert inspect.signature(DoJobber.write_graph).parameters['timeout'].default == 60
 
     @pytest.mark.parametrize('timeout', ['1', None, 0, -1, float('nan'), 1j])
     def test_a_time_limit_that_is_none_is_refused(self, engine, timeout):
