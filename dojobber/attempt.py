@@ -197,6 +197,9 @@ class Cleanups:
             try:
                 self._call_from(since, tell, failures)
                 return reduce(joined, failures)
+            except (RecursionError, MemoryError) as error:  # it would come again without end; what is owed stays so
+                failures.append(error)
+                return reduce(joined, failures)
             except BaseException as interrupt:  # between two Cleanups: the others are owed all the same
                 failures.append(interrupt)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import os
@@ -549,6 +550,25 @@ class TestCleanups:
             sys.setprofile(None)
         assert isinstance(raised, KeyboardInterrupt)
         assert raised.__context__ is error
+
+    def test_one_that_the_stack_has_no_room_for_stays_owed_until_it_has(self):
+        def deepest(depth=0):
+            try:
+                return deepest(depth + 1)
+            except RecursionError:
+                return depth
+
+        def call_at(depth):
+            return call_at(depth - 1) if depth else cleanups.call(lambda event: None)
+
+        limit = deepest()
+        for room in range(20):
+            log = []
+            cleanups = self.owing(log, 'A')
+            with contextlib.suppress(RecursionError):
+                call_at(limit - room)
+            cleanups.call(lambda event: None)
+            assert log == ['A'], room
 
     def test_nothing_is_owed_when_run_was_not_called(self):
         owed = []
