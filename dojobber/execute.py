@@ -8,7 +8,7 @@ from typing import Any, Callable, NamedTuple
 from .schedule import Schedule
 
 LONGEST_SLEEP = 86_400.0  # seconds; time.sleep() refuses what does not fit the platform's clock
-NOTHING_LEFT = -1  # in place of the index of a Job, for the threads
+NOTHING_LEFT = -1  # in place of the index of a Job, to threads and from them
 LONGEST_WAIT = 1.0  # seconds; a signal does not end a wait that it comes just before, and on Windows none at all
 
 
@@ -204,9 +204,11 @@ class Threads:
         self.most = most
         self._begin, self._attempt, self._record, self._abandon = begin, attempt, record, abandon
         self._threads = ThreadPoolExecutor(most, 'dojobber')
-        self._loops: list[Any] = []
+        self._submitted = 0
+        self._begun: list[None] = []  # an entry for each thread that has begun to take Jobs,
+        self._over: list[None] = []  # and for each that has ended
         self._to_do: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._nothing = queue.Empty
         # An interrupt between two statements must lose nothing: what is in here is not forgotten until it is recorded.
         self._running: dict[int, None] = {}
@@ -216,27 +218,27 @@ class Threads:
         """Hand an attempt of the Job of that index to a thread. How it ends is not known yet."""
         self._begin(index)
         self._running[index] = None
-        if len(self._loops) < len(self._running):
-            loop = self._threads.submit(self._loop)
-            self._loops.append(loop)
-            loop.add_done_callback(lambda _: self._done.put(None))
+        if self._submitted < min(len(self._running), self.most):
+            self._threads.submit(self._loop)
+            self._submitted += 1
         self._to_do.put(index)
 
     def _loop(self) -> None:
+        self._begun.append(None)
         while (index := self._to_do.get()) != NOTHING_LEFT:
             try:
                 self._results[index] = self._attempt(index)
             except BaseException as error:
                 self._results[index] = error
             self._done.put(index)
+        self._over.append(None)
+        self._done.put(NOTHING_LEFT)  # for stop(), which waits for that
 
     def ended(self, timeout: float) -> tuple[int, bool] | None:
         """Return the index of a Job whose attempt has ended and whether it passed; None if none does in time."""
         try:
             index = self._done.get(timeout=timeout)
         except self._nothing:
-            return None
-        if index is None:
             return None
         recorded = self._record_result(index)
         for interrupt in recorded.struck, recorded.failure:
@@ -268,7 +270,7 @@ class Threads:
         self.close()
         are_over = False
         while not are_over:
-            are_over = all(loop.done() for loop in self._loops)
+            are_over = len(self._over) == len(self._begun)
             for index in list(self._running):
                 struck = self._record_result(index).struck if index in self._results else None
                 if struck is not None:
@@ -279,6 +281,6 @@ class Threads:
 
     def close(self) -> None:
         """Let the threads end when they have nothing left to do."""
-        for _ in self._loops:
+        for _ in range(self.most):
             self._to_do.put(NOTHING_LEFT)
         self._threads.shutdown(wait=False)

@@ -41,8 +41,9 @@ class Waiting(Changing):
         wait_at_gate()
 
 def wait_at_gate():
-    with open('gate') as gate:  # a FIFO: it waits until the test has opened and closed it
-        gate.read()
+    gate = os.open('gate', os.O_RDONLY)  # a FIFO: it waits until the test has opened and closed it
+    os.read(gate, 1)
+    os.close(gate)  # a number, and no file, which an interrupt before this line would leave open with a warning
 
 def note(name):
     with open(name, 'a') as file:

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import termios
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from dojobber import DoJobber, DummyJob, Job
@@ -53,6 +54,13 @@ class Watched(ThreadPoolExecutor):
         future.add_done_callback(lambda _: say(name, 'done'))
         return future
 
+    def start_all(self):
+        """Start its threads now: a pool that an interrupt strikes as it starts one cannot end at the exit any more."""
+        together = threading.Barrier(self._max_workers)
+        for future in [super(Watched, self).submit(together.wait) for _ in range(self._max_workers)]:
+            future.result()
+        return self
+
 
 def terminate(*_):
     raise Terminated
@@ -67,7 +75,7 @@ def main(how, *pipes):
     jobs = [make(number, int(pipe)) for number, pipe in enumerate(pipes)]
     late = type('Late', (Job,), {'Check': lambda self: say('Late runs')})
     engine = DoJobber()
-    executor = Watched(len(jobs)) if how == 'executor' else None
+    executor = Watched(len(jobs)).start_all() if how == 'executor' else None
     root = type('Root', (DummyJob,), {'DEPS': [*jobs, late]})
     engine.configure(root, verbose=True, max_workers=len(jobs), executor=executor)
     try:
