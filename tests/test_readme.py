@@ -38,6 +38,7 @@ def test_the_command_that_runs_the_example_names_things_that_exist():
     assert (ROOT / 'tests' / 'dojobber_example.py').exists()
 
 
+@pytest.mark.terminal
 def test_the_transcript_is_what_a_terminal_shows(tmp_path):
     (printed,) = blocks('nothing is done::')
     assert masked(printed.splitlines()) == masked(transcript(tmp_path))

@@ -10,6 +10,8 @@ import pytest
 from command import ENVIRONMENT, command, open_gate, write_jobs
 from screen import Screen
 
+pytestmark = pytest.mark.terminal
+
 BAR = '━'
 
 
