@@ -134,7 +134,8 @@ class Walk:
     def _remotely(self, executor: Any, most: float) -> None:
         from concurrent.futures import Future
 
-        from .remote import Courier, attempt_remotely
+        from .courier import Courier
+        from .remote import attempt_remotely
 
         courier = Courier(self._plan, self._setting, self._has_listeners)
 

@@ -14,8 +14,9 @@ from kit import arrive, changing, failing, job, wait_for
 
 from dojobber import DummyJob, Job, RemoteError, RunonlyJob, State, StorageConflictError
 from dojobber.attempt import Setting
+from dojobber.courier import Courier
 from dojobber.plan import make_plan
-from dojobber.remote import Courier, attempt_remotely
+from dojobber.remote import attempt_remotely
 
 
 class Trip:
