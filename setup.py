@@ -53,7 +53,7 @@ setup(
         'Topic :: System :: Systems Administration',
         'Typing :: Typed',
     ],
-    packages=['dojobber', 'dojobber.draw'],
+    packages=['dojobber', 'dojobber.draw', 'dojobber.execute'],
     package_data={'dojobber': ['py.typed']},
     python_requires='>=3.9',
     install_requires=[

@@ -66,12 +66,12 @@ class Walk:
             from concurrent.futures import ThreadPoolExecutor
 
             most = math.inf if max_workers is None else max_workers
-            walk = self._on_thread_pool if isinstance(executor, ThreadPoolExecutor) else self._remotely
+            walk = self._on_threads if isinstance(executor, ThreadPoolExecutor) else self._remotely
             walk(executor, most)
         elif max_workers is None or max_workers == 1:
             self._here()
         else:
-            self._on_threads(max_workers)
+            self._on_threads(None, max_workers)
 
     def _here(self) -> None:
         self.attempts = attempt = attempter(self._setting, partial(self._cleanups.owe, self._directory))
@@ -92,7 +92,7 @@ class Walk:
 
         self._execute(Inline(try_job))
 
-    def _on_threads(self, count: int) -> None:
+    def _on_threads(self, executor: Any, most: float) -> None:
         """Let threads of this process make the attempts. They share its directory, which is left as it is."""
         self.attempts = attempts = Attempts(self._setting._replace(go_to_start=lambda: None))
 
@@ -102,73 +102,35 @@ class Walk:
         def record(index: int, result: Any) -> Recorded:
             return self._lost(index, result) if isinstance(result, BaseException) else self._ended(index, result)
 
-        threads = Threads(self._begin, attempt, record, self._abandon, count)
+        threads = Threads(self._begin, attempt, record, self._abandon, most, executor)
         try:
             self._execute(threads)
         finally:
             threads.close()
 
-    def _on_thread_pool(self, executor: Any, most: float) -> None:
-        """Let threads of somebody else's make them."""
-        from concurrent.futures import CancelledError, Future
-
-        self.attempts = attempts = Attempts(self._setting._replace(go_to_start=lambda: None))
-
-        def attempt(future: Future[Attempted], job_class: Any) -> None:
-            if future.set_running_or_notify_cancel():
-                future.set_result(attempts(job_class, self._has_listeners))
-
-        def submit(index: int, submitted: Callable[[Any], object]) -> None:
-            future: Future[Attempted] = Future()  # the executor's own is lost if an interrupt strikes in its submit()
-            submitted(future)
-
-            def end(its: Future[None]) -> None:
-                failure = CancelledError() if its.cancelled() else its.exception()
-                if failure is not None and not future.done():
-                    future.set_exception(failure)
-
-            executor.submit(attempt, future, self._jobs[index]).add_done_callback(end)
-
-        self._elsewhere(submit, lambda _, attempted: attempted, most, may_cancel=True)
-
     def _remotely(self, executor: Any, most: float) -> None:
-        from concurrent.futures import Future
+        """Let copies of the Jobs be tried in other processes."""
+        from concurrent.futures import CancelledError, Future
 
         from .courier import Courier
         from .remote import attempt_remotely
 
         courier = Courier(self._plan, self._setting, self._has_listeners)
 
-        def submit(index: int, submitted: Callable[[Any], object]) -> None:
+        def submit(index: int) -> Any:
+            self._begin(index)
             try:
                 parcel = courier.pack(index)
             except RemoteError as error:  # this Job cannot travel; others can
                 unsent: Future[bytes] = Future()
                 unsent.set_exception(error)
-                submitted(unsent)
-                return
+                return unsent
             try:
-                future = executor.submit(attempt_remotely, parcel)
+                return executor.submit(attempt_remotely, parcel)
             except BaseException as error:
                 if is_interrupt(error):  # whatever has become of the attempt, nobody waits for it
                     self._abandon(index, error)
                 raise
-            submitted(future)
-
-        self._elsewhere(submit, courier.unpack, most, may_cancel=False)
-
-    def _elsewhere(
-        self,
-        submit: Callable[[int, Callable[[Any], object]], object],
-        received: Callable[[int, Any], Attempted],
-        most: float,
-        may_cancel: bool,
-    ) -> None:
-        from concurrent.futures import BrokenExecutor, CancelledError
-
-        def start(index: int, submitted: Callable[[Any], object]) -> None:
-            self._begin(index)
-            submit(index, submitted)
 
         def record(index: int, future: Any) -> Recorded:
             try:
@@ -176,11 +138,10 @@ class Walk:
             except CancelledError as error:
                 failure = error
             if failure is None:
-                return self._ended(index, received(index, future.result()))
-            recorded = self._lost(index, failure)
-            return recorded._replace(failure=failure) if isinstance(failure, BrokenExecutor) else recorded
+                return self._ended(index, courier.unpack(index, future.result()))
+            return self._lost(index, failure)
 
-        self._execute(Futures(start, record, self._abandon, most, may_cancel))
+        self._execute(Futures(submit, record, self._abandon, most))
 
     def _begin(self, index: int) -> None:
         self._numbers[index] = self._cleanups.number()
@@ -189,8 +150,11 @@ class Walk:
 
     def _lost(self, index: int, failure: BaseException) -> Recorded:
         """Record that the worker was lost, or that the Job could not be sent to one."""
+        from concurrent.futures import BrokenExecutor
+
         failed = Outcome(State.FAILED, 1, None, failure)
-        return self._ended(index, Attempted(failed, [(EventKind.CHECK.value, 0.0, None, failure)]))
+        recorded = self._ended(index, Attempted(failed, [(EventKind.CHECK.value, 0.0, None, failure)]))
+        return recorded._replace(failure=failure) if isinstance(failure, BrokenExecutor) else recorded
 
     def _ended(self, index: int, attempted: Attempted) -> Recorded:
         """Record an attempt that was made elsewhere."""

@@ -44,22 +44,12 @@ def make(number, pipe):
     return type(name, (Job,), {'Check': check, 'Run': run, 'Cleanup': cleanup})
 
 
-class Watched(ThreadPoolExecutor):
-    """Says which attempts are done."""
-
-    def submit(self, function, *args):
-        """Submit, and say so when it is done."""
-        future = super().submit(function, *args)
-        (name,) = (arg.__name__ for arg in args if isinstance(arg, type))
-        future.add_done_callback(lambda _: say(name, 'done'))
-        return future
-
-    def start_all(self):
-        """Start its threads now: a pool that an interrupt strikes as it starts one cannot end at the exit any more."""
-        together = threading.Barrier(self._max_workers)
-        for future in [super(Watched, self).submit(together.wait) for _ in range(self._max_workers)]:
-            future.result()
-        return self
+def started(count):
+    """Return a pool with all its threads: one that an interrupt strikes as it starts one cannot end at the exit."""
+    pool, together = ThreadPoolExecutor(count), threading.Barrier(count)
+    for future in [pool.submit(together.wait) for _ in range(count)]:
+        future.result()
+    return pool
 
 
 def terminate(*_):
@@ -75,7 +65,7 @@ def main(how, *pipes):
     jobs = [make(number, int(pipe)) for number, pipe in enumerate(pipes)]
     late = type('Late', (Job,), {'Check': lambda self: say('Late runs')})
     engine = DoJobber()
-    executor = Watched(len(jobs)).start_all() if how == 'executor' else None
+    executor = started(len(jobs)) if how == 'executor' else None
     root = type('Root', (DummyJob,), {'DEPS': [*jobs, late]})
     engine.configure(root, verbose=True, max_workers=len(jobs), executor=executor)
     try:

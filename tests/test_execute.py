@@ -181,17 +181,15 @@ class TestSeveralAtOnce:
 class ByHand:
     """Makes futures that the test ends, and remembers what it is told about them."""
 
-    def __init__(self, most=8, may_cancel=True, are_running=True):
+    def __init__(self, most=8):
         self.futures, self.recorded, self.abandoned = [], [], []
-        self._are_running = are_running
-        self.workers = Futures(self.submit, self.record, self.abandon, most, may_cancel)
+        self.workers = Futures(self.submit, self.record, self.abandon, most)
 
-    def submit(self, index, submitted):
+    def submit(self, index):
         future = Future()
-        if self._are_running:
-            future.set_running_or_notify_cancel()
+        future.set_running_or_notify_cancel()
         self.futures.append(future)
-        submitted(future)
+        return future
 
     def record(self, index, future):
         assert future.done()
@@ -225,9 +223,7 @@ class TestFutures:
     def test_one_that_has_ended_before_start_returns_is_told_too(self):
         done = Future()
         done.set_result(True)
-        workers = Futures(
-            lambda index, submitted: submitted(done), lambda index, future: Recorded(future.result()), None, 1, True
-        )
+        workers = Futures(lambda index: done, lambda index, future: Recorded(future.result()), None, 1)
         workers.start(5)
         assert workers.ended(0) == (5, True)
 
@@ -242,26 +238,10 @@ class TestFutures:
         assert read() is None
         assert unread() is not None
 
-    def test_an_attempt_whose_start_is_interrupted_later_on_is_known(self):
-        hand = ByHand()
-
-        def submit(index, submitted):
-            hand.submit(index, submitted)
-            raise KeyboardInterrupt
-
-        hand.workers = Futures(submit, hand.record, hand.abandon, 2, True)
-        with pytest.raises(KeyboardInterrupt):
-            hand.workers.start(7)
-        hand.futures[0].set_result(True)
-        hand.workers.stop()
-        assert hand.recorded == [7]
-
     def test_what_record_says_is_to_end_the_run_is_raised(self):
         done, error = Future(), KeyboardInterrupt('from a Job')
         done.set_result(False)
-        workers = Futures(
-            lambda index, submitted: submitted(done), lambda index, future: Recorded(False, error), None, 1, True
-        )
+        workers = Futures(lambda index: done, lambda index, future: Recorded(False, error), None, 1)
         workers.start(0)
         with pytest.raises(KeyboardInterrupt) as caught:
             workers.ended(0)
@@ -282,7 +262,7 @@ class TestFutures:
         hand = ByHand()
         record = hand.record
         hand.record = lambda index, future: record(index, future)._replace(struck=KeyboardInterrupt(index))
-        hand.workers = Futures(hand.submit, hand.record, hand.abandon, 4, True)
+        hand.workers = Futures(hand.submit, hand.record, hand.abandon, 4)
         hand.start(4)
         for index in 2, 0:
             hand.futures[index].set_result(True)
@@ -297,26 +277,15 @@ class TestFutures:
         hand = ByHand()
         record = hand.record
         hand.record = lambda index, future: record(index, future)._replace(failure=KeyboardInterrupt(index))
-        hand.workers = Futures(hand.submit, hand.record, hand.abandon, 3, True)
+        hand.workers = Futures(hand.submit, hand.record, hand.abandon, 3)
         hand.start(3)
         for future in hand.futures:
             future.set_result(False)
         hand.workers.stop()
         assert (hand.recorded, hand.abandoned) == ([0, 1, 2], [])
 
-    def test_stop_cancels_what_no_worker_has_begun_and_does_not_record_it(self):
-        hand = ByHand(are_running=False)
-        hand.start(3)
-        hand.futures[1].set_running_or_notify_cancel()
-        hand.futures[1].set_result(True)
-        thread = threading.Thread(target=hand.workers.stop, daemon=True)
-        thread.start()
-        thread.join(20)
-        assert [future.cancelled() for future in hand.futures] == [True, False, True]
-        assert (hand.recorded, hand.abandoned) == ([1], [])
-
-    def test_stop_cancels_nothing_where_that_cannot_be_relied_upon(self):
-        hand = ByHand(may_cancel=False, are_running=False)
+    def test_stop_cancels_nothing(self):
+        hand = ByHand()
         hand.start(1)
         thread = threading.Thread(target=hand.workers.stop)
         thread.start()
@@ -339,7 +308,7 @@ class TestFutures:
                 for index in 1, 3:
                     hand.futures[index].set_result(True)  # so that it fails rather than hangs
 
-        hand.workers = Futures(hand.submit, record, hand.abandon, 8, True)
+        hand.workers = Futures(hand.submit, record, hand.abandon, 8)
         hand.start(5)
         for index in 0, 2:
             hand.futures[index].set_result(True)
@@ -365,34 +334,10 @@ class TestFutures:
                 ends.append(future.exception())
                 return Recorded(True)
 
-            def submit(index, submitted):
-                submitted(pool.submit(together.wait, 20))
-
-            workers = Futures(submit, record, None, 3, True)
+            workers = Futures(lambda index: pool.submit(together.wait, 20), record, None, 3)
             clock = FakeClock(0.0)
             execute(Schedule([[]] * 6, [1] * 6, [0.0] * 6), workers, lambda *args: None, clock, clock.sleep)
         assert ends == [None] * 6, 'three met at the barrier, twice'
-
-    def test_when_the_cancelling_is_interrupted_what_waits_for_a_worker_is_cancelled_all_the_same(self):
-        class StruckFuture(Future):
-            strikes = 1
-
-            def cancel(self):
-                self.strikes -= 1
-                if self.strikes == 0:
-                    raise KeyboardInterrupt
-                return super().cancel()
-
-        futures, abandoned = {0: StruckFuture(), 1: Future()}, []
-        workers = Futures(
-            lambda index, submitted: submitted(futures[index]), None, lambda *about: abandoned.append(about), 2, True
-        )
-        for index in futures:
-            workers.start(index)
-        with pytest.raises(KeyboardInterrupt):
-            workers.stop()
-        assert abandoned == []
-        assert all(future.cancelled() for future in futures.values())
 
 
 class TestThreads:
@@ -412,7 +357,8 @@ class TestThreads:
         assert recorded == [(7, error)]
         workers.close()
 
-    def test_what_no_thread_has_taken_yet_is_never_begun(self):
+    @pytest.mark.parametrize('is_theirs', [False, True])
+    def test_what_no_thread_has_taken_yet_is_never_begun(self, is_theirs):
         at_work, let_go, made, recorded = threading.Event(), threading.Event(), [], []
 
         def attempt(index):
@@ -424,7 +370,8 @@ class TestThreads:
             recorded.append(index)
             return Recorded(True)
 
-        workers = Threads(lambda index: None, attempt, record, None, 1)
+        executor = ThreadPoolExecutor(1) if is_theirs else None
+        workers = Threads(lambda index: None, attempt, record, None, 1, executor)
         for index in (0, 1, 2):
             workers.start(index)
         assert at_work.wait(20)
@@ -432,9 +379,12 @@ class TestThreads:
         stopping.start()
         while stopping.is_alive() and workers._running.keys() != {0}:
             pass
+        assert workers._running.keys() == {0}
         let_go.set()
         stopping.join(20)
         assert not stopping.is_alive()
+        if executor:
+            executor.shutdown()
         assert (made, recorded) == ([0], [0])
 
     def test_when_the_wait_is_interrupted_what_ended_is_recorded_and_only_the_rest_abandoned(self):

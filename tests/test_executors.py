@@ -689,6 +689,7 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from functools import partial
 from kit import arrive, wait_for
 from dojobber import DoJobber, DummyJob, EventKind, Job, PlanError, RemoteError, RunonlyJob, State, StorageConflictError
+from dojobber.execute import Futures
 
 METHOD, FOLDER = sys.argv[1:]
 
@@ -723,16 +724,18 @@ class Watched:
     # The pool; and one can see where the caller is.
     def submit(self, function, parcel):
         future = pool.submit(function, parcel)
-        is_done, watch = future.done, future.add_done_callback
-        def done():
-            if not is_done():
-                arrive(FOLDER, 'waiting')
-            return is_done()
+        watch = future.add_done_callback
         def add_done_callback(callback):
             watch(callback)
             arrive(FOLDER, 'submitted 2' if os.path.exists(FOLDER + '/submitted 1') else 'submitted 1')
-        future.done, future.add_done_callback = done, add_done_callback
+        future.add_done_callback = add_done_callback
         return future
+
+def settle(workers, settle=Futures._settle):
+    arrive(FOLDER, 'waiting')
+    settle(workers)
+
+Futures._settle = settle
 
 def ignore():
     signal.signal(signal.SIGINT, signal.SIG_IGN)

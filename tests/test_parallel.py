@@ -694,30 +694,6 @@ class TestInterrupts:
         assert touched == []
         assert engine.nodestatus == {'Hit1': False, 'Hit2': False, 'Ready': None, 'Root': None}
 
-    def test_what_waits_for_a_thread_of_the_users_is_cancelled(self):
-        cancelled, touched = threading.Event(), []
-
-        class Watched(ThreadPoolExecutor):
-            def submit(self, *args):
-                future = super().submit(*args)
-                future.add_done_callback(lambda future: cancelled.set() if future.cancelled() else None)
-                return future
-
-        root = job(
-            'Root',
-            [
-                job('Hit', Check=raising(Stop())),
-                job('Runs', Check=lambda self: cancelled.wait(2)),
-                job('Queued', Check=lambda self: touched.append('Queued')),
-            ],
-        )
-        with Watched(1) as pool:
-            engine = configured(root, executor=pool)
-            with pytest.raises(Stop):
-                in_time(engine.checknrun)
-        assert touched == []
-        assert engine.nodestatus['Queued'] is None
-
     @pytest.mark.parametrize('where', ['init', 'check', 'run', 'recheck'])
     def test_system_exit_fails_the_phase_and_no_more(self, on_threads, where):
         def hit(phase):
