@@ -10,7 +10,7 @@ import time
 PATIENCE = 20.0  # seconds, for a machine that is busy with other things
 
 BASES = """
-import os, subprocess, sys, time
+import os, select, subprocess, sys, time
 from dojobber import DummyJob, Job, RunonlyJob
 
 class Changing(Job):
@@ -41,8 +41,9 @@ class Waiting(Changing):
         wait_at_gate()
 
 def wait_at_gate():
-    gate = os.open('gate', os.O_RDONLY)  # a FIFO: it waits until the test has opened and closed it
-    os.read(gate, 1)
+    gate = os.open('gate', os.O_RDONLY | os.O_NONBLOCK)  # a FIFO: it waits until the test has opened and closed it
+    while not select.select([gate], [], [], 0.1)[0]:
+        pass  # a signal that comes just before a longer wait would not end it
     os.close(gate)  # a number, and no file, which an interrupt before this line would leave open with a warning
 
 def note(name):

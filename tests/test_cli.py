@@ -428,8 +428,11 @@ class Waits(Waiting):
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
         child.send_signal(number)
-        out, err = child.communicate(timeout=PATIENCE)
-        os.close(gate)
+        try:
+            out, err = child.communicate(timeout=PATIENCE)
+        finally:
+            child.kill()  # else a failure would wait for it without end
+            os.close(gate)
     return child.returncode, out, err
 
 
