@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 pytestmark = pytest.mark.network
 
 ROOT = pathlib.Path(__file__).parents[1]
+README = (ROOT / 'README.rst').read_text(encoding='utf-8')
 PYTHONS = ['3.9', '3.10', '3.11', '3.12', '3.13']
 SETUPTOOLS = ['65.5.0', '80.9.0', '82.0.0', 'newest']
 
@@ -111,6 +113,14 @@ def test_pip_installs_it_from_a_checkout_and_the_example_draws(python, setuptool
     shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns('.*', '*.egg-info', 'build', '__pycache__'))
     run(*pip, tree)
     check_installed(installed, tmp_path)
+
+
+def test_the_first_command_of_the_manual_installs_it_and_draws(tmp_path):
+    (command,) = re.findall(r'^    \$ (python3 -m venv .*dojobber_example.*)$', README, re.MULTILINE)
+    tree = tmp_path / 'tree'
+    shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns('.*', '*.egg-info', 'build', '__pycache__', '*.png'))
+    run('bash', '-c', command, cwd=tree, env={name: value for name, value in os.environ.items() if name != 'DISPLAY'})
+    assert (tree / 'movie_night.png').read_bytes().startswith(PNG)
 
 
 def test_the_command_of_the_wheel_works_with_and_without_its_extra(python, wheel, tmp_path):

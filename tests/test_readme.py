@@ -1,48 +1,164 @@
-"""What README.rst shows works as it says."""
+"""What README.rst shows works as it says: each code block and each command in it is run here, or by CI."""
 
 from __future__ import annotations
 
+import builtins
+import contextlib
+import doctest
+import io
+import itertools
 import json
+import os
 import pathlib
 import re
+import shutil
+import stat
 import subprocess
 import sys
-import textwrap
+from xml.etree import ElementTree
 
 import pytest
-from command import run
+from command import ENVIRONMENT, PATIENCE, run
+from docutils.core import publish_doctree
+from sybil import Document
+from sybil.evaluators.python import PythonEvaluator
+from sybil.parsers.rest import CodeBlockParser
 from transcript import COMMANDS, masked, transcript
+
+import dojobber
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / 'README.rst').read_text(encoding='utf-8')
+SECTIONS = re.findall(r'^(.+)\n-+$', README, re.MULTILINE)
 
 
-def blocks(start):
-    """Return the indented blocks that follow a line ending with ``start``."""
-    found = re.findall(rf'^.*{re.escape(start)}\n\n((?:    .*\n|\n)+)', README, re.MULTILINE)
-    return [textwrap.dedent(block).strip() + '\n' for block in found]
+class Reader:
+    """Somebody who does, section by section, what the manual shows."""
+
+    def __init__(self):
+        self.document = Document.parse(
+            str(ROOT / 'README.rst'),
+            CodeBlockParser('python', self.python),
+            CodeBlockParser('text', self.text),
+            CodeBlockParser('console', self.console),
+            encoding='utf-8',
+        )
+        self.document.namespace['__name__'] = '__main__'
+        self.printed = ''
+
+    def read(self, section):
+        """Do all that one section shows, in the current folder."""
+        start = README.index(f'\n{section}\n---')
+        end = README.find('\n\n\n', start) % (len(README) + 1)
+        for example in self.document.examples():
+            if start < example.region.start < end:
+                example.evaluate()
+        assert not self.printed
+
+    def python(self, example):
+        """Save a script that begins with its name; run anything else, and keep what it prints."""
+        assert not self.printed
+        named = re.match(r'# (\w+\.py)\n', example.parsed)
+        if named:
+            pathlib.Path(named[1]).write_text(example.parsed, encoding='utf-8')
+            return
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            PythonEvaluator()(example)
+        self.printed = printed.getvalue()
+
+    def text(self, example):
+        """Compare what was printed; ``...`` stands for anything."""
+        check(example.parsed, self.printed)
+        self.printed = ''
+
+    def console(self, example):
+        """Type each command, and compare what it prints."""
+        for command, expected in typed(example.parsed):
+            if command in ELSEWHERE:
+                continue
+            done = subprocess.run(
+                ['bash', '-c', command],
+                env={**ENVIRONMENT, 'PATH': os.pathsep.join([commands(), os.environ['PATH']]), 'PYTHONUNBUFFERED': '1'},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding='utf-8',
+                check=False,
+                timeout=PATIENCE,
+            )
+            check(expected, done.stdout)
 
 
-def test_the_first_script_does_what_is_printed_below_it(tmp_path):
-    (script,) = blocks('.. code-block:: python')
-    (tmp_path / 'script.py').write_text(script, encoding='utf-8')
-    for expected in blocks('it says on stderr::') + blocks('when there is nothing to do::'):
-        done = subprocess.run([sys.executable, 'script.py'], cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stdout, done.stderr) == (0, 'done\n', expected)
-    assert (tmp_path / 'greetings' / 'hello.txt').read_text(encoding='utf-8') == 'Hello!'
+def typed(block):
+    """Return (command, what it prints) of each command in a block."""
+    return re.findall(r'^\$ (.*)\n((?:(?!\$ ).*\n?)*)', block, re.MULTILINE)
 
 
-def test_the_command_that_runs_the_example_names_things_that_exist():
-    (command,) = [block for block in blocks('::') if 'dojobber_example.py' in block]
-    assert '--battery_state charged --couch_space --png_output movie_night.png' in command
-    assert (ROOT / 'tests' / 'dojobber_example.py').exists()
+def blocks(kind):
+    """Return the code blocks of one kind."""
+    document = Document.parse(str(ROOT / 'README.rst'), CodeBlockParser(kind, print), encoding='utf-8')
+    return [example.parsed for example in document.examples()]
+
+
+def commands():
+    """Return a folder with ``python`` and ``dojobber`` as they are in a virtual environment."""
+    folder = pathlib.Path('commands').absolute()
+    folder.mkdir(exist_ok=True)
+    for name, called in ('python', ''), ('dojobber', ' -m dojobber'):
+        (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" -W error{called} "$@"\n')
+        (folder / name).chmod(stat.S_IRWXU)
+    return str(folder)
+
+
+def check(expected, printed):
+    """Compare two texts, line by line; ``...`` stands for anything in its line."""
+    expected, printed = expected.strip().splitlines(), printed.strip().splitlines()
+    same = doctest.OutputChecker().check_output
+    pairs = itertools.zip_longest(expected, printed, fillvalue='')
+    assert all(same(*pair, doctest.ELLIPSIS) for pair in pairs), f'expected {expected}, printed {printed}'
+
+
+INSTALLING = [command for block in blocks('console') for command, _ in typed(block) if '.venv' in command]
+"""Commands that need the network. tests/test_package.py runs the first one, and CI calls the other."""
+
+ELSEWHERE = [*INSTALLING, *COMMANDS]
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """Go to a folder with the scripts that the manual calls by name."""
+    shutil.copytree(ROOT / 'examples', tmp_path / 'examples')
+    (tmp_path / 'tests').mkdir()
+    shutil.copy(ROOT / 'tests' / 'dojobber_example.py', tmp_path / 'tests')
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize('section', SECTIONS)
+def test_what_a_section_shows_is_what_happens(section, checkout):
+    Reader().read(section)
+
+
+def test_each_block_is_of_a_kind_that_is_run():
+    assert set(re.findall(r'^\.\. code-block:: (\w+)$', README, re.MULTILINE)) == {'python', 'text', 'console'}
+    assert not re.findall(r'^(?!\.\. ).*::$', README, re.MULTILINE)
+
+
+@pytest.mark.parametrize(('section', 'picture'), [('A first script', 'greet.svg'), ('Pictures', 'tv.svg')])
+def test_a_picture_in_the_manual_is_the_one_that_is_drawn(section, picture, checkout):
+    Reader().read(section)
+
+    def words(path):
+        return [''.join(text.itertext()) for text in ElementTree.parse(path).iter('{http://www.w3.org/2000/svg}text')]
+
+    assert words(picture) == words(ROOT / 'examples' / picture)
 
 
 @pytest.mark.terminal
 def test_the_transcript_is_what_a_terminal_shows(tmp_path):
-    (printed,) = blocks('nothing is done::')
+    (printed,) = [block for block in blocks('console') if '(exit status' in block]
     assert masked(printed.splitlines()) == masked(transcript(tmp_path))
-    assert [line for line in printed.splitlines() if line.startswith('$')] == [f'$ {each}' for each in COMMANDS]
+    assert [command for command, _ in typed(printed)] == COMMANDS
 
 
 def test_every_field_of_the_document_is_described(tmp_path):
@@ -54,11 +170,42 @@ def test_every_field_of_the_document_is_described(tmp_path):
 
 
 def test_ci_runs_the_same_test_command():
-    (command,) = [block.strip() for block in blocks('::') if block.strip().endswith('tox')]
+    _, command = INSTALLING
     assert command in (ROOT / '.ci' / 'run').read_text(encoding='utf-8').splitlines()
 
 
-@pytest.mark.parametrize('target', re.findall(r'`[^`]+ <([^>]+)>`_|^\.\. image:: (\S+)', README, re.MULTILINE))
-def test_what_it_links_to_exists(target):
-    (path,) = filter(None, target)
-    assert (ROOT / path).exists()
+def test_every_error_is_described():
+    table = README.partition('\nErrors\n---')[2].partition('\n\n\n')[0]
+    described = re.findall(r'^``(\w+)`` +``(\w+)``', table, re.MULTILINE)
+    errors = [getattr(dojobber, name) for name in dojobber.__all__ if name.endswith('Error')]
+    errors.remove(dojobber.DoJobberError)
+    assert sorted(name for name, _ in described) == sorted(error.__name__ for error in errors)
+    for name, builtin in described:
+        assert issubclass(getattr(dojobber, name), getattr(builtins, builtin))
+
+
+def test_everything_public_is_named():
+    missing = [name for name in dojobber.__all__ if not re.search(rf'\b{name}\b', README)]
+    missing += [name for name in vars(dojobber.DoJobber) if not name.startswith('_') and name not in README]
+    assert missing == ['__version__']
+
+
+DOCUMENTS = [path.relative_to(ROOT) for path in [*ROOT.glob('*.rst'), *ROOT.glob('*/*.rst')]]
+LINKS = [
+    (document, next(filter(None, link)))
+    for document in DOCUMENTS
+    for link in re.findall(
+        r'`[^`<]+<([^>]+)>`_|^\.\. image:: (\S+)', (ROOT / document).read_text(encoding='utf-8'), re.MULTILINE
+    )
+]
+
+
+@pytest.mark.parametrize(('document', 'target'), LINKS)
+def test_what_a_document_links_to_exists(document, target):
+    assert (ROOT / document.parent / target).exists()
+
+
+@pytest.mark.parametrize('document', DOCUMENTS, ids=str)
+def test_a_document_is_valid(document):
+    settings = {'halt_level': 2, 'report_level': 2}  # at the first warning
+    publish_doctree((ROOT / document).read_text(encoding='utf-8'), settings_overrides=settings)

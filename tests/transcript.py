@@ -12,23 +12,24 @@ import tempfile
 from command import ENVIRONMENT, command
 from screen import Screen
 
-EXAMPLE = pathlib.Path(__file__).parents[1] / 'examples' / 'provision.py'
+ROOT = pathlib.Path(__file__).parents[1]
 
-LOCKED = 'dojobber provision.py --set folder=shop --retry-delay 60  # another program uses the database; then Ctrl-C'
+LOCKED = 'dojobber examples/provision.py --set folder=shop --retry-delay 60  # the database is in use; then Ctrl-C'
 
 COMMANDS = [
-    'dojobber provision.py --tree',
-    'dojobber provision.py --set folder=shop -n',
-    'dojobber provision.py --set folder=shop',
-    'dojobber provision.py --set folder=shop',
-    'dojobber provision.py --set folder=provision.py --retry-delay 0',
+    'dojobber examples/provision.py --tree',
+    'dojobber examples/provision.py --set folder=shop -n',
+    'dojobber examples/provision.py --set folder=shop',
+    'dojobber examples/provision.py --set folder=shop',
+    'dojobber examples/provision.py --set folder=LICENSE --retry-delay 0',
     LOCKED,
 ]
 
 
 def transcript(folder):
     """Return the lines that a terminal shows for the commands, and the exit statuses."""
-    shutil.copy(EXAMPLE, folder)
+    shutil.copytree(ROOT / 'examples', pathlib.Path(folder, 'examples'))
+    shutil.copy(ROOT / 'LICENSE', folder)
     lines = []
     for line in COMMANDS:
         arguments = line.partition('  #')[0].split()[1:]
