@@ -821,26 +821,36 @@ class TestByHand:
         assert made().storage == {}
 
 
+COUNT = 100_000
+
+
+@pytest.fixture(scope='module')
+def long_chain():
+    def check(self, *broken):
+        if broken:
+            raise ValueError('broken')
+
+    return chain(COUNT, job('Leaf', Check=check))
+
+
 class TestSize:
     """A hundred thousand Jobs, in seconds and without recursion."""
 
-    COUNT = 100_000
+    def test_a_chain(self, long_chain):
+        assert worked(long_chain).success()
 
-    def test_a_chain(self):
-        assert worked(chain(self.COUNT, job('Leaf'))).success()
-
-    def test_a_failing_leaf_under_a_chain(self):
-        engine = worked(chain(self.COUNT, failing('Leaf')))
+    def test_a_failing_leaf_under_a_chain(self, long_chain):
+        engine = worked(long_chain, 'broken')
         assert engine.nodestatus['Leaf'] is False
-        assert sum(status is None for status in engine.nodestatus.values()) == self.COUNT - 1
+        assert sum(status is None for status in engine.nodestatus.values()) == COUNT - 1
         assert engine.outcomes['Chain0'].blocked_by == ('Leaf',)
 
     def test_many_under_one_root(self):
-        leaves = [job(f'Leaf{number}') for number in range(self.COUNT)]
+        leaves = [job(f'Leaf{number}') for number in range(COUNT)]
         assert worked(job('Root', leaves)).success()
 
     def test_many_that_fail_under_one_root(self):
-        leaves = [failing(f'Leaf{number}') for number in range(self.COUNT // 10)]
+        leaves = [failing(f'Leaf{number}') for number in range(COUNT // 10)]
         engine = worked(job('Root', leaves))
-        assert len(engine.nodeexceptions) == self.COUNT // 10
-        assert len(engine.outcomes['Root'].blocked_by) == self.COUNT // 10
+        assert len(engine.nodeexceptions) == COUNT // 10
+        assert len(engine.outcomes['Root'].blocked_by) == COUNT // 10

@@ -279,16 +279,16 @@ def test_every_refusal_is_a_dojobber_error():
     assert issubclass(PlanError, RuntimeError)
 
 
-def test_a_chain_of_100000_jobs_is_planned_without_recursion():
-    plan = planned(chain(100_000, job('Leaf')))
-    assert len(plan) == 100_000
+def test_a_long_chain_is_planned_without_recursion():
+    plan = planned(chain(20_000, job('Leaf')))
+    assert len(plan) == 20_000
     assert next(iter(plan)) == 'Leaf'
-    assert list(under(plan, 'Chain99997'))[-1] == 'Chain99997'
+    assert list(under(plan, 'Chain19997'))[-1] == 'Chain19997'
 
 
-def test_a_cycle_of_100000_jobs_is_found():
+def test_a_long_cycle_is_found_without_recursion():
     leaf = job('Leaf', [])
-    leaf.DEPS.append(chain(100_000, leaf))
+    leaf.DEPS.append(chain(20_000, leaf))
     with pytest.raises(CycleError) as caught:
         planned(leaf)
-    assert len(caught.value.cycle) == 100_001
+    assert len(caught.value.cycle) == 20_001
