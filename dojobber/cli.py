@@ -40,13 +40,18 @@ class Terminated(BaseException):
 def main(root: type[Job] | None = None, argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave the process with its exit status.
 
+    A script that ends with ``main(WriteGreeting)`` has the options of the command ``dojobber``, which ``--help`` lists.
+    It is to be called in the main thread, since it handles SIGINT and SIGTERM while it works the Jobs. A second signal
+    ends the process at once.
+
     Args:
         root: The root Job; None lets the command line name it.
         argv: The arguments, by default those of the process.
 
     Raises:
-        SystemExit: Always. 0 all passed, 1 some failed or are blocked, 2 usage, 3 ``--no-act`` found work to do and
-            nothing worse, 130 and 143 after SIGINT and SIGTERM.
+        SystemExit: At the end. 0 all passed; 1 some failed or are blocked, a Cleanup failed, or something could not be
+            written; 2 usage; 3 ``--no-act`` found work to do and nothing worse; 130 and 143 after SIGINT and SIGTERM.
+        ValueError: It is to work Jobs, and not in the main thread. None was tried.
     """
     parser = _parser(root)
     options = _parsed(parser, argv)

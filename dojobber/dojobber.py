@@ -28,18 +28,27 @@ View = TypeVar('View')
 class DoJobber:
     """Works a graph of Jobs from the leaves up to its root.
 
-    Configure it with the root Job, run it, and ask what happened::
+    ``configure()`` it with the root Job, ``set_args()`` if the Jobs take any, ``checknrun()``, and ask what happened.
+    ``success()``, ``partial_success()`` and ``failure()`` say it in a word, and ``outcomes`` in full; ``nodestatus``,
+    ``noderesults`` and ``nodeexceptions`` say a part of it each, and ``write_graph()``, ``display_graph()`` and a
+    notebook show it. All of them speak of the last ``checknrun()``, also while it is at work. With the Jobs of the
+    package's own example::
 
         engine = DoJobber()
-        engine.configure(WatchMovie, verbose=True)
-        engine.set_args(movie='Noises Off')
+        engine.configure(WriteGreeting, verbose=True, max_workers=8)
+        engine.set_args(folder='greetings')
         engine.checknrun()
         if not engine.success():
             print(engine.nodeexceptions)
+        engine.write_graph('greetings.dot')
 
     Args:
-        dojobber_loglevel: Print the developer log from this level of the logging module on.
-        cleanup: What ``configure()`` falls back to.
+        dojobber_loglevel: Print the developer log on stderr, from this level of the logging module on. None leaves the
+            log, which belongs to the process, as it is.
+        cleanup: Whether ``checknrun()`` calls the Cleanups where ``configure()`` does not say.
+
+    Raises:
+        TypeError, ValueError: ``dojobber_loglevel`` is no level of the logging module.
     """
 
     def __init__(self, dojobber_loglevel: int | str | None = None, cleanup: bool = True) -> None:
@@ -79,24 +88,31 @@ class DoJobber:
         executor: Executor | None = None,
         listeners: Iterable[Listener] = (),
     ) -> None:
-        """Build the graph of everything that ``root`` needs. If this raises, nothing has changed.
+        """Build the graph of everything that ``root`` needs, in place of the one before.
+
+        If this raises, nothing has changed; otherwise what an earlier run left is forgotten, but for Cleanups owed.
 
         Args:
-            no_act: Call Check only; every Job that would run has failed.
+            no_act: Call Check only, once a Job. A Job that would run has failed, and what needs it is not checked.
             verbose: Print a line for each phase on stderr.
-            debug: Print the traceback of each failed phase too.
-            cleanup: Call the Cleanups at the end of ``checknrun()``; if false, ``cleanup()`` does.
-            default_tries: Tries of a Job whose ``TRIES`` is None, at least 1.
-            default_retry_delay: Seconds from try to try of a Job whose ``RETRY_DELAY`` is None.
+            debug: Print those, the traceback of each failed phase, and a line for each Cleanup.
+            cleanup: Call the Cleanups at the end of ``checknrun()``; if false, ``cleanup()`` does. None leaves it to
+                what ``DoJobber()`` was given.
+            default_tries: Tries of a Job whose ``TRIES`` is None, at least 1; ``math.inf`` is one.
+            default_retry_delay: Seconds from the start of one try to the start of the next, for a Job whose
+                ``RETRY_DELAY`` is None. Other Jobs are tried meanwhile.
             max_workers: How many Jobs to try at once, on threads. None and 1: one by one, in the caller's thread.
-            executor: Any of ``concurrent.futures``, by which to try Jobs instead: on its threads, or as copies in other
-                processes and on other machines. It is not shut down. ``max_workers`` caps what it has at once.
-            listeners: Called with each :class:`~dojobber.events.Event`, in the thread of ``checknrun()``.
+            executor: Any of ``concurrent.futures``, by which to try Jobs instead: on the threads of a
+                ``ThreadPoolExecutor``; with any other as copies in other processes and on other machines, for which
+                they travel by cloudpickle. It is not shut down. ``max_workers`` caps what it has at once.
+            listeners: Called with each ``Event``, in the thread of ``checknrun()`` or
+                ``cleanup()``. One that raises is logged and dropped.
 
         Raises:
             CycleError: Jobs need each other in a circle.
             DepsError: The root, or something in a ``DEPS``, is no Job class.
-            PlanError: Anything else that cannot work: a Job without Check, two Jobs of one name, a bad number.
+            PlanError: Anything else that cannot work: a Job without Check, two Jobs of one name, a bad number, an
+                executor that cloudpickle is missing for; or ``checknrun()`` is at work.
         """
         if self._running:
             raise PlanError('configure() cannot replace the graph that checknrun() is working on', root)
@@ -115,11 +131,13 @@ class DoJobber:
         self._covered, self._tried, self._views = {}, {}, {}
 
     def set_args(self, /, *args: Any, **kwargs: Any) -> None:
-        """Set what every Check and Run is called with, in place of what was set before."""
+        """Set what every Check and Run is called with, in place of what was set before. ``configure()`` keeps it."""
         self._args, self._kwargs = args, kwargs
 
     def checknrun(self, node: type[Job] | str | None = None) -> None:
         """Try every Job whose needs are met, up to the root, and call the Cleanups owed. It starts afresh each time.
+
+        The current directory is put back at the end, and where Jobs are tried one by one before each phase too.
 
         Args:
             node: Work only what this Job, given as class or name, needs, and itself.
@@ -127,7 +145,10 @@ class DoJobber:
         Raises:
             NotConfiguredError: ``configure()`` was not called.
             UnknownJobError: ``node`` is not in the graph.
-            BaseException: An interrupt, or what a Cleanup raised. A Job that fails raises nothing here.
+            DoJobberError: It is at work already, as when a Job or a listener calls it.
+            RemoteError: The arguments of ``set_args()`` cannot travel to the processes of the executor.
+            BaseException: After the Cleanups: an interrupt, what a Cleanup raised, or that the executor does not work
+                any more. A Job that fails raises nothing here.
         """
         plan = self._configured('checknrun()')
         if node is not None:
@@ -144,7 +165,8 @@ class DoJobber:
         """Call the Cleanups still owed, last started first. Needed only with ``cleanup=False``.
 
         Raises:
-            BaseException: What a Cleanup raised, when all are done: the last such error, the others as its context.
+            BaseException: What a Cleanup raised, when all are done: the last such error, or an interrupt before any
+                other, with the rest as its context.
         """
         directory = current_directory()
         failure = self._cleanups.call(self._tell_cleanup)
@@ -152,7 +174,7 @@ class DoJobber:
         _raise(failure)
 
     def success(self) -> bool:
-        """Tell whether every Job passed in the last ``checknrun()``."""
+        """Tell whether every Job passed in the last ``checknrun()``. After ``configure()``, none has."""
         return bool(self._covered) and all(self.nodestatus.values())
 
     def partial_success(self) -> bool:
@@ -160,17 +182,20 @@ class DoJobber:
         return any(self.nodestatus.values())
 
     def failure(self) -> bool:
-        """Tell whether there was no ``checknrun()`` yet, or some Job did not pass in the last one."""
+        """Tell whether some Job did not pass in the last ``checknrun()``, or there was none since ``configure()``."""
         return not self.success()
 
     @property
     def outcomes(self) -> dict[str, Outcome]:
-        """What became of each Job that the last ``checknrun()`` was about, by name; empty before the first."""
+        """What became of each Job that the last ``checknrun()`` was about, by name; empty after ``configure()``.
+
+        Jobs come in the order of the plan, each after all it needs, here as in ``nodestatus`` and the like.
+        """
         return self._view('outcomes', lambda: with_untried(self._tried, _needs(self._covered)))
 
     @property
     def nodestatus(self) -> dict[str, bool | None]:
-        """By Job name: True passed, False failed, None never tried."""
+        """By Job name: True passed, False failed, None never tried; empty after ``configure()``."""
         return self._view('nodestatus', lambda: {name: each.state.passed for name, each in self.outcomes.items()})
 
     @property
@@ -182,7 +207,10 @@ class DoJobber:
 
     @property
     def nodeexceptions(self) -> dict[str, BaseException]:
-        """Why each Job that failed did, by name: its last try's recheck error; in ``no_act`` its check's."""
+        """Why each Job that failed did, by name: its last try's recheck error; in ``no_act`` its check's.
+
+        Where it did not get so far, what ended it: its ``__init__``, an interrupt, a worker that was lost.
+        """
         return self._view(
             'nodeexceptions',
             lambda: {name: each.exception for name, each in self.outcomes.items() if each.exception is not None},
@@ -192,8 +220,8 @@ class DoJobber:
     def graph(self) -> Any:
         """A python-graph ``digraph`` of the Jobs' names, each with an edge to every Job it needs.
 
-        After a run, Jobs that were tried carry the attributes ``style`` and ``color``: green (the first check passed),
-        darkgreen (passed after Run) or red (failed).
+        After a run, Jobs that were tried carry the attributes ``style`` (filled) and ``color``: green (the first check
+        passed), darkgreen (passed after Run) or red (failed).
 
         Raises:
             NotConfiguredError: ``configure()`` was not called.
@@ -205,13 +233,13 @@ class DoJobber:
         return self._view('graph', lambda: digraph(_needs(plan), self._tried))
 
     def write_graph(self, filed: Any, fmt: str | None = None, *, rankdir: str = 'TB', timeout: float = 60) -> None:
-        """Write a picture of the graph.
+        """Write a picture of the graph: the Jobs, what needs what, and after a run what became of each.
 
         Args:
             filed: A binary file object, or a path. A text-mode file takes the picture too, a text buffer only if it is
                 text.
             fmt: ``'dot'`` and ``'mermaid'`` are made without any renderer, all others by Graphviz or graphviz-pure. By
-                default png, for a path what its suffix says.
+                default png, for a path what its suffix says, where ``.gv`` is dot and ``.mmd`` is mermaid.
             rankdir: ``'TB'`` draws a Job above what it needs; ``'LR'``, ``'BT'`` and ``'RL'`` turn that.
             timeout: Seconds after which the renderer is stopped; infinity lets it take its time.
 
@@ -229,9 +257,12 @@ class DoJobber:
     def display_graph(self) -> None:
         """Show the graph on the screen, or where there is none print the path of the picture.
 
+        The picture, an SVG in the folder for temporary files, stays there: its viewer may open it later.
+
         Raises:
             NotConfiguredError: ``configure()`` was not called.
             GraphError: The picture cannot be made.
+            OSError: There is no place for it.
         """
         from .draw import display
 

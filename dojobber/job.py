@@ -14,30 +14,42 @@ class Job:
     A subclass writes the hooks it needs; ``Check`` and ``Run`` get the arguments of ``DoJobber.set_args()``:
 
     ``Check(self, *args, **kwargs)``
-        Passes unless it raises. It says whether the desired state is reached already. Required.
+        Passes unless it raises. It says whether the desired state is reached already; what it returns is the Job's
+        result. Required.
     ``Run(self, *args, **kwargs)``
         Called when ``Check`` failed, to reach that state. What it returns or raises decides nothing: ``Check`` is
-        called again afterwards and its verdict counts.
+        called again afterwards and its verdict counts. It may be missing: then that phase fails.
     ``Cleanup(self)``
         Called once after the whole walk for each try whose ``Run`` was started, last started first.
 
-    Every try gets an instance of its own. An instance made by hand works too, which is handy in unit tests.
+    ``SystemExit`` is an error like any other there, and ``KeyboardInterrupt`` ends the whole run. An error in a
+    ``Cleanup`` fails no Job: it is raised when all are done.
+
+    The class says how it is to be tried: ``DEPS`` lists the Job classes that have to pass before it, in the order to
+    try them; ``TRIES`` is how often to try it, and ``RETRY_DELAY`` the seconds from the start of one try to the start
+    of the next.
+
+    Every try gets an instance of its own, made without arguments. Its hooks find two dicts: ``self.storage``, which is
+    theirs alone, and ``self.global_storage``, which all Jobs of a ``checknrun()`` share. An instance made by hand has
+    empty ones, so that a unit test can call its hooks.
     """
 
     DEPS: ClassVar[Iterable[type[Job]]] = ()
     """The Job classes that have to pass before this one is tried, in the order to try them."""
 
     TRIES: ClassVar[float | None] = None
-    """How often to try before giving up, at least 1; None means ``default_tries`` of ``configure()``."""
+    """How often to try before giving up, at least 1 and maybe ``math.inf``; None means ``default_tries`` of
+    ``configure()``."""
 
     RETRY_DELAY: ClassVar[float | None] = None
-    """Seconds from the start of one try to the start of the next; None means ``default_retry_delay``."""
+    """Seconds from the start of one try to the start of the next, at least; None means ``default_retry_delay``."""
 
     storage: dict[Any, Any]
     """Private to one try: shared by its Check, Run, recheck and Cleanup."""
 
     global_storage: dict[Any, Any]
-    """Shared by all Jobs of one ``checknrun()``."""
+    """Shared by all Jobs of one ``checknrun()``. In another process it is a copy of what the Jobs that this one needs
+    wrote, and what changes in it comes back."""
 
     _run_verdict: tuple[Any, BaseException | None] | None = None
     """What Run returned and raised; None until it was called."""
@@ -51,7 +63,7 @@ class Job:
 
 
 class DummyJob(Job):
-    """A Job that does nothing itself: it groups the Jobs in its ``DEPS`` under one name."""
+    """A Job that does nothing itself: it groups the Jobs in its ``DEPS`` under one name, and passes when they have."""
 
     def Check(self, *args: Any, **kwargs: Any) -> Any:
         """Pass."""
@@ -60,12 +72,17 @@ class DummyJob(Job):
 class RunonlyJob(Job):
     """A Job that cannot tell whether it is needed: its ``Run`` is called every time, and decides.
 
-    An exception from ``Run`` fails the Job; what it returns is the Job's result. In ``no_act`` it always fails,
-    since ``Run`` is not called. Prefer a Job with a ``Check`` where you can.
+    An exception from ``Run`` fails that try; what it returns is the Job's result. In ``no_act`` it never passes, since
+    ``Run`` is not called. Prefer a Job with a ``Check`` where you can.
     """
 
     def Check(self, *args: Any, **kwargs: Any) -> Any:
-        """Fail before ``Run``; afterwards repeat what ``Run`` returned or raised."""
+        """Fail before ``Run``; afterwards repeat what ``Run`` returned or raised.
+
+        Raises:
+            RuntimeError: ``Run`` was not called yet.
+            BaseException: What ``Run`` raised.
+        """
         if self._run_verdict is None:
             raise RuntimeError('Runonly node check intentionally fails first time.')
         result, exception = self._run_verdict

@@ -9,7 +9,12 @@ from typing import Any, NamedTuple
 
 
 class State(Enum):
-    """The ways a Job can end up."""
+    """The ways a Job can end up.
+
+    ``OK`` and ``CHANGED`` have passed, at the first check or after a Run; ``FAILED`` and ``WOULD_RUN`` have not, the
+    latter because of ``no_act``; ``BLOCKED`` and ``NOT_RUN`` were never tried, because of a Job that did not pass or
+    for another reason. ``passed`` says it in short: True, False, and None for those never tried.
+    """
 
     OK = 'ok'
     """Passed at the first check."""
@@ -18,9 +23,9 @@ class State(Enum):
     FAILED = 'failed'
     """Did not pass, or was interrupted."""
     BLOCKED = 'blocked'
-    """Never tried, because something it needs did not pass."""
+    """Never tried, because something it needs was tried and did not pass, or is blocked itself."""
     WOULD_RUN = 'would run'
-    """In ``no_act`` only: its check failed and it has a Run."""
+    """In ``no_act`` only: its check failed and it has a Run. To ``nodestatus`` it has failed."""
     NOT_RUN = 'not run'
     """Never tried, though nothing it needs failed: the run was interrupted or has not come to it yet."""
 
@@ -37,18 +42,25 @@ def is_interrupt(error: BaseException | None) -> bool:
 
 
 class Outcome(NamedTuple):
-    """What became of one Job in one ``checknrun()``: an immutable record."""
+    """What became of one Job in one ``checknrun()``: an immutable record.
+
+    ``state`` says how it ended up, after how many ``tries``; ``result`` is what its passing Check returned, and
+    ``exception`` why it did not pass; ``seconds`` is the time spent in it, and ``phases`` that of each kind of phase;
+    ``blocked_by`` names the needs that kept it from being tried.
+    """
 
     state: State
+    """How it ended up."""
     tries: int = 0
+    """How often it was tried."""
     result: Any = None
-    """What the passing Check returned."""
+    """What the passing Check returned; None if none passed."""
     exception: BaseException | None = None
-    """Why it did not pass: the last try's error, as in ``nodeexceptions``."""
+    """Why it did not pass: the last try's error, as in ``nodeexceptions``. None if it passed or was never tried."""
     phases: Mapping[str, float] = MappingProxyType({})
-    """Seconds spent by phase (``'check'``, ``'run'``, ``'recheck'``), over all tries."""
+    """Seconds spent by phase (``'check'``, ``'run'``, ``'recheck'``), over all tries; without those not come to."""
     blocked_by: tuple[str, ...] = ()
-    """The direct needs that failed or are blocked themselves."""
+    """Names of its direct needs that failed, would run, or are blocked themselves, in the order of its ``DEPS``."""
 
     @property
     def seconds(self) -> float:

@@ -29,7 +29,7 @@ def write(filed: Any, data: bytes) -> None:
 
     Raises:
         GraphError: ``filed`` takes text only and this is none, or it is neither a path nor a file object.
-        OSError: It cannot be written; a regular file named by path is then as it was before.
+        OSError: It cannot be written; a regular file that would have been replaced is then as it was before.
     """
     if isinstance(filed, (str, os.PathLike)):
         _write_path(os.fsdecode(filed), data)
