@@ -28,6 +28,9 @@ LANE = {
     'execute.threads': ['execute.recorded'],
     'execute.loop': ['schedule', 'execute.recorded', 'execute.inline', 'execute.futures', 'execute.threads'],
     'execute': ['execute.recorded', 'execute.inline', 'execute.futures', 'execute.threads', 'execute.loop'],
+    'remote': ['errors', 'job', 'outcome', 'attempt'],
+    'courier': ['errors', 'outcome', 'plan', 'attempt', 'remote'],
+    'walk': ['errors', 'outcome', 'events', 'plan', 'schedule', 'attempt', 'execute', 'remote', 'courier'],
     'console': ['events'],
     '_pygraph': [],
     'draw.look': ['outcome'],
@@ -36,10 +39,8 @@ LANE = {
     'draw.picture': ['errors', 'draw.look', 'draw.dot', 'draw.mermaid'],
     'draw.target': ['errors'],
     'draw': ['draw.look', 'draw.dot', 'draw.picture', 'draw.target'],
-    'remote': ['errors', 'job', 'outcome', 'attempt'],
-    'courier': ['errors', 'outcome', 'plan', 'attempt', 'remote'],
-    'walk': ['errors', 'outcome', 'events', 'plan', 'schedule', 'attempt', 'execute', 'remote', 'courier'],
     'dojobber': ['errors', 'job', 'outcome', 'events', 'plan', 'attempt', 'console', 'draw', 'walk'],
+    '__init__': ['__version__', 'errors', 'job', 'outcome', 'events', 'dojobber'],
     'terminal': [],
     'progress': ['events', 'outcome', 'terminal'],
     'find': ['job', 'console', 'terminal'],
@@ -50,7 +51,6 @@ LANE = {
         *['terminal', 'progress', 'find', 'listing', 'document'],
     ],
     '__main__': ['cli'],
-    '__init__': ['__version__', 'errors', 'job', 'outcome', 'events', 'dojobber'],
 }
 
 
