@@ -7,6 +7,7 @@ import functools
 import pickle
 import threading
 import traceback
+import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable, NamedTuple
 
@@ -175,6 +176,11 @@ def dumps(thing: Any) -> bytes:
     return buffer.getvalue()
 
 
+def _code_of(make: Any, arguments: Any, file: str) -> Any:
+    """Return a code object with the name of its file, which cloudpickle 3.1.3 leaves out: tracebacks shall show it."""
+    return make(*arguments).replace(co_filename=file)
+
+
 @functools.cache
 def _pickler() -> Any:
     import cloudpickle
@@ -185,6 +191,8 @@ def _pickler() -> Any:
         def reducer_override(self, obj: Any) -> Any:
             if isinstance(obj, BaseException):  # tblib, which Dask imports, would drop what __init__ has set
                 return obj.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+            if isinstance(obj, types.CodeType):
+                return _code_of, (*self.dispatch_table[types.CodeType](obj), obj.co_filename)
             reduced = super().reducer_override(obj)
             if isinstance(obj, type) and issubclass(obj, Job) and isinstance(reduced, tuple) and len(reduced) > 2:
                 attributes, _ = reduced[2]  # which are copies
