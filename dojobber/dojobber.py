@@ -12,7 +12,7 @@ from .attempt import Cleanups, Setting, caught, current_directory, go_to, joined
 from .console import Console, log_event, message, show_developer_log
 from .errors import DoJobberError, GraphError, NotConfiguredError, PlanError
 from .events import Event, EventKind, Listener, Listeners, log_critical, logger
-from .job import DummyJob, Job, RunonlyJob
+from .job import DummyJob, Job, RunonlyJob, kind_of
 from .outcome import Outcome, with_untried
 from .plan import Plan, make_plan, under
 from .walk import Walk
@@ -281,12 +281,11 @@ class DoJobber:
         plan, outcomes = self._configured(what), self.outcomes
         nodes = []
         for name, step in plan.items():
-            kind = next(base.__name__ for base in (DummyJob, RunonlyJob, Job) if issubclass(step.job, base))
             outcome = outcomes.get(name)
             error = outcome.exception if outcome else None
             said = '' if error is None else message(error) or type(error).__name__
             summary = (step.job.__doc__ or '').strip().partition('\n')[0]
-            nodes.append(Node(name, step.needs, kind, summary, outcome, said))
+            nodes.append(Node(name, step.needs, kind_of(step.job), summary, outcome, said))
         return picture(nodes, fmt, rankdir, timeout)
 
     def _configured(self, what: str) -> Plan:

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from .console import message
-from .job import DummyJob, Job, RunonlyJob
+from .job import KINDS, Job
 from .terminal import printable
 
 
@@ -79,7 +79,7 @@ def _place(error: BaseException) -> str:
 
 
 def _is_job(thing: object) -> bool:
-    return isinstance(thing, type) and issubclass(thing, Job) and thing not in (Job, DummyJob, RunonlyJob)
+    return isinstance(thing, type) and issubclass(thing, Job) and thing not in KINDS
 
 
 def _only_root(module: ModuleType, jobs: dict[str, type[Job]], where: str) -> type[Job]:

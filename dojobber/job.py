@@ -89,3 +89,12 @@ class RunonlyJob(Job):
         if exception is not None:
             raise exception
         return result
+
+
+KINDS = (DummyJob, RunonlyJob, Job)
+"""What Jobs derive from, the most special first."""
+
+
+def kind_of(job: type[Job]) -> str:
+    """Return the name of what ``job`` derives from."""
+    return next(base.__name__ for base in KINDS if issubclass(job, base))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from .job import DummyJob, Job, RunonlyJob
+from .job import Job, kind_of
 from .plan import Plan
 from .terminal import printable
 
 
 def listing(plan: Plan) -> list[str]:
     """Return a line for each Job, in the order in which they would be tried first."""
-    kinds = {name: _kind(step.job) for name, step in plan.items()}
+    kinds = {name: kind_of(step.job) for name, step in plan.items()}
     widest = max(map(len, plan))
     lines = [f'{name:{widest}}  {kinds[name]:10}  {_summary(step.job)}' for name, step in plan.items()]
     return [printable(line.rstrip()) for line in lines]
@@ -31,10 +31,6 @@ def tree(plan: Plan) -> list[str]:
             is_last = need == needs[-1]
             stack.append((need, f'{rest}{"`-- " if is_last else "|-- "}', f'{rest}{"    " if is_last else "|   "}'))
     return lines
-
-
-def _kind(job: type[Job]) -> str:
-    return next(base.__name__ for base in (DummyJob, RunonlyJob, Job) if issubclass(job, base))
 
 
 def _summary(job: type[Job]) -> str:
