@@ -84,8 +84,17 @@ def command(*arguments):
 
 def run(folder, *arguments, **environment):
     """Run the command line in a folder, through pipes, and return (status, stdout, stderr)."""
+    return _run(command(*arguments), folder, environment)
+
+
+def run_script(folder, script, *arguments, **environment):
+    """Run a script likewise."""
+    return _run([sys.executable, '-W', 'error', str(script), *map(str, arguments)], folder, environment)
+
+
+def _run(arguments, folder, environment):
     done = subprocess.run(
-        command(*arguments),
+        arguments,
         cwd=folder,
         env={**ENVIRONMENT, **environment},
         stdin=subprocess.DEVNULL,

@@ -7,10 +7,9 @@ import re
 import shutil
 import sqlite3
 import subprocess
-import sys
 
 import pytest
-from command import ENVIRONMENT, PATIENCE, command, run
+from command import ENVIRONMENT, PATIENCE, command, run, run_script
 from screen import Screen
 
 PROVISION = pathlib.Path(__file__).parents[1] / 'examples' / 'provision.py'
@@ -76,17 +75,9 @@ def test_provisioning_waits_for_whoever_uses_the_database(tmp_path):
 
 
 def test_provisioning_works_as_a_script_too(tmp_path):
-    done = subprocess.run(
-        [sys.executable, '-W', 'error', str(PROVISION), '--set', 'folder=shop', '-j2'],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        capture_output=True,
-        encoding='utf-8',
-        check=False,
-        timeout=PATIENCE,
-    )
-    assert (done.returncode, done.stderr) == (0, '')
-    assert '6 jobs: 1 ok, 5 changed' in done.stdout
+    status, out, err = run_script(tmp_path, PROVISION, '--set', 'folder=shop', '-j2')
+    assert (status, err) == (0, '')
+    assert '6 jobs: 1 ok, 5 changed' in out
 
 
 @pytest.mark.skipif(shutil.which('dojobber') is None, reason='the command is not installed')
