@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import re
+import runpy
 import shutil
 import sqlite3
 import subprocess
@@ -12,7 +13,10 @@ import pytest
 from command import ENVIRONMENT, PATIENCE, command, run, run_script
 from screen import Screen
 
-PROVISION = pathlib.Path(__file__).parents[1] / 'examples' / 'provision.py'
+from dojobber import DoJobber, Job
+
+EXAMPLES = pathlib.Path(__file__).parents[1] / 'examples'
+PROVISION = EXAMPLES / 'provision.py'
 
 JOBS = ['MakeFolders', 'WriteSettings', 'CreateTables', 'AddProducts', 'CountStock', 'OpenShop']
 
@@ -92,3 +96,79 @@ def test_the_installed_command_provisions_too(tmp_path):
         timeout=PATIENCE,
     )
     assert (done.returncode, done.stderr) == (0, '')
+
+
+class TestMigrate:
+    @pytest.fixture
+    def database(self, tmp_path):
+        assert provision(tmp_path, '--set', 'folder=shop')[0] == 0
+        return tmp_path / 'shop' / 'data' / 'shop.db'
+
+    @staticmethod
+    def migrate(database, *arguments):
+        return run_script(database.parent, EXAMPLES / 'migrate.py', 'shop.db', '--supplier', 'Green Farm', *arguments)
+
+    @staticmethod
+    def do(database, statement):
+        rows = sqlite3.connect(database)
+        with rows:
+            found = rows.execute(statement).fetchall()
+        rows.close()
+        return found
+
+    def test_all_changes_are_made_and_the_second_time_none(self, database):
+        assert self.migrate(database) == (
+            0,
+            'OpenDatabase: changed\nAddColumn: changed\nAssignSupplier: changed\nCheckPrices: ok\nCommit: changed\n',
+            '',
+        )
+        rows = self.do(database, 'SELECT name, supplier FROM product')
+        assert rows == [('apple', 'Green Farm'), ('bread', 'Green Farm'), ('coffee', 'Green Farm')]
+        before = database.read_bytes(), database.stat().st_mtime_ns
+        assert self.migrate(database) == (
+            0,
+            'OpenDatabase: changed\nAddColumn: ok\nAssignSupplier: ok\nCheckPrices: ok\nCommit: changed\n',
+            '',
+        )
+        assert (database.read_bytes(), database.stat().st_mtime_ns) == before
+
+    def test_when_a_job_fails_nothing_is_changed(self, database):
+        self.do(database, "UPDATE product SET pence = 0 WHERE name = 'bread'")
+        before = list(self.do(database, 'SELECT sql FROM sqlite_master'))
+        status, out, err = self.migrate(database)
+        assert (status, err) == (1, '')
+        assert out.splitlines()[2:] == [
+            'AssignSupplier: changed',
+            'CheckPrices: failed: no price of bread',
+            'Commit: blocked',
+        ]
+        assert self.do(database, 'SELECT sql FROM sqlite_master') == before
+
+    def test_the_connection_is_closed_at_the_end(self, database):
+        migrate = runpy.run_path(str(EXAMPLES / 'migrate.py'))
+        connections = []
+
+        class Last(Job):
+            DEPS = (migrate['Commit'],)
+
+            def Check(self, **options):
+                connections.append(self.global_storage['database'])
+
+        engine = DoJobber()
+        engine.configure(Last)
+        engine.set_args(file=database, supplier='Green Farm', wait=1)
+        engine.checknrun()
+        assert engine.success()
+        with pytest.raises(sqlite3.ProgrammingError, match='closed'):
+            connections[0].execute('SELECT 1')
+
+    def test_a_database_that_others_use_or_that_is_not_there_blocks_the_rest(self, database):
+        blocked = 'AddColumn: blocked\nAssignSupplier: blocked\nCheckPrices: blocked\nCommit: blocked\n'
+        rows = sqlite3.connect(database, isolation_level=None)
+        rows.execute('BEGIN EXCLUSIVE')
+        locked = self.migrate(database, '--wait', '0')
+        rows.close()
+        assert locked == (1, f'OpenDatabase: failed: database is locked\n{blocked}', '')
+        database.unlink()
+        assert self.migrate(database) == (1, f'OpenDatabase: failed: unable to open database file\n{blocked}', '')
+        assert not database.exists()
