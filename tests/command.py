@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 PATIENCE = 20.0  # seconds, for a machine that is busy with other things
@@ -89,7 +92,49 @@ def run(folder, *arguments, **environment):
 
 def run_script(folder, script, *arguments, **environment):
     """Run a script likewise."""
-    return _run([sys.executable, '-W', 'error', str(script), *map(str, arguments)], folder, environment)
+    return _run(_script(script, arguments), folder, environment)
+
+
+@contextlib.contextmanager
+def running_script(folder, script, *arguments):
+    """Start a script in a process group of its own, as on a terminal, and kill what is left of that at the end."""
+    process = subprocess.Popen(
+        _script(script, arguments),
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding='utf-8',
+        start_new_session=True,
+    )
+
+    def kill():
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+    limit = threading.Timer(PATIENCE, kill)  # after which nobody waits for what it says
+    with process:
+        limit.start()
+        try:
+            yield process
+        finally:
+            limit.cancel()
+            kill()
+
+
+def read_until(stream, line):
+    """Return the lines that come before ``line``."""
+    lines = []
+    for each in stream:
+        if each == f'{line}\n':
+            return lines
+        lines.append(each.rstrip('\n'))
+    raise EOFError(f'{line} did not come: {lines}')
+
+
+def _script(script, arguments):
+    return [sys.executable, '-W', 'error', str(script), *map(str, arguments)]
 
 
 def _run(arguments, folder, environment):
