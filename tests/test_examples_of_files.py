@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
+import signal
 
 import pytest
-from command import run_script
+from command import read_until, run_script, running_script
 
 EXAMPLES = pathlib.Path(__file__).parents[1] / 'examples'
 
@@ -102,3 +104,60 @@ class TestBackup:
         assert status == 2
         assert problem in err
         assert not texts(folder / 'disk')
+
+
+class TestRelease:
+    @pytest.fixture
+    def folder(self, tmp_path):
+        (tmp_path / 'releases').mkdir()
+        write(tmp_path / 'site', page='<h1>Welcome</h1>')
+        return tmp_path
+
+    @staticmethod
+    def arguments(test):
+        settings = 'source=site', 'target=releases/1.0', f'test={test}'
+        return [EXAMPLES / 'release.py', *(f'--set={setting}' for setting in settings)]
+
+    @staticmethod
+    def last(out):
+        """Return the last line without the time in it."""
+        return re.sub(r' in [\d.]+ s', '', out.splitlines()[-1])
+
+    def test_what_passes_its_test_is_released_and_then_left_alone(self, folder):
+        status, out, err = run_script(folder, *self.arguments('grep Welcome page'))
+        assert (status, err) == (0, '')
+        assert self.last(out) == '5 jobs: 5 changed'
+        assert texts(folder / 'releases') == {'1.0/page': '<h1>Welcome</h1>'}
+        before = stamps(folder / 'releases')
+        write(folder / 'site', page='<h1>Goodbye</h1>')
+        status, out, err = run_script(folder, *self.arguments('false'))
+        assert (status, err) == (0, '')
+        assert self.last(out) == '5 jobs: 5 ok; nothing was changed'
+        assert stamps(folder / 'releases') == before
+
+    def test_what_fails_its_test_leaves_nothing_behind(self, folder):
+        status, out, _ = run_script(folder, *self.arguments('grep Goodbye page'))
+        assert status == 1
+        assert out.splitlines()[-2].endswith(": Command '['grep', 'Goodbye', 'page']' returned non-zero exit status 1.")
+        assert not list((folder / 'releases').iterdir())
+
+    @pytest.mark.parametrize(('number', 'status'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    def test_a_signal_leaves_nothing_behind(self, folder, number, status):
+        arguments = self.arguments("sh -c 'echo here; exec sleep 60'")
+        with running_script(folder, *arguments) as child:
+            read_until(child.stdout, 'here')
+            there = sorted(path.name.partition('-')[0] for path in (folder / 'releases').iterdir())
+            os.killpg(child.pid, number)  # all its processes get Ctrl-C
+            out, err = child.stdout.read(), child.stderr.read()
+            code = child.wait()
+        assert there == ['1.0.lock', 'unfinished']
+        assert (code, err) == (status, '')
+        assert self.last(out).endswith(f'interrupted by {number.name}')
+        assert not list((folder / 'releases').iterdir())
+
+    def test_the_lock_of_somebody_else_is_respected_and_stays(self, folder):
+        write(folder / 'releases', **{'1.0.lock': '17'})
+        status, out, _ = run_script(folder, *self.arguments('true'))
+        assert status == 1
+        assert 'releases/1.0.lock is there: process 17 is at it, or was killed\n' in out
+        assert texts(folder / 'releases') == {'1.0.lock': '17'}
