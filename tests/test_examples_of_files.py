@@ -161,3 +161,61 @@ class TestRelease:
         assert status == 1
         assert 'releases/1.0.lock is there: process 17 is at it, or was killed\n' in out
         assert texts(folder / 'releases') == {'1.0.lock': '17'}
+
+
+class TestConfigs:
+    @pytest.fixture
+    def folder(self, tmp_path):
+        write(tmp_path / 'templates', motd='Welcome to $host\n', server='port = $port\nname = $host\n')
+        write(tmp_path / 'etc', motd='Welcome to db1\n', server='port = 80\nname = db1\n')
+        return tmp_path
+
+    @staticmethod
+    def configure(folder, *options):
+        values = '--value', 'host=db1', '--value', 'port=8080'
+        return run_script(folder, EXAMPLES / 'configs.py', 'templates', 'etc', *values, *options)
+
+    def test_a_dry_run_shows_what_would_change_and_changes_nothing(self, folder):
+        before = stamps(folder)
+        status, out, err = self.configure(folder, '--dry-run')
+        assert (status, err) == (3, '')
+        assert out.splitlines() == [
+            'Update server: would run',
+            '--- etc/server',
+            '+++ etc/server, as it should be',
+            '@@ -1,2 +1,2 @@',
+            '-port = 80',
+            '+port = 8080',
+            ' name = db1',
+            '1 ok, 1 would run',
+        ]
+        assert stamps(folder) == before
+
+    def test_files_are_updated_and_then_left_alone(self, folder):
+        unchanged = stamps(folder)[folder / 'etc' / 'motd']
+        assert self.configure(folder) == (0, 'Update server: changed\n1 ok, 1 changed\n', '')
+        assert texts(folder / 'etc') == {'motd': 'Welcome to db1\n', 'server': 'port = 8080\nname = db1\n'}
+        assert stamps(folder)[folder / 'etc' / 'motd'] == unchanged
+        before = stamps(folder)
+        assert self.configure(folder) == (0, '2 ok\n', '')
+        assert self.configure(folder, '--dry-run') == (0, '2 ok\n', '')
+        assert stamps(folder) == before
+
+    def test_a_file_that_is_not_there_is_made_with_its_folder(self, folder):
+        (folder / 'templates' / 'cron').mkdir()
+        write(folder / 'templates' / 'cron', daily='', hourly='backup\r\n')
+        assert self.configure(folder, '--dry-run')[0] == 3
+        assert self.configure(folder)[0] == 0
+        assert (folder / 'etc' / 'cron' / 'daily').read_bytes() == b''
+        assert (folder / 'etc' / 'cron' / 'hourly').read_bytes() == (folder / 'templates/cron/hourly').read_bytes()
+        assert self.configure(folder, '--dry-run') == (0, '4 ok\n', '')
+
+    @pytest.mark.parametrize('options', [(), ('--dry-run',)])
+    def test_a_template_that_cannot_be_filled_keeps_all_files_as_they_are(self, folder, options):
+        write(folder / 'templates', motd='Call $admin')
+        assert self.configure(folder, *options) == (
+            1,
+            "FillTemplates: failed\ntemplates/motd needs a value of 'admin'\n2 blocked\n",
+            '',
+        )
+        assert texts(folder / 'etc') == {'motd': 'Welcome to db1\n', 'server': 'port = 80\nname = db1\n'}
