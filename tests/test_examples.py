@@ -5,9 +5,11 @@ from __future__ import annotations
 import pathlib
 import re
 import runpy
+import shlex
 import shutil
 import sqlite3
 import subprocess
+import sys
 
 import pytest
 from command import ENVIRONMENT, PATIENCE, command, run, run_script
@@ -15,7 +17,8 @@ from screen import Screen
 
 from dojobber import DoJobber, Job
 
-EXAMPLES = pathlib.Path(__file__).parents[1] / 'examples'
+ROOT = pathlib.Path(__file__).parents[1]
+EXAMPLES = ROOT / 'examples'
 PROVISION = EXAMPLES / 'provision.py'
 
 JOBS = ['MakeFolders', 'WriteSettings', 'CreateTables', 'AddProducts', 'CountStock', 'OpenShop']
@@ -172,3 +175,41 @@ class TestMigrate:
         database.unlink()
         assert self.migrate(database) == (1, f'OpenDatabase: failed: unable to open database file\n{blocked}', '')
         assert not database.exists()
+
+
+PAGE = (EXAMPLES / 'README.rst').read_text(encoding='utf-8')
+BLOCKS = [re.findall('    (.+)\n', block) for block in re.findall(r'::\n\n((?:    .+\n)+)', PAGE)]
+WITHOUT_SERVER, WITH_SERVER, WITH_DASK = ([line for line in block if 'python ' in line] for block in BLOCKS)
+
+
+class TestPage:
+    def test_each_script_is_in_the_table_and_can_be_tried(self):
+        scripts = {'tests/dojobber_example.py', *(f'examples/{path.name}' for path in EXAMPLES.glob('*.py'))}
+        assert set(re.findall(r'`(\w+\.py)`_', PAGE)) == {pathlib.Path(script).name for script in scripts}
+        assert {line.split()[1] for line in WITHOUT_SERVER + WITH_SERVER + WITH_DASK} == scripts
+
+    @pytest.mark.parametrize('target', re.findall(r'^\.\. _[^:]+: (\S+)$', PAGE, re.MULTILINE))
+    def test_what_it_links_to_exists(self, target):
+        assert (EXAMPLES / target).is_file()
+
+    @pytest.mark.parametrize('line', WITHOUT_SERVER + WITH_SERVER + WITH_DASK)
+    def test_a_command_is_what_the_script_itself_says(self, line):
+        _, command = line.split(maxsplit=1)
+        assert f'{command}\n' in (ROOT / command.split()[0]).read_text(encoding='utf-8')
+
+    def test_what_needs_no_server_works_in_this_order(self, tmp_path):
+        for folder in 'benchmarks', 'examples', 'tests':
+            (tmp_path / folder).symlink_to(ROOT / folder)
+        for line in BLOCKS[0]:
+            shell = line.replace('python ', f'{shlex.quote(sys.executable)} -W error ')
+            done = subprocess.run(shell, shell=True, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False)
+            assert done.returncode == (3 if '--dry-run' in line else 0), (line, done.stderr)
+
+    @pytest.mark.parametrize(
+        'line', [*WITH_SERVER, *(pytest.param(line, marks=pytest.mark.parallel) for line in WITH_DASK)]
+    )
+    def test_what_needs_one_knows_the_options_that_it_is_given(self, tmp_path, line):
+        _, script, *options = line.split()
+        status, out, err = run_script(tmp_path, ROOT / script, '--help')
+        assert (status, err) == (0, '')
+        assert {option for option in options if option.startswith('--')} <= set(re.findall(r'--\w+', out))
