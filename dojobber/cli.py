@@ -19,7 +19,7 @@ from .console import message
 from .document import document
 from .dojobber import DoJobber
 from .errors import DoJobberError, GraphError
-from .events import Listener
+from .events import Event, EventKind, Listener
 from .find import NotFoundError, find_root
 from .job import DummyJob, Job
 from .listing import listing, tree
@@ -174,7 +174,13 @@ def _check_graph(path: str) -> None:
 def _run(root: type[Job], plan: Plan, options: argparse.Namespace, stdout: Any) -> int:
     tries = {name: 1 if options.no_act else step.tries for name, step in plan.items()}
     progress = Progress(tries, {name: step.retry_delay for name, step in plan.items()}, message)
-    engine = _engine(root, options, [] if options.json else [progress])
+    cleanup_errors: list[BaseException] = []
+
+    def keep(event: Event) -> None:
+        if event.kind is EventKind.CLEANUP and event.exception is not None:
+            cleanup_errors.append(event.exception)
+
+    engine = _engine(root, options, [keep] if options.json else [progress])
     begun = monotonic()
     with _ended_at_once(progress.give_back) as leave:
         with contextlib.nullcontext() if options.json else progress.shown():
@@ -185,7 +191,8 @@ def _run(root: type[Job], plan: Plan, options: argparse.Namespace, stdout: Any) 
             status = status or FAILURE
         by = interrupt.name if interrupt else None
         if options.json:
-            happened = document(engine.outcomes, options.no_act, seconds, by, failure, status)
+            cleanup_error = cleanup_errors[-1] if cleanup_errors else None
+            happened = document(engine.outcomes, options.no_act, seconds, by, cleanup_error, status)
             if not _is_said(json.dumps(happened, indent=2), stdout):
                 status = status or FAILURE
         else:
@@ -214,8 +221,8 @@ Handler = Callable[[int, 'FrameType | None'], NoReturn]
 
 def _worked(
     engine: DoJobber, only: str | None, progress: Progress, leave: Handler
-) -> tuple[signal.Signals | None, Exception | None]:
-    """Work, and return the signal that ended it and the error that a Cleanup raised, if any."""
+) -> tuple[signal.Signals | None, BaseException | None]:
+    """Work, and return the signal that ended it, and what a Cleanup or a Job has raised that ended it, if any."""
 
     def strike(number: int, _: object) -> NoReturn:
         for each in SIGNALS:
@@ -227,8 +234,8 @@ def _worked(
         with _handled_by(strike):
             engine.checknrun(only)
     except (KeyboardInterrupt, Terminated) as error:
-        return signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT, None
-    except Exception as error:  # which has been said
+        return signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT, error
+    except BaseException as error:  # which has been said, or is what a Job has failed with
         return None, error
     return None, None
 

@@ -455,6 +455,34 @@ def test_the_document_says_which_signal_ended_it(tmp_path, number, status):
     assert (tmp_path / 'graph.dot').exists()
 
 
+@pytest.mark.parametrize('status', [0, 5])
+def test_a_cleanup_that_exits_has_failed(tmp_path, status):
+    write_jobs(tmp_path, f'class Exits(Changing):\n    def Cleanup(self): sys.exit({status})')
+    code, out, err = run(tmp_path, 'jobs.py')
+    assert (code, err) == (1, f'Exits.cleanup: fail "{status}"\n')
+    assert out.splitlines()[-1].startswith('1 job: 1 changed')
+    document = json.loads(run(tmp_path, 'jobs.py', '--json')[1])
+    assert document['cleanup_error'] == {'type': 'SystemExit', 'message': str(status)}
+
+
+def test_a_job_that_interrupts_the_run_by_no_signal_has_failed(tmp_path):
+    write_jobs(tmp_path, 'class Leaves(Changing):\n    def act(self): raise GeneratorExit')
+    code, out, err = run(tmp_path, 'jobs.py')
+    assert (code, err) == (1, '')
+    assert out.splitlines()[0].endswith(': GeneratorExit')
+    document = json.loads(run(tmp_path, 'jobs.py', '--json')[1])
+    assert (document['exit_status'], document['cleanup_error']) == (1, None)
+
+
+def test_the_document_tells_of_a_cleanup_that_failed_after_a_signal(tmp_path):
+    code = 'def act(self): os.kill(os.getpid(), 2)\n    def Cleanup(self): raise OSError("in use")'
+    write_jobs(tmp_path, f'class Stops(Changing):\n    {code}')
+    code, out, _ = run(tmp_path, 'jobs.py', '--json')
+    document = json.loads(out)
+    assert (code, document['interrupted_by']) == (130, 'SIGINT')
+    assert document['cleanup_error'] == {'type': 'OSError', 'message': 'in use'}
+
+
 def test_the_handlers_of_signals_are_as_before_afterwards(capsys):
     before = [signal.getsignal(each) for each in cli.SIGNALS]
     seen = []
@@ -492,6 +520,12 @@ def test_a_script_of_its_own_shows_what_its_root_is_for(tmp_path):
     assert 'Do all of it.' in out
     assert 'ROOT' not in out
     assert script('--list') == (0, 'Root  DummyJob    Do all of it.\n')
+
+
+def test_a_dry_run_in_which_nothing_waits_speaks_of_no_waiting(capsys):
+    status, out, _ = called(capsys, changing('Change'), '-n')
+    assert status == 3
+    assert out.splitlines()[-1].startswith('1 job: 1 would run in ')
 
 
 def test_a_runonly_job_and_a_silent_error_are_shown_too(capsys):
