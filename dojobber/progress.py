@@ -108,7 +108,7 @@ class Progress:
         if not interrupted and outcomes and all(outcome.state is State.OK for outcome in outcomes.values()):
             end = '; nothing was changed'
         self._terminal.write(f'{jobs}: {listed or "none tried"} in {seconds:.1f} s{end}', 'bold')
-        if any(outcome.state is State.WOULD_RUN for outcome in outcomes.values()):
+        if {State.WOULD_RUN, State.BLOCKED} <= {outcome.state for outcome in outcomes.values()}:
             self._terminal.write('What waits for a Job that would run was not checked: it may turn out otherwise.', '')
 
     def _line(self, name: str, outcome: Outcome) -> None:
