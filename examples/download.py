@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Downloads the files of a list, several at the same time, and keeps those whose checksums are right.
 
-    sha256sum README.rst tox.ini > SHA256SUMS
+    sha256sum LICENSE tox.ini > SHA256SUMS
     python -m http.server 8000
     python examples/download.py http://localhost:8000/ SHA256SUMS downloads --jobs 4
 
