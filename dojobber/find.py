@@ -50,6 +50,8 @@ def _imported(where: str) -> ModuleType:
         return _imported_file(where) if is_file else importlib.import_module(where)
     except (Exception, SystemExit) as error:
         why = f'{type(error).__name__}: {message(error)}{_place(error)}'
+        if isinstance(error, SystemExit):
+            why += "; put what it does as a script under if __name__ == '__main__'"
         raise NotFoundError(printable(f'{where} cannot be imported: {why}')) from error
 
 

@@ -130,7 +130,10 @@ def test_what_is_not_there_is_said_in_a_line(write, text, said):
         ('x = (', r'SyntaxError: .+ \(jobs.py, line 1\)'),
         ('\nimport absent', r"ModuleNotFoundError: No module named 'absent' \(\S+jobs.py, line 2\)"),
         ('def f():\n  1 / 0\nf()', r'ZeroDivisionError: division by zero \(\S+jobs.py, line 2\)'),
-        ('import sys\nsys.exit(7)', r'SystemExit: 7 \(\S+jobs.py, line 2\)'),
+        (
+            'import sys\nsys.exit(7)',
+            r"SystemExit: 7 \(\S+jobs.py, line 2\); put what it does as a script under if __name__ == '__main__'",
+        ),
         ('raise ValueError("two\\nlines")', r'ValueError: two\\nlines \(\S+jobs.py, line 1\)'),
     ],
 )
