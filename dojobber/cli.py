@@ -83,7 +83,7 @@ def _parser(root: type[Job] | None) -> argparse.ArgumentParser:
     )
     if root is None:
         parser.add_argument(
-            'root', metavar='ROOT', type=_root, help='FILE.py:JOB or MODULE:JOB; without :JOB the only root in it'
+            'root', metavar='ROOT', type=_root, help='FILE.py:JOB or MODULE:JOB, to import; without :JOB its only root'
         )
     parser.add_argument('--version', action='version', version=f'%(prog)s {__version__}')
     add = parser.add_argument_group('what to do').add_argument
@@ -166,6 +166,8 @@ def _check_graph(path: str) -> None:
     folder = os.path.dirname(path) or os.curdir
     if not os.path.isdir(folder):
         raise GraphError(f'there is no folder {folder!r} for the graph', path)
+    if os.path.isdir(path):
+        raise GraphError(f'{path!r} is a folder, and the graph needs a file', path)
     trial = DoJobber()
     trial.configure(DummyJob)
     trial.write_graph(io.BytesIO(), default_format(path))

@@ -368,7 +368,8 @@ def _check_workers(max_workers: Any, executor: Any) -> None:
         try:
             import cloudpickle  # noqa: F401 - by which Jobs travel
         except ImportError as error:
-            raise PlanError(f'to try Jobs in other processes, pip install cloudpickle ({error})', executor) from error
+            why = f'to try Jobs in other processes, pip install cloudpickle, which is the extra remote ({error})'
+            raise PlanError(why, executor) from error
 
 
 def _needs(plan: Plan) -> dict[str, tuple[str, ...]]:

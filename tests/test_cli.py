@@ -71,6 +71,7 @@ def test_a_failing_cleanup_is_said_once(capsys):
         (['--tries', '0'], 'default_tries must be a number of at least 1, not 0.0'),
         (['--retry-delay', 'nan'], 'default_retry_delay must be a finite number of seconds of at least 0, not nan'),
         (['--graph', 'no/graph.dot'], "there is no folder 'no' for the graph"),
+        (['--graph', '.'], "'.' is a folder, and the graph needs a file"),
     ],
 )
 def test_what_cannot_work_is_a_line_and_a_usage_error(capsys, tmp_path, monkeypatch, arguments, said):
