@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from kit import FakeClock
 
 from dojobber.execute import LONGEST_SLEEP, Futures, Inline, Recorded, Threads, execute
+from dojobber.execute.recorded import LONGEST_WAIT
 from dojobber.schedule import Schedule
 
 
@@ -91,6 +92,7 @@ class Simulated:
         heapq.heappush(self._running, (self._clock.now + self._takes[index], index, self._clock.now))
 
     def ended(self, timeout):
+        assert 0 <= timeout <= LONGEST_WAIT
         end, index, started = self._running[0]
         if end > self._clock.now + timeout:
             self._clock.now += timeout
@@ -118,6 +120,22 @@ class TestSeveralAtOnce:
         attempts, waits, sleeps = simulate(2, [[], []], [2, 1], [4.0, 0.0], [1.0, 10.0], [2, 1])
         assert attempts == [(0, 0.0, 1.0, False), (0, 4.0, 5.0, True), (1, 0.0, 10.0, True)]
         assert (waits, sleeps) == ([], []), 'while something runs the wait is for that too'
+
+    def test_the_wait_for_what_runs_ends_when_the_next_is_due(self):
+        attempts, _, _ = simulate(2, [[], []], [2, 1], [2.25, 0.0], [0.5, 10.0], [2, 1])
+        assert attempts == [(0, 0.0, 0.5, False), (0, 2.25, 2.75, True), (1, 0.0, 10.0, True)]
+
+    def test_a_job_that_comes_due_between_two_readings_of_the_clock_is_not_waited_for(self):
+        class Clock(FakeClock):
+            def __call__(self):
+                self.now += 0.25
+                return self.now
+
+        clock = Clock(0.0)
+        workers = Simulated(clock, 3, [0.6, 10.0], [2, 1])
+        # Job 0 is due at 1.25. The clock is read at 1.1, when it is not, and at 1.35.
+        execute(Schedule([[], []], [2, 1], [1.0, 0.0]), workers, lambda *args: None, clock, clock.sleep)
+        assert [attempt[0] for attempt in workers.attempts] == [0, 0, 1]
 
     def test_a_job_that_waits_for_its_retry_takes_no_ones_place(self):
         attempts, _, _ = simulate(1, [[], [], []], [2, 1, 1], [4.0, 0.0, 0.0], [1.0, 1.0, 1.0], [2, 1, 1])
