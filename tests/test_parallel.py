@@ -955,14 +955,15 @@ def test_a_job_whose_try_somebody_else_has_cancelled_has_failed():
     assert isinstance(engine.nodeexceptions['Leaf'], CancelledError)
 
 
-def test_a_job_whose_attempt_breaks_down_has_failed_and_the_run_goes_on(monkeypatch):
+@pytest.mark.parametrize('error', [MemoryError(), SystemExit(3)])
+def test_a_job_whose_attempt_breaks_down_has_failed_and_the_run_goes_on(monkeypatch, error):
     def attempt(self, job_class, is_reported):
         if job_class.__name__ == 'Breaks':
-            raise MemoryError  # in the engine's own code, where no Job can make it fail
+            raise error  # in the engine's own code, where no Job can make it fail
         return make(self, job_class, is_reported)
 
     make = Attempts.__call__
     monkeypatch.setattr(Attempts, '__call__', attempt)
     engine = worked(job('Root', [job('Breaks'), job('Fine')]), max_workers=2, default_tries=1)
     assert engine.nodestatus == {'Breaks': False, 'Fine': True, 'Root': None}
-    assert isinstance(engine.nodeexceptions['Breaks'], MemoryError)
+    assert engine.nodeexceptions == {'Breaks': error}
