@@ -270,6 +270,16 @@ class TestSeveralAtOnce:
         )
         assert max(most) == 3
 
+    def test_listeners_stay_here_whatever_they_hold(self, pool):
+        lock, kinds = threading.Lock(), []
+
+        def listen(event):
+            with lock:  # which cannot travel
+                kinds.append(event.kind)
+
+        assert worked(job('Leaf'), executor=pool, listeners=[listen]).success()
+        assert EventKind.CHECK in kinds
+
     def test_each_run_is_really_made(self, pool):
         random = job('Random', Check=lambda self: os.urandom(8))
         results = set()
@@ -517,11 +527,12 @@ class TestUnusable:
         second = changing('Second', Cleanup=lambda self: log.append('Second'))
         with process_pool('fork') as pool:
             engine = configured(job('Root', [first, second]), executor=Interrupted())
-            with pytest.raises(KeyboardInterrupt):
+            with pytest.raises(KeyboardInterrupt) as caught:
                 engine.checknrun()
             lines = capsys.readouterr().err.splitlines()
         assert log == ['First']
         assert engine.nodestatus == {'First': True, 'Second': False, 'Root': None}
+        assert engine.nodeexceptions == {'Second': caught.value}
         assert lines == [
             'Second.cleanup: fail "not called: the wait for this Job, which still runs, was interrupted"',
         ]
