@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 
 import pytest
 from kit import FakeClock, changing, failing, job
 
-from dojobber import State
+from dojobber import Outcome, State
 from dojobber.attempt import Cleanups, Setting, returning_to
-from dojobber.events import EventKind, Listeners
+from dojobber.events import Event, EventKind, Listeners
+from dojobber.execute import Threads
 from dojobber.plan import make_plan
 from dojobber.walk import Walk
 
@@ -96,6 +98,67 @@ def test_the_threads_are_its_own_and_end_with_it():
     (thread,) = threads
     thread.join(20)
     assert not thread.is_alive()
+
+
+def test_the_threads_end_also_if_an_interrupt_strikes_just_before_they_are_told_to():
+    threads, workers = [], []
+
+    def check(self):
+        threads.append(threading.current_thread())
+        raise KeyboardInterrupt('from the Job')
+
+    def strike(frame, *_):
+        if frame.f_code is Threads._settle.__code__:
+            sys.settrace(None)
+            workers.append(frame.f_locals['self'])
+            raise KeyboardInterrupt('before the threads are told')
+
+    before = sys.gettrace()
+    sys.settrace(strike)
+    try:
+        with pytest.raises(KeyboardInterrupt, match='before the threads are told'):
+            Told(job('Root', Check=check)).go(2)
+    finally:
+        sys.settrace(before)
+    (thread,) = threads
+    thread.join(20)
+    try:
+        assert not thread.is_alive()
+    finally:
+        workers[0].close()  # so that it fails rather than hangs
+
+
+class Losing(Executor):
+    """Loses every worker, with that error."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def submit(self, function, /, *args, **kwargs):
+        future = Future()
+        future.set_exception(self.error)
+        return future
+
+
+def test_an_attempt_whose_worker_was_lost_is_a_failed_check_that_took_no_time():
+    error = CancelledError()
+    told = Told(job('Root', TRIES=1)).go(executor=Losing(error))
+    failed = Outcome(State.FAILED, 1, None, error)
+    assert told.walk.outcomes == {'Root': failed}
+    assert told.events == [
+        Event(EventKind.ATTEMPT_STARTED, 'Root', 1, 1),
+        Event(EventKind.CHECK, 'Root', 1, 1, 0.0, None, error),
+        Event(EventKind.ATTEMPT_FINISHED, 'Root', 1, 1, 0, failed, error),
+    ]
+
+
+def test_an_executor_that_is_broken_ends_the_walk():
+    broken = BrokenExecutor('no memory left')
+    told = Told(failing('Broken', TRIES=2))
+    with pytest.raises(BrokenExecutor) as caught:
+        told.go(executor=Losing(broken))
+    assert caught.value is broken
+    assert told.walk.outcomes == {'Broken': Outcome(State.FAILED, 1, None, broken)}
 
 
 def test_an_executor_is_used_also_when_it_may_have_one_job_at_once_only():
