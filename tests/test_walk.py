@@ -183,16 +183,14 @@ def test_of_jobs_that_are_not_waited_for_only_those_with_a_cleanup_are_said_to_m
     without, with_one = changing('Without', Run=run), changing('With', Run=run, Cleanup=lambda self: None)
     told = Told(job('Root', [*ends, without, with_one]), listeners=[interrupt])
     try:
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt) as caught:
             told.go(4)
     finally:
         let_go.set()
-    assert [event.job for event in told.skipped] == ['With']
+    assert [(event.kind, event.job) for event in told.skipped] == [(EventKind.CLEANUP, 'With')]
     assert 'not called' in str(told.skipped[0].exception)
-    assert {name: outcome.state for name, outcome in told.walk.outcomes.items()} == {
-        'Ends1': State.OK,
-        'Ends2': State.OK,
-        'Without': State.FAILED,
-        'With': State.FAILED,
-    }
+    assert told.skipped[0].exception.culprit is with_one
+    ended = {name: told.walk.outcomes.pop(name).state for name in ('Ends1', 'Ends2')}
+    assert ended == {'Ends1': State.OK, 'Ends2': State.OK}
+    assert told.walk.outcomes == dict.fromkeys(['Without', 'With'], Outcome(State.FAILED, 1, None, caught.value))
     assert told.cleanups.call(lambda event: pytest.fail(f'{event} is not expected')) is None
