@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import heapq
 import os
+import queue
 import signal
 import threading
 import weakref
@@ -222,6 +223,29 @@ class ByHand:
             self.workers.start(index)
 
 
+class Waits:
+    """In place of a queue: calls each function in turn, as what happens while somebody waits for it to be filled."""
+
+    def __init__(self, *happens):
+        self.timeouts = []
+        self._happens = iter(happens)
+
+    def put(self, index):
+        pass
+
+    def get(self, timeout=None):
+        self.timeouts.append(timeout)
+        return next(self._happens)()
+
+
+def nothing_comes():
+    raise queue.Empty
+
+
+def interrupt_comes():
+    raise KeyboardInterrupt
+
+
 class TestFutures:
     def test_ended_tells_of_attempts_in_the_order_in_which_they_end(self):
         hand = ByHand()
@@ -301,6 +325,25 @@ class TestFutures:
             future.set_result(False)
         hand.workers.stop()
         assert (hand.recorded, hand.abandoned) == ([0, 1, 2], [])
+
+    def test_stop_waits_a_little_at_a_time_for_as_long_as_it_takes(self):
+        hand = ByHand()
+        hand.workers._done = waits = Waits(nothing_comes, nothing_comes, lambda: hand.futures[0].set_result(True))
+        hand.start(1)
+        hand.workers.stop()
+        assert hand.recorded == [0]
+        assert waits.timeouts == [LONGEST_WAIT] * 3
+
+    def test_a_job_that_is_tried_again_is_not_over_before_it_has_ended_again(self):
+        hand = ByHand()
+        hand.start(1)
+        hand.futures[0].set_result(False)
+        assert hand.workers.ended(0) == (0, False)
+        hand.start(1)
+        hand.workers._done = Waits(interrupt_comes)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            hand.workers.stop()
+        assert (hand.recorded, hand.abandoned) == ([0], [(0, caught.value)])
 
     def test_stop_cancels_nothing(self):
         hand = ByHand()
