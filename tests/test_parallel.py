@@ -378,6 +378,21 @@ class TestExecutor:
         assert worked(root, executor=pool).success()
         assert pool.submit(int, '5').result() == 5
 
+    def test_what_its_owner_has_submitted_meanwhile_has_its_turn(self):
+        log, all_wait = [], threading.Event()
+
+        def listener(event):
+            if event.kind is EventKind.ATTEMPT_STARTED and event.job == 'B':
+                pool.submit(log.append, 'of the owner')
+            if event.kind is EventKind.ATTEMPT_STARTED and event.job == 'C':
+                all_wait.set()
+
+        first = job('A', Check=lambda self: log.append(after(all_wait, 'A')))
+        leaves = [first, *(job(name, Check=lambda self: log.append(type(self).__name__)) for name in 'BC')]
+        with ThreadPoolExecutor(1) as pool:
+            in_time(configured(job('Root', leaves), executor=pool, listeners=[listener]).checknrun)
+        assert log == ['A', 'of the owner', 'B', 'C']
+
     def test_it_is_not_shut_down_after_an_interrupt_either(self, pool):
         with pytest.raises(Stop):
             worked(job('Root', Check=raising(Stop())), executor=pool)
