@@ -7,7 +7,7 @@ import queue
 import signal
 import threading
 import weakref
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -417,6 +417,42 @@ class TestThreads:
         assert workers.ended(20) == (7, False)
         assert recorded == [(7, error)]
         workers.close()
+
+    def test_a_job_that_is_tried_again_is_not_over_before_it_has_ended_again(self):
+        at_work, let_go, recorded, abandoned = threading.Barrier(2), threading.Event(), [], []
+
+        def attempt(index):
+            if recorded:
+                at_work.wait(20)
+                assert let_go.wait(20)
+
+        def record(index, result):
+            recorded.append(index)
+            return Recorded(False)
+
+        workers = Threads(lambda index: None, attempt, record, lambda *abandon: abandoned.append(abandon), 1)
+        workers.start(0)
+        assert workers.ended(20) == (0, False)
+        workers.start(0)
+        at_work.wait(20)
+        workers._done = Waits(interrupt_comes)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            workers.stop()
+        let_go.set()
+        assert (recorded, abandoned) == ([0], [(0, caught.value)])
+
+    def test_how_a_call_ends_whose_job_another_one_has_taken_is_no_matter(self, caplog):
+        class Cancelling(Executor):
+            def submit(self, function):
+                function()
+                future = Future()
+                future.cancel()
+                return future
+
+        workers = Threads(lambda index: None, int, lambda index, result: Recorded(True), None, 1, Cancelling())
+        workers.start(0)
+        assert workers.ended(20) == (0, True)
+        assert caplog.records == []
 
     @pytest.mark.parametrize('is_theirs', [False, True])
     def test_what_no_thread_has_taken_yet_is_never_begun(self, is_theirs):
