@@ -51,7 +51,8 @@ class Walk:
         self._listeners, self._tell_cleanup = listeners, tell_cleanup
         self._has_listeners = bool(listeners)
         self._clock, self._sleep = clock, sleep
-        self._numbers: dict[int, int] = {}  # of the attempts that run, by the index of the Job
+        # By the index of the Job: the number of its last attempt made elsewhere, and what became of those before.
+        self._begun: dict[int, tuple[int, Outcome | None]] = {}
         self.attempts: object = None
         """To be kept as long as the outcomes are, for the sake of their exceptions."""
 
@@ -144,7 +145,7 @@ class Walk:
         self._execute(Futures(submit, record, self._abandon, most))
 
     def _begin(self, index: int) -> None:
-        self._numbers[index] = self._cleanups.number()
+        self._begun[index] = self._cleanups.number(), self.outcomes.get(self._names[index])
         if self._has_listeners:
             self._tell(EventKind.ATTEMPT_STARTED, index)
 
@@ -158,8 +159,10 @@ class Walk:
 
     def _ended(self, index: int, attempted: Attempted) -> Recorded:
         """Record an attempt that was made elsewhere."""
-        number, outcome = self._numbers.get(index), attempted.outcome
-        if number is None:
+        name, outcome = self._names[index], attempted.outcome
+        number, earlier = self._begun[index]
+        if self.outcomes.get(name) is not earlier:
+            self._changed()
             return Recorded(False)  # it was recorded before, and an interrupt came between that and the next
         if attempted.owed is not None:
             self._cleanups.owe(self._directory, attempted.owed, number)
@@ -167,8 +170,8 @@ class Walk:
         if self._has_listeners:
             for report in attempted.reports:
                 struck = joined(struck, caught(self._report, index, *report))
-        del self._numbers[index]
-        struck = joined(struck, caught(self._record, index, outcome))
+        self._remember(name, outcome)  # an interrupt up to here has all of this done once more
+        struck = joined(struck, caught(self._tell_end, index, outcome))
         failure = outcome.exception if is_interrupt(outcome.exception) else None
         return Recorded(bool(outcome.state.passed), failure, struck)
 
@@ -189,12 +192,18 @@ class Walk:
         self._listeners.tell(Event(kind, name, self._schedule.round(index), number, **more))
 
     def _record(self, index: int, outcome: Outcome) -> None:
-        name = self._names[index]
+        self._remember(self._names[index], outcome)
+        self._tell_end(index, outcome)
+
+    def _remember(self, name: str, outcome: Outcome) -> None:
         earlier = self.outcomes.get(name)
-        self.outcomes[name] = total = outcome.after(earlier) if earlier else outcome
+        self.outcomes[name] = outcome.after(earlier) if earlier else outcome
         self._changed()
+
+    def _tell_end(self, index: int, outcome: Outcome) -> None:
         if self._has_listeners:
-            about = EventKind.ATTEMPT_FINISHED, name, self._schedule.round(index), total.tries
+            total = self.outcomes[self._names[index]]
+            about = EventKind.ATTEMPT_FINISHED, self._names[index], self._schedule.round(index), total.tries
             self._listeners.tell(Event(*about, outcome.seconds, total, outcome.exception))
 
     def _abandon(self, index: int, interrupt: BaseException) -> None:

@@ -20,6 +20,7 @@ from test_properties import built, graphs
 from dojobber import DoJobber, DummyJob, EventKind, PlanError, State
 from dojobber.attempt import Attempts
 from dojobber.execute import Futures, Threads
+from dojobber.walk import Walk
 
 LIMIT = 20  # seconds after which something that should happen at once is taken for a deadlock
 
@@ -955,6 +956,45 @@ def test_an_interrupt_right_after_an_attempt_was_recorded_lets_it_be_recorded_on
         sys.settrace(before)
     assert (engine.outcomes['Job'].state, engine.outcomes['Job'].tries) == (State.CHANGED, 1)
     assert cleaned == ['Job']
+
+
+def test_wherever_an_interrupt_strikes_while_an_attempt_is_recorded_its_outcome_is_kept(on_threads):
+    recording = {function.__code__ for function in (Walk._ended, Walk._remember, Walk._tell_end)}
+
+    def work(strike):
+        lines, cleaned = 0, []
+
+        def trace(frame, event, _):
+            nonlocal lines
+            if frame.f_code not in recording:
+                return None
+            if event == 'line':
+                lines += 1
+                if lines == strike:
+                    raise KeyboardInterrupt
+            return trace
+
+        def look(event):
+            assert 'Job' in engine.outcomes  # which are not made anew as long as nothing changes
+
+        cleans = changing('Job', Cleanup=lambda self: cleaned.append('Job'))
+        engine = configured(cleans, listeners=[look], **on_threads(2))
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            engine.checknrun()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(before)
+        assert (engine.outcomes['Job'].state, engine.outcomes['Job'].tries) == (State.CHANGED, 1), strike
+        assert cleaned == ['Job'], strike
+        return lines
+
+    whole = work(strike=0)
+    assert whole > 0
+    for strike in range(1, whole + 1):
+        work(strike)
 
 
 def test_a_job_whose_try_somebody_else_has_cancelled_has_failed():
