@@ -441,6 +441,30 @@ class TestThreads:
         let_go.set()
         assert (recorded, abandoned) == ([0], [(0, caught.value)])
 
+    def test_stop_waits_a_little_at_a_time_for_as_long_as_it_takes(self):
+        at_work, let_go, recorded = threading.Barrier(2), threading.Event(), []
+
+        def attempt(index):
+            at_work.wait(20)
+            assert let_go.wait(20)
+
+        def end():
+            let_go.set()
+            while not workers._over:
+                pass
+
+        def record(index, result):
+            recorded.append((index, result))
+            return Recorded(True)
+
+        workers = Threads(lambda index: None, attempt, record, None, 1)
+        workers.start(0)
+        at_work.wait(20)
+        workers._done = waits = Waits(nothing_comes, nothing_comes, end)
+        workers.stop()
+        assert recorded == [(0, None)]
+        assert waits.timeouts == [LONGEST_WAIT] * 3
+
     def test_how_a_call_ends_whose_job_another_one_has_taken_is_no_matter(self, caplog):
         class Cancelling(Executor):
             def submit(self, function):
