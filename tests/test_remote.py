@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copyreg
 import os
+import pickle
 import sys
 import threading
 import types
@@ -12,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from kit import arrive, changing, failing, job, wait_for
 
-from dojobber import DummyJob, Job, RemoteError, RunonlyJob, State, StorageConflictError
+from dojobber import DummyJob, Job, Outcome, RemoteError, RunonlyJob, State, StorageConflictError
 from dojobber.attempt import Setting
 from dojobber.courier import Courier
 from dojobber.plan import make_plan
@@ -43,6 +44,12 @@ def outcome_of(job_class, *args, **kwargs):
     return Trip(job_class, *args, **kwargs).tried(job_class.__name__).outcome
 
 
+def said_of_scrambled():
+    with pytest.raises(pickle.UnpicklingError) as caught:
+        pickle.loads(b'scrambled')
+    return f'UnpicklingError: {caught.value}'
+
+
 def raising(error, name='Raises', **members):
     """Return a Job class whose Check raises what ``error`` makes."""
 
@@ -67,6 +74,28 @@ class Unloadable:
 
     def __reduce__(self):
         return (int, ('not a number',))
+
+
+class Struck:
+    """While it is pickled there comes a Ctrl-C."""
+
+    def __reduce__(self):
+        raise KeyboardInterrupt
+
+
+class StruckLater:
+    """While it is made again there comes a Ctrl-C, from the moment on that is set."""
+
+    comes = False
+
+    def __reduce__(self):
+        return made_again, ()
+
+
+def made_again():
+    if StruckLater.comes:
+        raise KeyboardInterrupt
+    return StruckLater()
 
 
 class Stop(BaseException):
@@ -127,16 +156,41 @@ class TestAttempt:
 
     def test_what_cannot_be_tried_at_all_has_failed(self):
         attempted = Trip(job('Fine')).courier.unpack(0, attempt_remotely(b'scrambled'))
-        assert attempted.outcome.state is State.FAILED
-        assert 'cannot be tried on a worker: UnpicklingError' in str(attempted.outcome.exception)
-        assert attempted.reports == [('check', 0.0, None, attempted.outcome.exception)]
+        error = attempted.outcome.exception
+        assert attempted == (Outcome(State.FAILED, 1, None, error), [('check', 0.0, None, error)], None)
+        assert str(error) == f'a Job cannot be tried on a worker: {said_of_scrambled()}'
+
+    def test_nothing_that_happens_as_a_job_arrives_is_raised_on_the_worker(self, monkeypatch):
+        parcel = pickle.dumps(StruckLater())
+        with monkeypatch.context() as struck:
+            struck.setattr(StruckLater, 'comes', True)
+            answer = attempt_remotely(parcel)
+        attempted = Trip(job('Fine')).courier.unpack(0, answer)
+        assert 'cannot be tried on a worker: KeyboardInterrupt' in str(attempted.outcome.exception)
 
     def test_an_answer_that_nobody_can_read_is_a_failure(self):
         attempted = Trip(job('Fine')).courier.unpack(0, b'scrambled')
-        assert attempted.outcome.state is State.FAILED
-        assert isinstance(attempted.outcome.exception, RemoteError)
-        assert "'Fine'" in str(attempted.outcome.exception)
-        assert attempted.reports == [('check', 0.0, None, attempted.outcome.exception)]
+        error = attempted.outcome.exception
+        assert isinstance(error, RemoteError)
+        assert attempted == (Outcome(State.FAILED, 1, None, error), [('check', 0.0, None, error)], None)
+        assert str(error) == f"what 'Fine' left cannot travel: {said_of_scrambled()}"
+
+    @pytest.mark.parametrize('where', ['result', 'global_storage', 'storage'])
+    def test_an_interrupt_that_comes_while_an_answer_is_read_is_one_still(self, monkeypatch, where):
+        def run(self):
+            self.storage['ran'] = StruckLater() if where == 'storage' else True
+            self.global_storage['key'] = StruckLater() if where == 'global_storage' else True
+
+        def check(self):
+            if 'ran' not in self.storage:
+                raise ValueError
+            return StruckLater() if where == 'result' else True
+
+        trip = Trip(changing('Struck', Check=check, Run=run, Cleanup=lambda self: None))
+        answer = attempt_remotely(trip.packed('Struck'))
+        monkeypatch.setattr(StruckLater, 'comes', True)
+        with pytest.raises(KeyboardInterrupt):
+            trip.courier.unpack(0, answer)
 
     def test_the_directory_is_put_back_between_the_phases_and_after_the_job(self, tmp_path):
         home = os.getcwd()
@@ -176,7 +230,8 @@ class TestAttempt:
 
 class TestParcel:
     def test_no_two_are_the_same(self):
-        first, second = Trip(job('Fine')), Trip(job('Fine'))
+        fine = job('Fine')
+        first, second = Trip(fine), Trip(fine)
         parcels = [first.packed('Fine'), first.packed('Fine'), second.packed('Fine'), second.packed('Fine')]
         assert len(set(parcels)) == 4
 
@@ -198,15 +253,27 @@ class TestParcel:
         assert list(top.DEPS) == [leaf]
 
     def test_arguments_that_cannot_travel_are_refused_at_once(self):
-        with pytest.raises(RemoteError, match=r'the arguments of set_args\(\) cannot travel: TypeError') as caught:
+        with pytest.raises(RemoteError) as caught:
             Trip(job('Fine'), handle=threading.Lock())
-        assert isinstance(caught.value.__cause__, TypeError)
+        why = caught.value.__cause__
+        assert isinstance(why, TypeError)
+        assert str(caught.value) == f'the arguments of set_args() cannot travel: TypeError: {why}'
 
     def test_a_class_that_cannot_travel_is_named(self):
         held = job('Holds', lock=threading.Lock())
-        with pytest.raises(RemoteError, match="'Holds' cannot travel: TypeError") as caught:
+        with pytest.raises(RemoteError) as caught:
             Trip(held).packed('Holds')
+        why = caught.value.__cause__
+        assert isinstance(why, TypeError)
+        assert str(caught.value) == f"'Holds' cannot travel: TypeError: {why}"
         assert caught.value.culprit is held
+
+    def test_an_interrupt_that_comes_while_one_is_packed_is_one_still(self):
+        with pytest.raises(KeyboardInterrupt):
+            Trip(job('Fine'), Struck())
+        trip = Trip(job('Holds', held=Struck()))
+        with pytest.raises(KeyboardInterrupt):
+            trip.packed('Holds')
 
     def test_a_class_may_use_super_and_functions_beside_it(self):
         def helper():
@@ -258,6 +325,8 @@ class TestException:
         attempted = Trip(raising(told)).tried('Raises')
         error = attempted.outcome.exception
         assert (type(error), error.args, error.host) == (ToldError, ('why', 5), 'db1')
+        assert isinstance(error.__cause__, Exception)
+        assert str(error.__cause__).startswith('\nTraceback')
         assert 'in check\n    raise error()' in str(error.__cause__)
         assert "ToldError: ('why', 5)" in str(error.__cause__)
         assert 'dojobber' + os.sep + 'attempt.py' not in str(error.__cause__)
@@ -373,6 +442,7 @@ class TestGlobalStorage:
         assert isinstance(error, StorageConflictError)
         assert error.culprit == 'key'
         assert "'Two' and 'One' both write global_storage['key']" in str(error)
+        assert str(error).endswith(': order them by DEPS, or have each write a key of its own')
         assert attempted['One'].reports[-1] == ('recheck', 0.0, None, error)
         assert trip.global_storage == {'key': 2, 'two': 2}, 'nothing of what the other wrote counts'
 
@@ -506,10 +576,12 @@ class TestCleanup:
         def run(self):
             self.storage['ran'] = threading.Lock()
 
-        attempted = Trip(changing('Locks', Run=run, Cleanup=lambda self: None)).tried('Locks')
+        locks = changing('Locks', Run=run, Cleanup=lambda self: None)
+        attempted = Trip(locks).tried('Locks')
         assert attempted.outcome.state is State.CHANGED
-        with pytest.raises(RemoteError, match=r'Locks cannot be cleaned up: .*cannot pickle'):
+        with pytest.raises(RemoteError, match=r'Locks cannot be cleaned up: .*cannot pickle') as caught:
             attempted.owed.Cleanup()
+        assert caught.value.culprit is locks
         assert type(attempted.owed).__name__ == 'Locks'
 
 
@@ -524,6 +596,11 @@ def elsewhere(monkeypatch):
 
 class TestOnlyOnTheWorker:
     """Can be pickled and made again there, but not here."""
+
+    UNREAD = (
+        r'^Cleans cannot be cleaned up: its storage cannot travel: ModuleNotFoundError: '
+        r"No module named 'only_on_the_worker'$"
+    )
 
     def back(self, job_class):
         trip = Trip(job_class)
@@ -559,7 +636,9 @@ class TestOnlyOnTheWorker:
         def check(self):
             self.global_storage['thing'] = sys.modules['only_on_the_worker'].Thing()
 
-        self.check_failed(self.back(job('Puts', Check=check)))
+        attempted = self.back(job('Puts', Check=check))
+        self.check_failed(attempted)
+        assert "what 'Puts' put into global_storage['thing'] cannot" in str(attempted.outcome.exception)
 
     @pytest.mark.usefixtures('elsewhere')
     def test_a_storage_fails_the_cleanup_only(self):
@@ -568,5 +647,5 @@ class TestOnlyOnTheWorker:
 
         attempted = self.back(changing('Cleans', Run=run, Cleanup=lambda self: None))
         assert attempted.outcome.state is State.CHANGED
-        with pytest.raises(RemoteError, match=r'Cleans cannot be cleaned up: .*only_on_the_worker'):
+        with pytest.raises(RemoteError, match=self.UNREAD):
             attempted.owed.Cleanup()
