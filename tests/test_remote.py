@@ -501,16 +501,23 @@ class TestGlobalStorage:
         trip = Trip(job('Late', Check=check))
         assert [trip.tried('Late').outcome.state for _ in range(2)] == [State.FAILED, State.OK]
 
-    @pytest.mark.parametrize('made', [lambda: threading.Lock(), lambda: Unloadable()])
-    def test_a_value_that_cannot_travel_fails_the_job_and_is_named(self, made):
+    @pytest.mark.parametrize(
+        ('made', 'why'),
+        [(lambda: threading.Lock(), 'TypeError: cannot pickle'), (lambda: Unloadable(), 'ValueError: invalid literal')],
+    )
+    def test_a_value_that_cannot_travel_fails_the_job_and_is_named(self, made, why):
         def check(self):
             self.global_storage.update(fine=1, bad=made())
+            return 'a result'
 
-        attempted = Trip(job('Puts', Check=check)).tried('Puts')
+        trip = Trip(job('Puts', Check=check))
+        attempted = trip.tried('Puts')
         error = attempted.outcome.exception
-        assert attempted.outcome.state is State.FAILED
+        assert (attempted.outcome.state, attempted.outcome.result) == (State.FAILED, None)
         assert isinstance(error, RemoteError)
-        assert "what 'Puts' put into global_storage['bad'] cannot travel" in str(error)
+        assert str(error).startswith(f"what 'Puts' put into global_storage['bad'] cannot travel ({why}")
+        assert str(error).endswith(')')
+        assert trip.global_storage == {'fine': 1}
         assert error.culprit == 'Puts'
         assert attempted.reports[-1][0] == 'recheck'
 
@@ -518,11 +525,11 @@ class TestGlobalStorage:
         def run(self):
             self.global_storage[threading.Lock()] = 1
 
-        attempted = Trip(failing('Puts', Run=run, Cleanup=lambda self: None)).tried('Puts')
+        attempted = Trip(failing('Puts', Run=run, Cleanup=lambda self: 'done')).tried('Puts')
         error = attempted.outcome.exception
         assert isinstance(error, RemoteError)
         assert "what 'Puts' put into global_storage[<unlocked _thread.lock" in str(error)
-        assert attempted.owed is not None
+        assert attempted.owed.Cleanup() == 'done'
 
     def test_an_interrupt_is_not_hidden_by_a_value_that_cannot_travel(self):
         def check(self):
@@ -561,6 +568,12 @@ class TestCleanup:
 
     def test_it_is_owed_by_a_run_that_failed(self):
         assert Trip(failing('Broken', Cleanup=lambda self: 'done')).tried('Broken').owed.Cleanup() == 'done'
+
+    def test_it_is_owed_by_a_run_whose_error_cannot_travel(self):
+        def run(self):
+            raise ValueError(threading.Lock())
+
+        assert Trip(failing('Broken', Run=run, Cleanup=lambda self: 'done')).tried('Broken').owed.Cleanup() == 'done'
 
     def test_the_storage_of_a_job_that_has_none_stays_there(self):
         def run(self):
