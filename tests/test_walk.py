@@ -68,6 +68,11 @@ def test_without_listeners_the_outcomes_are_the_same(max_workers):
 
 
 @WAYS
+def test_what_made_the_attempts_can_be_kept_as_long_as_their_exceptions(max_workers):
+    assert Told(failing('Broken')).go(max_workers).walk.attempts is not None
+
+
+@WAYS
 def test_in_no_act_each_job_is_tried_once(max_workers):
     told = Told(job('Root', [changing('Leaf')]), no_act=True).go(max_workers)
     assert {name: (each.state, each.tries) for name, each in told.walk.outcomes.items()} == {
