@@ -116,6 +116,20 @@ class TwistedError(Exception):
         super().__init__(f'{word}!')
 
 
+class TwistedStop(BaseException):
+    """Likewise."""
+
+    def __init__(self, word):
+        super().__init__(f'{word}!')
+
+
+class MuteError(Exception):
+    """Asked what it says, it raises its first argument."""
+
+    def __str__(self):
+        raise self.args[0]
+
+
 class ToldError(Exception):
     """Its attributes are worth keeping."""
 
@@ -149,6 +163,19 @@ class TestAttempt:
         attempted = Trip(changing('Changed'), no_act=True).tried('Changed')
         assert attempted.outcome.state is State.WOULD_RUN
         assert [report[0] for report in attempted.reports] == ['check']
+
+    @pytest.mark.parametrize('where', ['result', 'global_storage', 'words'])
+    def test_one_that_is_interrupted_while_what_it_left_is_packed_has_failed(self, where):
+        def check(self):
+            if where == 'words':
+                raise MuteError(KeyboardInterrupt())
+            if where == 'global_storage':
+                self.global_storage['key'] = Struck()
+            return Struck() if where == 'result' else None
+
+        outcome = outcome_of(job('Struck', Check=check))
+        assert outcome.state is State.FAILED
+        assert 'cannot be tried on a worker: KeyboardInterrupt' in str(outcome.exception)
 
     def test_nothing_is_reported_that_nobody_asked_for(self):
         attempted = Trip(changing('Changed'), is_reported=False).tried('Changed')
@@ -326,7 +353,7 @@ class TestException:
         error = attempted.outcome.exception
         assert (type(error), error.args, error.host) == (ToldError, ('why', 5), 'db1')
         assert isinstance(error.__cause__, Exception)
-        assert str(error.__cause__).startswith('\nTraceback')
+        assert str(error.__cause__).startswith('\nTraceback (most recent call last):\n  File ')
         assert 'in check\n    raise error()' in str(error.__cause__)
         assert "ToldError: ('why', 5)" in str(error.__cause__)
         assert 'dojobber' + os.sep + 'attempt.py' not in str(error.__cause__)
@@ -347,6 +374,7 @@ class TestException:
             (lambda: NeedsTwoError('/bin/false', 1), 'NeedsTwoError: /bin/false ended with 1', 'TypeError'),
             (lambda: ValueError(threading.Lock()), 'ValueError: <unlocked _thread.lock', 'cannot pickle'),
             (lambda: TwistedError('word'), 'TwistedError: word!', 'would arrive as TwistedError: word!!'),
+            (lambda: MuteError(ValueError(), threading.Lock()), 'MuteError: <unprintable>', 'cannot pickle'),
         ],
     )
     def test_one_that_does_not_survive_the_trip_is_replaced_by_one_that_says_so(self, made, words, why):
@@ -355,21 +383,19 @@ class TestException:
         assert isinstance(error, RemoteError)
         assert str(error).startswith(words)
         assert error.culprit.startswith(words)
-        assert 'cannot travel as it is' in str(error)
+        assert '(this cannot travel as it is: ' in str(error)
         assert why in str(error)
+        assert str(error).endswith(')')
         assert 'in check\n    raise error()' in str(error.__cause__), 'its traceback is told all the same'
 
     def test_one_that_cannot_say_what_it_is_travels_too(self):
-        class MuteError(Exception):
-            def __str__(self):
-                raise ValueError
-
-        assert type(outcome_of(raising(MuteError)).exception) is MuteError
+        assert type(outcome_of(raising(lambda: MuteError(ValueError()))).exception) is MuteError
 
     def test_one_that_cannot_be_formatted_travels_too(self):
         bad = SyntaxError('made by hand', ('file', 'no number', 5, 6))
         outcome = outcome_of(raising(lambda: bad))
         assert (type(outcome.exception), outcome.exception.args) == (SyntaxError, bad.args)
+        assert 'SyntaxError: made by hand' in str(outcome.exception.__cause__)
 
     def test_system_exit_fails_the_phase_and_nothing_else(self):
         def check(self):
@@ -393,11 +419,22 @@ class TestException:
         assert (attempted.outcome.state, type(attempted.outcome.exception)) == (State.FAILED, error)
         assert [report[0] for report in attempted.reports] == ['check']
 
-    def test_an_interrupt_that_does_not_survive_the_trip_is_one_still(self):
-        error = outcome_of(raising(lambda: Stop(threading.Lock()))).exception
+    @pytest.mark.parametrize(
+        ('made', 'words'),
+        [
+            (lambda: Stop(threading.Lock()), 'Stop: <unlocked'),
+            (lambda: TwistedStop('word'), 'TwistedStop: word! (this cannot'),
+        ],
+    )
+    def test_an_interrupt_that_does_not_survive_the_trip_is_one_still(self, made, words):
+        error = outcome_of(raising(made)).exception
         assert not isinstance(error, Exception)
-        assert 'Stop: <unlocked' in str(error)
+        assert words in str(error)
         assert 'cannot travel' in str(error)
+
+    def test_of_what_was_not_raised_no_traceback_travels(self):
+        answer = pickle.loads(attempt_remotely(Trip(job('Fine')).packed('Fine')))
+        assert answer.tracebacks == ['', '']
 
 
 class TestGlobalStorage:
