@@ -14,7 +14,7 @@ import pytest
 from kit import arrive, changing, failing, job, wait_for
 
 from dojobber import DummyJob, Job, Outcome, RemoteError, RunonlyJob, State, StorageConflictError
-from dojobber.attempt import Setting
+from dojobber.attempt import Attempts, Setting
 from dojobber.courier import Courier
 from dojobber.plan import make_plan
 from dojobber.remote import attempt_remotely
@@ -236,6 +236,23 @@ class TestAttempt:
         outcome = outcome_of(job('Moves', Check=check, Run=run), str(tmp_path))
         assert outcome.result == [home] * 3
         assert os.getcwd() == home
+
+    def test_the_directory_is_put_back_also_after_an_attempt_that_breaks_down(self, monkeypatch, tmp_path):
+        def attempt(self, job_class, is_reported):
+            os.chdir(tmp_path)
+            raise MemoryError  # in the engine's own code, where no Job can make it fail
+
+        home = os.getcwd()
+        monkeypatch.setattr(Attempts, '__call__', attempt)
+        outcome = outcome_of(job('Breaks'))
+        assert 'cannot be tried on a worker: MemoryError' in str(outcome.exception)
+        assert os.getcwd() == home
+
+    def test_a_job_that_removes_the_directory_of_the_worker_has_passed_all_the_same(self, tmp_path):
+        home = tmp_path / 'home'
+        home.mkdir()
+        os.chdir(home)
+        assert outcome_of(job('Removes', Check=lambda self: home.rmdir())).state is State.OK
 
     def test_attempts_side_by_side_in_one_process_leave_each_others_directory_alone(self, tmp_path):
         home, folder = os.getcwd(), str(tmp_path)
