@@ -478,6 +478,22 @@ class TestThreads:
         assert workers.ended(20) == (0, True)
         assert caplog.records == []
 
+    def test_as_many_attempts_as_allowed_are_made_at_once(self):
+        count, results = 40, []  # more than a pool has threads unless it is told to
+        together = threading.Barrier(count)
+
+        def record(index, result):
+            results.append(result)
+            return Recorded(True)
+
+        workers = Threads(lambda index: None, lambda index: together.wait(20), record, None, count)
+        for index in range(count):
+            workers.start(index)
+        for _ in range(count):
+            workers.ended(30)
+        workers.close()
+        assert sorted(results) == list(range(count)), 'all met at the barrier'
+
     @pytest.mark.parametrize('is_theirs', [False, True])
     def test_what_no_thread_has_taken_yet_is_never_begun(self, is_theirs):
         at_work, let_go, made, recorded = threading.Event(), threading.Event(), [], []
