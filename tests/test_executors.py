@@ -219,6 +219,10 @@ class TestLikeSerial:
         engine.checknrun()
         assert engine.noderesults == {'Seen': ((((1,), {'key': {'two': 2}}), (1,), {'key': {'two': 2}}))}
 
+    def test_a_class_that_is_no_job_travels_with_its_deps(self, pool):
+        other = type('Other', (), {'DEPS': ['its own']})
+        assert worked(job('Asks', Check=lambda self: other.DEPS), executor=pool).noderesults == {'Asks': ['its own']}
+
     def test_debug_shows_the_traceback_that_the_worker_saw(self, pool):
         def check(self):
             local = threading.current_thread().name
