@@ -16,10 +16,10 @@ from typing import Any, Callable, NoReturn
 
 from .__version__ import __version__
 from .console import message
-from .document import document
+from .document import Raised, document
 from .dojobber import DoJobber
 from .errors import DoJobberError, GraphError
-from .events import Event, EventKind, Listener
+from .events import Listener
 from .find import NotFoundError, find_root
 from .job import DummyJob, Job
 from .listing import listing, tree
@@ -176,13 +176,8 @@ def _check_graph(path: str) -> None:
 def _run(root: type[Job], plan: Plan, options: argparse.Namespace, stdout: Any) -> int:
     tries = {name: 1 if options.no_act else step.tries for name, step in plan.items()}
     progress = Progress(tries, {name: step.retry_delay for name, step in plan.items()}, message)
-    cleanup_errors: list[BaseException] = []
-
-    def keep(event: Event) -> None:
-        if event.kind is EventKind.CLEANUP and event.exception is not None:
-            cleanup_errors.append(event.exception)
-
-    engine = _engine(root, options, [keep] if options.json else [progress])
+    raised = Raised({name for name, step in plan.items() if getattr(step.job, 'Run', None) is not None})
+    engine = _engine(root, options, [raised] if options.json else [raised, progress])
     begun = monotonic()
     with _ended_at_once(progress.give_back) as leave:
         with contextlib.nullcontext() if options.json else progress.shown():
@@ -193,12 +188,11 @@ def _run(root: type[Job], plan: Plan, options: argparse.Namespace, stdout: Any) 
             status = status or FAILURE
         by = interrupt.name if interrupt else None
         if options.json:
-            cleanup_error = cleanup_errors[-1] if cleanup_errors else None
-            happened = document(engine.outcomes, options.no_act, seconds, by, cleanup_error, status)
+            happened = document(engine.outcomes, options.no_act, seconds, by, raised, status)
             if not _is_said(json.dumps(happened, indent=2), stdout):
                 status = status or FAILURE
         else:
-            progress.recap(engine.outcomes, seconds, by)
+            progress.recap(engine.outcomes, raised.by_run, seconds, by)
     return status
 
 

@@ -95,12 +95,18 @@ class Progress:
         if outcome.state.passed:
             self._line(job, outcome)
 
-    def recap(self, outcomes: Mapping[str, Outcome], seconds: float, interrupted: str | None) -> None:
+    def recap(
+        self,
+        outcomes: Mapping[str, Outcome],
+        run_errors: Mapping[str, BaseException],
+        seconds: float,
+        interrupted: str | None,
+    ) -> None:
         """Print the lines of the Jobs that have not passed, those that failed last, and how many there are of each."""
         for state in (State.NOT_RUN, State.BLOCKED, State.WOULD_RUN, State.FAILED):
             for name, outcome in outcomes.items():
                 if outcome.state is state:
-                    self._line(name, outcome)
+                    self._line(name, outcome, run_errors.get(name))
         counts = [(state, sum(each.state is state for each in outcomes.values())) for state in LOOKS]
         jobs = f'{len(outcomes)} {"job" if len(outcomes) == 1 else "jobs"}'
         listed = ', '.join(f'{count} {LOOKS[state].word}' for state, count in counts if count)
@@ -111,7 +117,7 @@ class Progress:
         if {State.WOULD_RUN, State.BLOCKED} <= {outcome.state for outcome in outcomes.values()}:
             self._terminal.write('What waits for a Job that would run was not checked: it may turn out otherwise.', '')
 
-    def _line(self, name: str, outcome: Outcome) -> None:
+    def _line(self, name: str, outcome: Outcome, run_error: BaseException | None = None) -> None:
         look = LOOKS[outcome.state]
         symbol = look.symbol if encodable(look.symbol) == look.symbol else look.ascii
         text = printable(name)
@@ -122,10 +128,13 @@ class Progress:
             return
         details = [f'{outcome.tries} tries'] if outcome.tries > 1 else []
         details.append(duration(outcome.seconds))
-        error = ''
-        if outcome.exception is not None:
-            error = f': {self._message(outcome.exception) or type(outcome.exception).__name__}'
+        error = '' if outcome.exception is None else f': {self._said(outcome.exception)}'
         self._terminal.write(f'{start}{look.word:9}  {", ".join(details)}{printable(error)}', look.style)
+        if run_error is not None and self._said(run_error) not in error:
+            self._terminal.write(f'{" " * (self._width + 4)}its Run: {printable(self._said(run_error))}', look.style)
+
+    def _said(self, error: BaseException) -> str:
+        return self._message(error) or type(error).__name__
 
     def _bar(self, width: int) -> Any:
         """Return how far it is, and below what is running and what waits for another try."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -262,6 +263,7 @@ DOCUMENT = {
             'phases': {'check': float, 'run': float, 'recheck': float},
             'result': None,
             'error': None,
+            'run_error': None,
             'blocked_by': [],
         },
         {
@@ -272,6 +274,7 @@ DOCUMENT = {
             'phases': {'check': float},
             'result': {'a': [1, None, 'ü']},
             'error': None,
+            'run_error': None,
             'blocked_by': [],
         },
         {
@@ -282,6 +285,7 @@ DOCUMENT = {
             'phases': {'check': float, 'run': float, 'recheck': float},
             'result': None,
             'error': {'type': 'ValueError', 'message': 'Broken is broken'},
+            'run_error': None,
             'blocked_by': [],
         },
         {
@@ -292,6 +296,7 @@ DOCUMENT = {
             'phases': {},
             'result': None,
             'error': None,
+            'run_error': None,
             'blocked_by': ['Broken'],
         },
     ],
@@ -464,6 +469,57 @@ def test_a_cleanup_that_exits_has_failed(tmp_path, status):
     assert out.splitlines()[-1].startswith('1 job: 1 changed')
     document = json.loads(run(tmp_path, 'jobs.py', '--json')[1])
     assert document['cleanup_error'] == {'type': 'SystemExit', 'message': str(status)}
+
+
+RUN_ERRORS = """
+class Denied(Failing):
+    def Run(self, **settings): raise PermissionError('only root may do this')
+class Calls(RunonlyJob):
+    TRIES = 1
+    def Run(self, **settings): raise ConnectionError('nobody answers')
+class Looks(Job):
+    TRIES = 1
+    def Check(self, **settings): raise ValueError('it is not there')
+class Recovers(Failing):
+    TRIES = 2
+    def Run(self, **settings):
+        if self.global_storage.setdefault('recovers', []):
+            return
+        self.global_storage['recovers'].append(True)
+        raise OSError('only the first time')
+class Manages(Changing):
+    def Run(self, **settings):
+        self.storage['ran'] = True
+        raise OSError('a trifle')
+class All(DummyJob): DEPS = [Denied, Calls, Looks, Recovers, Manages]
+"""
+
+
+def test_why_the_last_run_of_a_failed_job_raised_is_said_too(tmp_path):
+    write_jobs(tmp_path, RUN_ERRORS)
+    _, out, err = run(tmp_path, 'jobs.py')
+    assert err == ''
+    *failures, _ = out.splitlines()[2:]
+    assert [re.sub(r'^✗ |  +failed .*s: |   +', '|', line) for line in failures] == [
+        '|Denied|Denied is broken',
+        '|its Run: only root may do this',
+        '|Calls|nobody answers',
+        '|Looks|it is not there',
+        '|Recovers|Recovers is broken',
+    ]
+
+
+def test_the_document_tells_what_each_last_run_raised(tmp_path):
+    write_jobs(tmp_path, RUN_ERRORS)
+    jobs = json.loads(run(tmp_path, 'jobs.py', '--json')[1])['jobs']
+    assert {each['name']: each['run_error'] and each['run_error']['message'] for each in jobs} == {
+        'Denied': 'only root may do this',
+        'Calls': 'nobody answers',
+        'Looks': None,
+        'Recovers': None,
+        'Manages': 'a trifle',
+        'All': None,
+    }
 
 
 def test_a_job_that_interrupts_the_run_by_no_signal_has_failed(tmp_path):

@@ -45,7 +45,7 @@ LANE = {
     'progress': ['events', 'outcome', 'terminal'],
     'find': ['job', 'console', 'terminal'],
     'listing': ['job', 'plan', 'terminal'],
-    'document': ['__version__', 'outcome', 'console'],
+    'document': ['__version__', 'outcome', 'events', 'console'],
     'cli': [
         *['__version__', 'errors', 'job', 'outcome', 'events', 'plan', 'console', 'draw', 'dojobber'],
         *['terminal', 'progress', 'find', 'listing', 'document'],

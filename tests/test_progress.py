@@ -67,7 +67,7 @@ def test_the_recap_ends_with_the_failures_at_the_root(capsys):
         'Later': Outcome(State.NOT_RUN),
     }
     progress = Progress(dict.fromkeys(outcomes, 3), dict.fromkeys(outcomes, 0), str)
-    progress.recap(outcomes, 61.26, 'SIGTERM')
+    progress.recap(outcomes, {}, 61.26, 'SIGTERM')
     assert capsys.readouterr().out.splitlines() == [
         '- Later   not run',
         '» Waits   blocked by Broken, Mute, C and 2 more',
@@ -79,7 +79,7 @@ def test_the_recap_ends_with_the_failures_at_the_root(capsys):
 
 def test_a_run_that_changes_nothing_says_so(capsys):
     progress = Progress({'Fine': 3}, {'Fine': 0}, str)
-    progress.recap({'Fine': Outcome(State.OK, 1)}, 0.04, None)
+    progress.recap({'Fine': Outcome(State.OK, 1)}, {}, 0.04, None)
     assert capsys.readouterr().out == '1 job: 1 ok in 0.0 s; nothing was changed\n'
 
 
