@@ -67,12 +67,13 @@ class Outcome(NamedTuple):
         """Seconds spent in all phases of all tries."""
         return sum(self.phases.values())
 
-    def after(self, earlier: Outcome) -> Outcome:
-        """Return this outcome with the tries and the time of ``earlier`` ones of the same Job added."""
-        phases = dict(earlier.phases)
-        for phase, seconds in self.phases.items():
-            phases[phase] = phases.get(phase, 0.0) + seconds
-        return self._replace(tries=earlier.tries + self.tries, phases=phases)
+
+def added_up(earlier: Outcome, latest: Outcome) -> Outcome:
+    """Return what became of a Job: what its latest try left, with the tries and the time of those before."""
+    phases = dict(earlier.phases)
+    for phase, seconds in latest.phases.items():
+        phases[phase] = phases.get(phase, 0.0) + seconds
+    return latest._replace(tries=earlier.tries + latest.tries, phases=phases)
 
 
 def with_untried(tried: Mapping[str, Outcome], needs: Mapping[str, Sequence[str]]) -> dict[str, Outcome]:

@@ -10,7 +10,7 @@ from .attempt import Attempted, Attempts, Cleanups, Setting, attempter, caught, 
 from .errors import DoJobberError, RemoteError
 from .events import Event, EventKind, Listeners
 from .execute import Futures, Inline, Recorded, Threads, execute
-from .outcome import Outcome, State, is_interrupt
+from .outcome import Outcome, State, added_up, is_interrupt
 from .plan import Plan
 from .schedule import Schedule
 
@@ -197,7 +197,7 @@ class Walk:
 
     def _remember(self, name: str, outcome: Outcome) -> None:
         earlier = self.outcomes.get(name)
-        self.outcomes[name] = outcome.after(earlier) if earlier else outcome
+        self.outcomes[name] = added_up(earlier, outcome) if earlier else outcome
         self._changed()
 
     def _tell_end(self, index: int, outcome: Outcome) -> None:
