@@ -77,8 +77,8 @@ def _parser(root: type[Job] | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=None if root else 'dojobber',
         description=(root.__doc__ or '').strip().partition('\n')[0] if root else 'Work a graph of idempotent Jobs.',
-        epilog='Exit status: 0 all passed, 1 some failed or are blocked, 2 usage, 3 --no-act found work to do, '
-        '130 and 143 after SIGINT and SIGTERM.',
+        epilog='Exit status: 0 all passed, 1 some failed or are blocked, or a Cleanup has failed, 2 usage, 3 --no-act '
+        'found work to do, 130 and 143 after SIGINT and SIGTERM.',
         allow_abbrev=False,
     )
     if root is None:
