@@ -66,8 +66,10 @@ def test_provisioning_says_what_is_in_the_way(tmp_path):
     (tmp_path / 'shop').write_text('')
     status, out, _ = run(tmp_path, PROVISION, '--set', 'folder=shop', '--retry-delay', '0')
     assert status == 1
-    assert out.splitlines()[-2].startswith('✗ MakeFolders    failed     3 tries, ')
-    assert out.splitlines()[-2].endswith(': shop is no folder but a file')
+    line, run_error, _ = out.splitlines()[-3:]
+    assert line.startswith('✗ MakeFolders    failed     3 tries, ')
+    assert line.endswith(': shop is no folder but a file')
+    assert run_error.strip().startswith('its Run: ')
 
 
 def test_provisioning_waits_for_whoever_uses_the_database(tmp_path):
