@@ -148,12 +148,20 @@ def _deps_error(job: type[Job], why: str) -> DepsError:
     return DepsError(f'DEPS of {job.__name__!r} must be a list or tuple of Job classes, {why}', job)
 
 
+_DELAYED = 0x20 | 0x80 | 0x200  # flags of generators, coroutines and both; their names are in inspect, which is dear
+
+
 def _check_hooks(job: type[Job]) -> None:
-    check = getattr(job, 'Check', None)
+    check, run = getattr(job, 'Check', None), getattr(job, 'Run', None)
     if not callable(check):
-        raise PlanError(f'{job.__name__!r} has no Check method; derive from DummyJob if it only groups others', job)
-    if check is RunonlyJob.Check and not callable(getattr(job, 'Run', None)):
+        is_misspelt = hasattr(job, 'check')
+        hint = 'is it the one called check?' if is_misspelt else 'derive from DummyJob if it only groups others'
+        raise PlanError(f'{job.__name__!r} has no Check method; {hint}', job)
+    if check is RunonlyJob.Check and not callable(run):
         raise PlanError(f'{job.__name__!r} is a RunonlyJob and has neither a Run method nor a Check of its own', job)
+    for name, hook in ('Check', check), ('Run', run), ('Cleanup', getattr(job, 'Cleanup', None)):
+        if getattr(getattr(hook, '__code__', None), 'co_flags', 0) & _DELAYED:
+            raise PlanError(f'{name} of {job.__name__!r} is async or has a yield in it: calling it does nothing', job)
 
 
 def _check_tries(value: Any, what: str, job: type[Job] | None = None) -> float:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import math
 from decimal import Decimal
 from fractions import Fraction
@@ -149,6 +150,35 @@ def test_a_root_that_is_no_job_class_is_refused(root):
 def test_the_root_that_is_refused_is_named():
     with pytest.raises(DepsError, match=r"^the root must be a Job class, not 'WatchMovie'$"):
         planned('WatchMovie')
+
+
+class Delayed:
+    async def coroutine(self):
+        raise AssertionError
+
+    def generator(self):
+        yield
+
+    async def asynchronous_generator(self):
+        yield
+
+
+@pytest.mark.parametrize('hook', ['Check', 'Run', 'Cleanup'])
+@pytest.mark.parametrize('function', [Delayed.coroutine, Delayed.generator, Delayed.asynchronous_generator])
+def test_a_hook_that_does_nothing_when_it_is_called_is_refused(hook, function):
+    culprit = job('Culprit', **{hook: function})
+    with pytest.raises(PlanError, match=f"^{hook} of 'Culprit' is async or has a yield in it") as caught:
+        planned(job('Root', [culprit]))
+    assert caught.value.culprit is culprit
+
+
+def test_a_hook_need_be_no_function():
+    assert planned(job('Partial', Check=functools.partial(print), Run=print, Cleanup=str.upper))
+
+
+def test_a_check_that_is_misspelt_is_pointed_out():
+    with pytest.raises(PlanError, match=r"^'Culprit' has no Check method; is it the one called check\?$"):
+        planned(type('Culprit', (Job,), {'check': lambda self: None}))
 
 
 @pytest.mark.parametrize('members', [{}, {'Check': None}, {'Check': 'yes'}])

@@ -48,7 +48,7 @@ def _rendered(text: bytes, fmt: str, timeout: float) -> bytes:
     if command is None:
         raise GraphError(
             f'a picture in the format {fmt!r} needs a renderer: install Graphviz (apt install graphviz, dnf install '
-            f'graphviz, brew install graphviz) or pip install graphviz-pure',
+            f'graphviz, brew install graphviz) or pip install graphviz-pure, which is the extra render',
             fmt,
         )
     try:
