@@ -26,6 +26,7 @@ from sybil.parsers.rest import CodeBlockParser
 from transcript import COMMANDS, masked, transcript
 
 import dojobber
+from dojobber import cli
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / 'README.rst').read_text(encoding='utf-8')
@@ -167,6 +168,14 @@ def test_every_field_of_the_document_is_described(tmp_path):
     described = re.findall(r'^``(\w+)`` ', table, re.MULTILINE)
     assert sorted(described) == sorted([*document, *document['jobs'][0]])
     assert set(re.findall(r'``"([a-z ]+)"``', table)) == set(document['totals'])
+
+
+def test_every_option_of_the_command_is_described(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(None, ['--help'])
+    options = set(re.findall(r'(?<!\w)--?[a-z][a-z-]*', capsys.readouterr().out))
+    section = README.partition('\nThe command line\n---')[2].partition('\n\n\n')[0]
+    assert options - set(re.findall(r'(?<!\w)--?[a-z][a-z-]*', section)) == {'-h'}
 
 
 def test_ci_runs_the_same_test_command():
