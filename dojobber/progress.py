@@ -134,7 +134,10 @@ class Progress:
             self._terminal.write(f'{" " * (self._width + 4)}its Run: {printable(self._said(run_error))}', look.style)
 
     def _said(self, error: BaseException) -> str:
-        return self._message(error) or type(error).__name__
+        said = self._message(error)
+        if isinstance(error, KeyError) and said:
+            return f'{type(error).__name__}: {said}'  # else a key is all there is
+        return said or type(error).__name__
 
     def _bar(self, width: int) -> Any:
         """Return how far it is, and below what is running and what waits for another try."""

@@ -593,6 +593,11 @@ def test_a_runonly_job_and_a_silent_error_are_shown_too(capsys):
     assert out.splitlines()[0].endswith('KeyError')
 
 
+def test_a_key_that_is_missing_is_shown_as_such(capsys):
+    _, out, _ = called(capsys, job('Looks', Check=lambda self: self.global_storage['folder'], TRIES=1))
+    assert out.splitlines()[0].endswith("s: KeyError: 'folder'")
+
+
 def test_help_starts_neither_rich_nor_an_engine_for_pictures():
     code = (
         'import sys\nfrom dojobber.cli import main\n'
