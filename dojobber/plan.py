@@ -152,16 +152,21 @@ _DELAYED = 0x20 | 0x80 | 0x200  # flags of generators, coroutines and both; thei
 
 
 def _check_hooks(job: type[Job]) -> None:
-    check, run = getattr(job, 'Check', None), getattr(job, 'Run', None)
+    check: Any = getattr(job, 'Check', None)
     if not callable(check):
         is_misspelt = hasattr(job, 'check')
         hint = 'is it the one called check?' if is_misspelt else 'derive from DummyJob if it only groups others'
         raise PlanError(f'{job.__name__!r} has no Check method; {hint}', job)
-    if check is RunonlyJob.Check and not callable(run):
-        raise PlanError(f'{job.__name__!r} is a RunonlyJob and has neither a Run method nor a Check of its own', job)
-    for name, hook in ('Check', check), ('Run', run), ('Cleanup', getattr(job, 'Cleanup', None)):
-        if getattr(getattr(hook, '__code__', None), 'co_flags', 0) & _DELAYED:
-            raise PlanError(f'{name} of {job.__name__!r} is async or has a yield in it: calling it does nothing', job)
+    decides, name = check, 'Check'
+    if check is RunonlyJob.Check:
+        decides, name = getattr(job, 'Run', None), 'Run'
+        if not callable(decides):
+            raise PlanError(
+                f'{job.__name__!r} is a RunonlyJob and has neither a Run method nor a Check of its own', job
+            )
+    if getattr(getattr(decides, '__code__', None), 'co_flags', 0) & _DELAYED:
+        why = 'is async or has a yield in it: calling it does nothing, and would always pass'
+        raise PlanError(f'{name} of {job.__name__!r} {why}', job)
 
 
 def _check_tries(value: Any, what: str, job: type[Job] | None = None) -> float:

@@ -163,17 +163,18 @@ class Delayed:
         yield
 
 
-@pytest.mark.parametrize('hook', ['Check', 'Run', 'Cleanup'])
+@pytest.mark.parametrize(('base', 'hook'), [(Job, 'Check'), (DummyJob, 'Check'), (RunonlyJob, 'Run')])
 @pytest.mark.parametrize('function', [Delayed.coroutine, Delayed.generator, Delayed.asynchronous_generator])
-def test_a_hook_that_does_nothing_when_it_is_called_is_refused(hook, function):
-    culprit = job('Culprit', **{hook: function})
+def test_a_hook_that_decides_and_does_nothing_when_it_is_called_is_refused(base, hook, function):
+    culprit = job('Culprit', base=base, **{hook: function})
     with pytest.raises(PlanError, match=f"^{hook} of 'Culprit' is async or has a yield in it") as caught:
         planned(job('Root', [culprit]))
     assert caught.value.culprit is culprit
 
 
 def test_a_hook_need_be_no_function():
-    assert planned(job('Partial', Check=functools.partial(print), Run=print, Cleanup=str.upper))
+    assert planned(job('Partial', Check=functools.partial(print)))
+    assert planned(job('Builtin', base=RunonlyJob, Run=print))
 
 
 def test_a_check_that_is_misspelt_is_pointed_out():
