@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -121,6 +122,11 @@ def running_script(folder, script, *arguments):
         finally:
             limit.cancel()
             kill()
+
+
+def copy_folder(folder, target):
+    """Copy a folder of the checkout, but not what Python writes there whenever another test imports something."""
+    shutil.copytree(folder, target, ignore=shutil.ignore_patterns('__pycache__'))
 
 
 def read_until(stream, line):

@@ -12,6 +12,7 @@ import threading
 import types
 
 import pytest
+from command import copy_folder
 
 import dojobber
 from dojobber import _pygraph
@@ -53,7 +54,7 @@ def folders(tmp_path_factory):
     }.items():
         for name in names:
             copy_distribution(name, root / folder)
-    shutil.copytree(pathlib.Path(dojobber.__file__).parent, root / 'ours' / 'dojobber')
+    copy_folder(pathlib.Path(dojobber.__file__).parent, root / 'ours' / 'dojobber')
     return root
 
 

@@ -18,7 +18,7 @@ import sys
 from xml.etree import ElementTree
 
 import pytest
-from command import ENVIRONMENT, PATIENCE, run
+from command import ENVIRONMENT, PATIENCE, copy_folder, run
 from docutils.core import publish_doctree
 from sybil import Document
 from sybil.evaluators.python import PythonEvaluator
@@ -128,7 +128,7 @@ ELSEWHERE = [*INSTALLING, *COMMANDS]
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """Go to a folder with the scripts that the manual calls by name."""
-    shutil.copytree(ROOT / 'examples', tmp_path / 'examples')
+    copy_folder(ROOT / 'examples', tmp_path / 'examples')
     (tmp_path / 'tests').mkdir()
     shutil.copy(ROOT / 'tests' / 'dojobber_example.py', tmp_path / 'tests')
     monkeypatch.chdir(tmp_path)

@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import tempfile
 
-from command import ENVIRONMENT, command
+from command import ENVIRONMENT, command, copy_folder
 from screen import Screen
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -28,7 +28,7 @@ COMMANDS = [
 
 def transcript(folder):
     """Return the lines that a terminal shows for the commands, and the exit statuses."""
-    shutil.copytree(ROOT / 'examples', pathlib.Path(folder, 'examples'))
+    copy_folder(ROOT / 'examples', pathlib.Path(folder, 'examples'))
     shutil.copy(ROOT / 'LICENSE', folder)
     lines = []
     for line in COMMANDS:
