@@ -85,7 +85,7 @@ def test_the_sdist_holds_the_tests_the_examples_and_the_benchmarks(built):
     with tarfile.open(sdist) as archive:
         names = {name.partition('/')[2] for name in archive.getnames()}
     listed = {'README.rst', 'LICENSE', 'CHANGELOG.rst', 'CONTRIBUTING.rst', 'setup.py', 'pyproject.toml', 'tox.ini'}
-    for folder in 'dojobber', 'tests', 'examples', 'benchmarks':
+    for folder in '.ci', 'dojobber', 'tests', 'examples', 'benchmarks':
         files = [path for path in (ROOT / folder).rglob('*') if path.is_file() and '__pycache__' not in path.parts]
         listed |= {path.relative_to(ROOT).as_posix() for path in files}
     assert listed <= names
