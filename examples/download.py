@@ -8,7 +8,7 @@
 Start the server in another terminal, in the same folder. Each line of the list is a checksum and a name, as sha256sum
 writes them. The script says::
 
-    Download README.rst: changed
+    Download LICENSE: changed
     Download tox.ini: changed
     DownloadAll: ok
 
