@@ -130,7 +130,7 @@ class Progress:
         details.append(duration(outcome.seconds))
         error = '' if outcome.exception is None else f': {self._said(outcome.exception)}'
         self._terminal.write(f'{start}{look.word:9}  {", ".join(details)}{printable(error)}', look.style)
-        if run_error is not None and self._said(run_error) not in error:
+        if run_error is not None and not error.endswith(f': {self._said(run_error)}'):
             self._terminal.write(f'{" " * (self._width + 4)}its Run: {printable(self._said(run_error))}', look.style)
 
     def _said(self, error: BaseException) -> str:

@@ -474,6 +474,16 @@ def test_a_cleanup_that_exits_has_failed(tmp_path, status):
 RUN_ERRORS = """
 class Denied(Failing):
     def Run(self, **settings): raise PermissionError('only root may do this')
+class Curt(Job):
+    TRIES = 1
+    def Check(self, **settings): raise LookupError('there is no such user')
+    def Run(self, **settings): raise OSError('no')
+class Explains(Job):
+    TRIES = 1
+    def Check(self, **settings): raise LookupError(f'there is no such user: {self.storage.get("why")}')
+    def Run(self, **settings):
+        self.storage['why'] = 'only root may do this'
+        raise PermissionError(self.storage['why'])
 class Calls(RunonlyJob):
     TRIES = 1
     def Run(self, **settings): raise ConnectionError('nobody answers')
@@ -491,7 +501,7 @@ class Manages(Changing):
     def Run(self, **settings):
         self.storage['ran'] = True
         raise OSError('a trifle')
-class All(DummyJob): DEPS = [Denied, Calls, Looks, Recovers, Manages]
+class All(DummyJob): DEPS = [Denied, Curt, Explains, Calls, Looks, Recovers, Manages]
 """
 
 
@@ -503,6 +513,9 @@ def test_why_the_last_run_of_a_failed_job_raised_is_said_too(tmp_path):
     assert [re.sub(r'^✗ |  +failed .*s: |   +', '|', line) for line in failures] == [
         '|Denied|Denied is broken',
         '|its Run: only root may do this',
+        '|Curt|there is no such user',
+        '|its Run: no',
+        '|Explains|there is no such user: only root may do this',
         '|Calls|nobody answers',
         '|Looks|it is not there',
         '|Recovers|Recovers is broken',
@@ -514,6 +527,8 @@ def test_the_document_tells_what_each_last_run_raised(tmp_path):
     jobs = json.loads(run(tmp_path, 'jobs.py', '--json')[1])['jobs']
     assert {each['name']: each['run_error'] and each['run_error']['message'] for each in jobs} == {
         'Denied': 'only root may do this',
+        'Curt': 'no',
+        'Explains': 'only root may do this',
         'Calls': 'nobody answers',
         'Looks': None,
         'Recovers': None,
