@@ -218,7 +218,7 @@ Handler = Callable[[int, 'FrameType | None'], NoReturn]
 def _worked(
     engine: DoJobber, only: str | None, progress: Progress, leave: Handler
 ) -> tuple[signal.Signals | None, BaseException | None]:
-    """Work, and return the signal that ended it, and what a Cleanup or a Job has raised that ended it, if any."""
+    """Work, and return the signal that ended it, or else what a Cleanup or a Job has raised that ended it, if any."""
 
     def strike(number: int, _: object) -> NoReturn:
         for each in SIGNALS:
@@ -230,7 +230,7 @@ def _worked(
         with _handled_by(strike):
             engine.checknrun(only)
     except (KeyboardInterrupt, Terminated) as error:
-        return signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT, error
+        return signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT, None
     except BaseException as error:  # which has been said, or is what a Job has failed with
         return None, error
     return None, None
