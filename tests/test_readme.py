@@ -50,7 +50,7 @@ class Reader:
     def read(self, section):
         """Do all that one section shows, in the current folder."""
         start = README.index(f'\n{section}\n---')
-        end = README.find('\n\n\n', start) % (len(README) + 1)
+        end = start + len(README[start:].partition('\n\n\n')[0])
         for example in self.document.examples():
             if start < example.region.start < end:
                 example.evaluate()
