@@ -228,10 +228,9 @@ class Waits:
 
     def __init__(self, *happens):
         self.timeouts = []
+        self.filled = queue.SimpleQueue()
+        self.put = self.filled.put
         self._happens = iter(happens)
-
-    def put(self, index):
-        pass
 
     def get(self, timeout=None):
         self.timeouts.append(timeout)
@@ -450,8 +449,8 @@ class TestThreads:
 
         def end():
             let_go.set()
-            while not workers._over:
-                pass
+            for _ in ('the attempt has ended', 'the thread has ended'):
+                waits.filled.get(timeout=20)
 
         def record(index, result):
             recorded.append((index, result))
