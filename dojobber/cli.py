@@ -11,8 +11,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from time import monotonic
-from types import FrameType
-from typing import Any, Callable, NoReturn
+from typing import Any, NoReturn
 
 from .__version__ import __version__
 from .console import message
@@ -26,15 +25,10 @@ from .listing import listing, tree
 from .outcome import State
 from .plan import Plan, make_plan, under
 from .progress import Progress
+from .signals import SIGNALS, Handler, Terminated, ended_at_once, handled_by
 from .terminal import encodable, printable
 
 SUCCESS, FAILURE, USAGE, WORK_TO_DO = 0, 1, 2, 3
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class Terminated(BaseException):
-    """SIGTERM came."""
 
 
 def main(root: type[Job] | None = None, argv: Sequence[str] | None = None) -> NoReturn:
@@ -179,7 +173,7 @@ def _run(root: type[Job], plan: Plan, options: argparse.Namespace, stdout: Any) 
     raised = Raised({name for name, step in plan.items() if getattr(step.job, 'Run', None) is not None})
     engine = _engine(root, options, [raised] if options.json else [raised, progress])
     begun = monotonic()
-    with _ended_at_once(progress.give_back) as leave:
+    with ended_at_once(progress.give_back) as leave:
         with contextlib.nullcontext() if options.json else progress.shown():
             interrupt, failure = _worked(engine, options.only, progress, leave)
         seconds = monotonic() - begun
@@ -212,9 +206,6 @@ def _engine(root: type[Job], options: argparse.Namespace, listeners: list[Listen
     return engine
 
 
-Handler = Callable[[int, 'FrameType | None'], NoReturn]
-
-
 def _worked(
     engine: DoJobber, only: str | None, progress: Progress, leave: Handler
 ) -> tuple[signal.Signals | None, BaseException | None]:
@@ -227,39 +218,13 @@ def _worked(
         raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
     try:
-        with _handled_by(strike):
+        with handled_by(strike):
             engine.checknrun(only)
     except (KeyboardInterrupt, Terminated) as error:
         return signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT, None
     except BaseException as error:  # which has been said, or is what a Job has failed with
         return None, error
     return None, None
-
-
-@contextlib.contextmanager
-def _ended_at_once(before: Callable[[], object]) -> Iterator[Handler]:
-    """Let a signal end the process, but call ``before`` first. It returns the handler that does this."""
-
-    def leave(number: int, _: object) -> NoReturn:
-        before()
-        os._exit(128 + number)
-
-    with _handled_by(leave):
-        yield leave
-
-
-@contextlib.contextmanager
-def _handled_by(handler: Handler) -> Iterator[None]:
-    """Have the signals handled; one that whoever started the process had ignored stays so."""
-    earlier = {each: signal.getsignal(each) for each in SIGNALS}
-    heeded = [each for each in SIGNALS if earlier[each] is not signal.SIG_IGN]
-    for each in heeded:
-        signal.signal(each, handler)
-    try:
-        yield
-    finally:
-        for each in heeded:
-            signal.signal(each, earlier[each])
 
 
 def _status(engine: DoJobber, interrupt: signal.Signals | None, failure: BaseException | None) -> int:

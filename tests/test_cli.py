@@ -15,6 +15,7 @@ from command import BASES, ENVIRONMENT, PATIENCE, command, run, write_jobs
 from kit import changing, failing, job
 
 from dojobber import DummyJob, RunonlyJob, cli
+from dojobber.signals import SIGNALS
 
 GRAPH = """
 class First(Changing):
@@ -556,11 +557,11 @@ def test_the_document_tells_of_a_cleanup_that_failed_after_a_signal(tmp_path):
 
 
 def test_the_handlers_of_signals_are_as_before_afterwards(capsys):
-    before = [signal.getsignal(each) for each in cli.SIGNALS]
+    before = [signal.getsignal(each) for each in SIGNALS]
     seen = []
-    root = job('Looks', Check=lambda self: seen.extend(signal.getsignal(each) for each in cli.SIGNALS))
+    root = job('Looks', Check=lambda self: seen.extend(signal.getsignal(each) for each in SIGNALS))
     called(capsys, root)
-    assert [signal.getsignal(each) for each in cli.SIGNALS] == before
+    assert [signal.getsignal(each) for each in SIGNALS] == before
     assert not set(seen) & set(before)
 
 

@@ -46,9 +46,10 @@ LANE = {
     'find': ['job', 'console', 'terminal'],
     'listing': ['job', 'plan', 'terminal'],
     'document': ['__version__', 'outcome', 'events', 'console'],
+    'signals': [],
     'cli': [
         *['__version__', 'errors', 'job', 'outcome', 'events', 'plan', 'console', 'draw', 'dojobber'],
-        *['terminal', 'progress', 'find', 'listing', 'document'],
+        *['terminal', 'progress', 'find', 'listing', 'document', 'signals'],
     ],
     '__main__': ['cli'],
 }
