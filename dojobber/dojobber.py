@@ -15,7 +15,7 @@ from .events import Event, EventKind, Listener, Listeners, log_critical, logger
 from .job import DummyJob, Job, RunonlyJob, kind_of
 from .outcome import Outcome, with_untried
 from .plan import Plan, make_plan, under
-from .walk import Walk
+from .walk import Walk, check_workers
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -121,7 +121,7 @@ class DoJobber:
         if logger.isEnabledFor(logging.DEBUG):
             told.append(log_event)
         told += _checked_listeners(listeners)
-        _check_workers(max_workers, executor)
+        check_workers(max_workers, executor)
         self._plan = plan
         self._no_act = no_act
         self._cleanup = self._default_cleanup if cleanup is None else cleanup
@@ -353,23 +353,6 @@ def _checked_listeners(listeners: Iterable[Listener]) -> list[Listener]:
         if not callable(listener):
             raise PlanError(f'a listener must be callable with an Event, not {listener!r}', listener)
     return checked
-
-
-def _check_workers(max_workers: Any, executor: Any) -> None:
-    if max_workers is not None and (not isinstance(max_workers, int) or max_workers < 1):
-        raise PlanError(f'max_workers must be an integer of at least 1, or None, not {max_workers!r}', max_workers)
-    if executor is None:
-        return
-    from concurrent.futures import ThreadPoolExecutor
-
-    if isinstance(executor, type) or not callable(getattr(executor, 'submit', None)):
-        raise PlanError(f'executor must be one of concurrent.futures, made already, not {executor!r}', executor)
-    if not isinstance(executor, ThreadPoolExecutor):
-        try:
-            import cloudpickle  # noqa: F401 - by which Jobs travel
-        except ImportError as error:
-            why = f'to try Jobs in other processes, pip install cloudpickle, which is the extra remote ({error})'
-            raise PlanError(why, executor) from error
 
 
 def _needs(plan: Plan) -> dict[str, tuple[str, ...]]:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Callable
 
 from .attempt import Attempted, Attempts, Cleanups, Setting, attempter, caught, joined
-from .errors import DoJobberError, RemoteError
+from .errors import DoJobberError, PlanError, RemoteError
 from .events import Event, EventKind, Listeners
 from .execute import Futures, Inline, Recorded, Threads, execute
 from .outcome import Outcome, State, added_up, is_interrupt
@@ -213,3 +213,25 @@ class Walk:
                 'not called: the wait for this Job, which still runs, was interrupted', self._jobs[index]
             )
             caught(self._tell_cleanup, Event(EventKind.CLEANUP, self._names[index], exception=why))
+
+
+def check_workers(max_workers: Any, executor: Any) -> None:
+    """Refuse what :meth:`Walk.walk` cannot make attempts by.
+
+    Raises:
+        PlanError: A number below 1, something that is no executor, or no cloudpickle for one of other processes.
+    """
+    if max_workers is not None and (not isinstance(max_workers, int) or max_workers < 1):
+        raise PlanError(f'max_workers must be an integer of at least 1, or None, not {max_workers!r}', max_workers)
+    if executor is None:
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    if isinstance(executor, type) or not callable(getattr(executor, 'submit', None)):
+        raise PlanError(f'executor must be one of concurrent.futures, made already, not {executor!r}', executor)
+    if not isinstance(executor, ThreadPoolExecutor):
+        try:
+            import cloudpickle  # noqa: F401 - by which Jobs travel
+        except ImportError as error:
+            why = f'to try Jobs in other processes, pip install cloudpickle, which is the extra remote ({error})'
+            raise PlanError(why, executor) from error
