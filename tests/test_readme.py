@@ -30,7 +30,11 @@ from dojobber import cli
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / 'README.rst').read_text(encoding='utf-8')
-SECTIONS = re.findall(r'^(.+)\n-+$', README, re.MULTILINE)
+HEADINGS = list(re.finditer(r'^(.+)\n-+$', README, re.MULTILINE))
+SECTIONS = {
+    heading[1]: range(heading.start(), following.start() if following else len(README))
+    for heading, following in zip(HEADINGS, [*HEADINGS[1:], None])
+}
 
 
 class Reader:
@@ -49,10 +53,8 @@ class Reader:
 
     def read(self, section):
         """Do all that one section shows, in the current folder."""
-        start = README.index(f'\n{section}\n---')
-        end = start + len(README[start:].partition('\n\n\n')[0])
         for example in self.document.examples():
-            if start < example.region.start < end:
+            if example.region.start in SECTIONS[section]:
                 example.evaluate()
         assert not self.printed
 
@@ -93,6 +95,11 @@ class Reader:
 def typed(block):
     """Return (command, what it prints) of each command in a block."""
     return re.findall(r'^\$ (.*)\n((?:(?!\$ ).*\n?)*)', block, re.MULTILINE)
+
+
+def text_of(section):
+    """Return what a section says."""
+    return README[SECTIONS[section].start : SECTIONS[section].stop]
 
 
 def blocks(kind):
@@ -164,7 +171,7 @@ def test_the_transcript_is_what_a_terminal_shows(tmp_path):
 
 def test_every_field_of_the_document_is_described(tmp_path):
     document = json.loads(run(tmp_path, ROOT / 'examples' / 'provision.py', '--set', 'folder=shop', '--json')[1])
-    table = README.partition('``--json`` prints')[2].partition('\n\n\n')[0]
+    table = text_of('The command line').partition('``--json`` prints')[2]
     described = re.findall(r'^``(\w+)`` ', table, re.MULTILINE)
     assert sorted(described) == sorted([*document, *document['jobs'][0]])
     assert set(re.findall(r'``"([a-z ]+)"``', table)) == set(document['totals'])
@@ -174,7 +181,7 @@ def test_every_option_of_the_command_is_described(capsys):
     with pytest.raises(SystemExit):
         cli.main(None, ['--help'])
     options = set(re.findall(r'(?<!\w)--?[a-z][a-z-]*', capsys.readouterr().out))
-    section = README.partition('\nThe command line\n---')[2].partition('\n\n\n')[0]
+    section = text_of('The command line')
     assert options - set(re.findall(r'(?<!\w)--?[a-z][a-z-]*', section)) == {'-h'}
 
 
@@ -184,8 +191,7 @@ def test_ci_runs_the_same_test_command():
 
 
 def test_every_error_is_described():
-    table = README.partition('\nErrors\n---')[2].partition('\n\n\n')[0]
-    described = re.findall(r'^``(\w+)`` +``(\w+)``', table, re.MULTILINE)
+    described = re.findall(r'^``(\w+)`` +``(\w+)``', text_of('Errors'), re.MULTILINE)
     errors = [getattr(dojobber, name) for name in dojobber.__all__ if name.endswith('Error')]
     errors.remove(dojobber.DoJobberError)
     assert sorted(name for name, _ in described) == sorted(error.__name__ for error in errors)
