@@ -99,8 +99,9 @@ def run_script(folder, script, *arguments, **environment):
 @contextlib.contextmanager
 def running_script(folder, script, *arguments):
     """Start a script in a process group of its own, as on a terminal, and kill what is left of that at the end."""
+    half_started = 'ignore:subprocess:ResourceWarning'  # of its Popen(), which a signal may strike half-way
     process = subprocess.Popen(
-        _script(script, arguments),
+        _script(script, arguments, half_started),
         cwd=folder,
         env=ENVIRONMENT,
         stdin=subprocess.DEVNULL,
@@ -139,8 +140,9 @@ def read_until(stream, line):
     raise EOFError(f'{line} did not come: {lines}')
 
 
-def _script(script, arguments):
-    return [sys.executable, '-W', 'error', str(script), *map(str, arguments)]
+def _script(script, arguments, *warnings):
+    filters = [option for each in ('error', *warnings) for option in ('-W', each)]
+    return [sys.executable, *filters, str(script), *map(str, arguments)]
 
 
 def _run(arguments, folder, environment):
