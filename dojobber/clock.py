@@ -1,0 +1,19 @@
+"""The system's clocks and sleep, also where a test has replaced those of the ``time`` module, as freezegun does.
+
+Under a clock that stands still, a Job that waits for its next attempt would wait for ever. So this is a second copy of
+the built-in module, which nobody else knows.
+"""
+
+from __future__ import annotations
+
+import time
+from importlib.machinery import BuiltinImporter
+from typing import Any
+
+_time: Any = time
+_spec: Any = BuiltinImporter.find_spec('time')
+if _spec is not None:
+    _time = BuiltinImporter.create_module(_spec)
+    BuiltinImporter.exec_module(_time)
+
+monotonic, perf_counter, sleep = _time.monotonic, _time.perf_counter, _time.sleep
