@@ -89,6 +89,7 @@ def show_developer_log(level: int | str) -> None:
     logger.setLevel(level)
     _handler.setLevel(level)
     logger.propagate = False
+    logger.disabled = False  # as an application's logging configuration leaves it, unless told otherwise
     logger.addHandler(_handler)
 
 

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
+import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Callable, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from .attempt import Cleanups, Setting, caught, current_directory, go_to, joined, returning_to, set_context
+from . import clock
+from .attempt import Setting
+from .claim import Claim
+from .cleanup import CleanupStack
 from .console import Console, log_event, message, show_developer_log
+from .directory import current_directory, go_to, returning_to
+from .error_chain import capture_error, chain_errors, get_context, set_context
 from .errors import DoJobberError, GraphError, NotConfiguredError, PlanError
 from .events import Event, EventKind, Listener, Listeners, log_critical, logger
 from .job import DummyJob, Job, RunonlyJob, kind_of
-from .outcome import Outcome, with_untried
+from .outcome import Outcome
 from .plan import Plan, make_plan, under
-from .walk import Walk, check_workers
+from .recorder import Recorder
+from .results import Results
+from .walk import Walk, check_workers, schedule_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
 __all__ = ['DoJobber', 'DummyJob', 'Job', 'RunonlyJob']
-
-View = TypeVar('View')
 
 
 class DoJobber:
@@ -51,28 +56,28 @@ class DoJobber:
         TypeError, ValueError: ``dojobber_loglevel`` is no level of the logging module.
     """
 
+    _clock: Any = staticmethod(clock.monotonic)
+    _sleep: Any = staticmethod(clock.sleep)
+
     def __init__(self, dojobber_loglevel: int | str | None = None, cleanup: bool = True) -> None:
         if dojobber_loglevel is not None:
             show_developer_log(dojobber_loglevel)
-        self._clock = time.monotonic
-        self._sleep = time.sleep
         self._default_cleanup = cleanup
         self._args: tuple[Any, ...] = ()
         self._kwargs: dict[str, Any] = {}
         self._plan: Plan | None = None
         self._no_act = False
         self._cleanup = cleanup
-        self._verbose = False
-        self._console = Console()  # for what is said in any mode
-        self._listeners = Listeners(())
+        self._listeners = Listeners((), Console().cleanup)
         self._max_workers: int | None = None
         self._executor: Executor | None = None
-        self._running = False
-        self._covered: Plan = {}  # what the last checknrun() was about
-        self._tried: dict[str, Outcome] = {}  # what became of those it tried
-        self._views: dict[str, Any] = {}  # what is derived from these two and was asked for since they changed
-        self._cleanups = Cleanups()
-        self._attempts: object = None
+        self._claim = Claim()
+        """Held by checknrun()."""
+        self._jobs_claim = Claim()
+        """Held while Jobs run, as opposed to Cleanups."""
+        self._results = Results({})
+        """Of the last checknrun(); empty after configure()."""
+        self._cleanups = CleanupStack()
 
     def configure(
         self,
@@ -109,26 +114,25 @@ class DoJobber:
                 ``cleanup()``. One that raises is logged and dropped.
 
         Raises:
-            CycleError: Jobs need each other in a circle.
+            CycleError: Jobs depend on each other in a cycle.
             DepsError: The root, or something in a ``DEPS``, is no Job class.
             PlanError: Anything else that cannot work: a Job without Check, two Jobs of one name, a bad number, an
                 executor that cloudpickle is missing for; or ``checknrun()`` is at work.
         """
-        if self._running:
-            raise PlanError('configure() cannot replace the graph that checknrun() is working on', root)
+        if self._claim.is_held:
+            raise PlanError('configure() cannot replace the graph that checknrun() is running', root)
         plan = make_plan(root, default_tries, default_retry_delay)
         told: list[Listener] = [Console(debug)] if verbose or debug else []
         if logger.isEnabledFor(logging.DEBUG):
             told.append(log_event)
         told += _checked_listeners(listeners)
-        check_workers(max_workers, executor)
+        max_workers = check_workers(max_workers, executor)
         self._plan = plan
         self._no_act = no_act
         self._cleanup = self._default_cleanup if cleanup is None else cleanup
-        self._verbose = verbose or debug
-        self._listeners = Listeners(told)
+        self._listeners = Listeners(told, None if verbose or debug else Console().cleanup)
         self._max_workers, self._executor = max_workers, executor
-        self._covered, self._tried, self._views = {}, {}, {}
+        self._results = Results({})
 
     def set_args(self, /, *args: Any, **kwargs: Any) -> None:
         """Set what every Check and Run is called with, in place of what was set before. ``configure()`` keeps it."""
@@ -151,35 +155,42 @@ class DoJobber:
                 any more. A Job that fails raises nothing here.
         """
         plan = self._configured('checknrun()')
-        if node is not None:
-            plan = under(plan, node)
-        if self._running:
-            raise DoJobberError('checknrun() is at work already; a Job that needs an engine makes its own', node)
-        self._running = True
+        me = sys._getframe()
         try:
-            self._work(plan)
+            if self._claim.take(me) is not me:
+                raise DoJobberError(
+                    'checknrun() is already running; a Job that needs an engine must create its own', node
+                )
+            if node is not None:
+                plan = under(plan, node)
+            self._run(plan)
         finally:
-            self._running = False
+            self._claim.release(me)
 
     def cleanup(self) -> None:
-        """Call the Cleanups still owed, last started first. Needed only with ``cleanup=False``.
+        """Call the pending Cleanups, last started first. Needed only with ``cleanup=False``.
+
+        If another thread is calling them, wait until it has finished.
 
         Raises:
+            DoJobberError: Jobs are running: which of them have ended is not known yet.
             BaseException: What a Cleanup raised, when all are done: the last such error, or an interrupt before any
                 other, with the rest as its context.
         """
+        if self._jobs_claim.is_held:
+            raise DoJobberError('cleanup() cannot be called while checknrun() runs Jobs: call it afterwards')
         directory = current_directory()
-        failure = self._cleanups.call(self._tell_cleanup)
+        failure = self._cleanups.run(self._listeners.notify_cleanup)
         _return_to(directory)
         _raise(failure)
 
     def success(self) -> bool:
         """Tell whether every Job passed in the last ``checknrun()``. After ``configure()``, none has."""
-        return bool(self._covered) and all(self.nodestatus.values())
+        return self._results.all_passed
 
     def partial_success(self) -> bool:
         """Tell whether any Job passed in the last ``checknrun()``."""
-        return any(self.nodestatus.values())
+        return self._results.passed_count > 0
 
     def failure(self) -> bool:
         """Tell whether some Job did not pass in the last ``checknrun()``, or there was none since ``configure()``."""
@@ -187,34 +198,31 @@ class DoJobber:
 
     @property
     def outcomes(self) -> dict[str, Outcome]:
-        """What became of each Job that the last ``checknrun()`` was about, by name; empty after ``configure()``.
+        """The outcome of each Job of the last ``checknrun()``, by name; empty after ``configure()``.
 
-        Jobs come in the order of the plan, each after all it needs, here as in ``nodestatus`` and the like.
+        Jobs come in the order of the plan, each after all it depends on, here as in ``nodestatus`` and the like. All of
+        these are read-only, follow their run while it lasts, and can be read by any thread. A later run leaves them as
+        they are.
         """
-        return self._view('outcomes', lambda: with_untried(self._tried, _needs(self._covered)))
+        return self._results.outcomes
 
     @property
     def nodestatus(self) -> dict[str, bool | None]:
         """By Job name: True passed, False failed, None never tried; empty after ``configure()``."""
-        return self._view('nodestatus', lambda: {name: each.state.passed for name, each in self.outcomes.items()})
+        return self._results.status
 
     @property
     def noderesults(self) -> dict[str, Any]:
         """What the passing Check of each Job that passed returned, by name."""
-        return self._view(
-            'noderesults', lambda: {name: each.result for name, each in self.outcomes.items() if each.state.passed}
-        )
+        return self._results.values
 
     @property
     def nodeexceptions(self) -> dict[str, BaseException]:
-        """Why each Job that failed did, by name: its last try's recheck error; in ``no_act`` its check's.
+        """Why each Job that failed did, by name: its last attempt's recheck error; in ``no_act`` its check's.
 
         Where it did not get so far, what ended it: its ``__init__``, an interrupt, a worker that was lost.
         """
-        return self._view(
-            'nodeexceptions',
-            lambda: {name: each.exception for name, each in self.outcomes.items() if each.exception is not None},
-        )
+        return self._results.errors
 
     @property
     def graph(self) -> Any:
@@ -230,7 +238,7 @@ class DoJobber:
         from .draw import digraph
 
         plan = self._configured('graph')
-        return self._view('graph', lambda: digraph(_needs(plan), self._tried))
+        return digraph(_needs(plan), self.outcomes)
 
     def write_graph(self, filed: Any, fmt: str | None = None, *, rankdir: str = 'TB', timeout: float = 60) -> None:
         """Write a picture of the graph: the Jobs, what needs what, and after a run what became of each.
@@ -293,55 +301,57 @@ class DoJobber:
             raise NotConfiguredError(f'{what} needs a graph of Jobs: call configure() first', what)
         return self._plan
 
-    def _view(self, name: str, make: Callable[[], View]) -> View:
-        if name not in self._views:
-            self._views[name] = make()
-        view: View = self._views[name]
-        return view
-
-    def _tell(self, kind: EventKind, **about: Any) -> None:
-        if self._listeners:
-            self._listeners.tell(Event(kind, **about))
-
-    def _work(self, plan: Plan) -> None:
-        begun = self._clock()
+    def _run(self, plan: Plan) -> None:
+        started = self._clock()
         directory = current_directory()
-        setting = Setting(self._args, self._kwargs, {}, self._no_act, returning_to(directory))
-        self._covered, self._views = plan, {}
-        walk = Walk(
-            plan,
-            setting,
-            directory,
-            self._cleanups,
-            self._listeners,
-            self._tell_cleanup,
-            self._views.clear,
-            self._clock,
-            self._sleep,
-        )
-        self._tried = walk.outcomes
-        first = self._cleanups.number()  # of this run; what is owed by runs with cleanup=False is for cleanup() to call
+        self._results = Results({})  # from here on, nothing of an earlier run is shown
+        self._results = results = Results(_needs(plan))
+        self._cleanups.directory = directory
+        first = self._cleanups.next_sequence()  # Cleanups of earlier runs, with cleanup=False, are left to cleanup()
         failure = None
         try:
-            self._tell(EventKind.RUN_STARTED, value=tuple(plan))
+            try:
+                self._run_jobs(plan, results, directory)
+            except BaseException as error:
+                failure = error
+            failure = self._clean_up(failure, first)
+        except BaseException as error:  # an interrupt between two statements above
+            failure = self._clean_up(chain_errors([failure, error]), first)
+        interrupt = capture_error(_return_to, directory)
+        if interrupt is not None:
+            failure = chain_errors([failure, interrupt])
+            _return_to(directory)
+        if self._listeners:
+            about = {'seconds': self._clock() - started, 'value': self.outcomes, 'exception': failure}
+            failure = chain_errors([failure, capture_error(self._notify, EventKind.RUN_FINISHED, **about)])
+        _raise(failure)
+
+    def _run_jobs(self, plan: Plan, results: Results, directory: str | None) -> None:
+        schedule = schedule_of(plan, self._no_act)
+        recorder = Recorder(plan, schedule, results, self._listeners, self._cleanups)
+        setting = Setting(self._args, self._kwargs, {}, self._no_act, returning_to(directory))
+        failure = None
+        try:
+            self._jobs_claim.take(sys._getframe())
+            self._notify(EventKind.RUN_STARTED, value=results.names)
+            walk = Walk(plan, schedule, setting, recorder, (self._clock, self._sleep))
             walk.walk(self._max_workers, self._executor)
         except BaseException as error:
             failure = error
+            raise
         finally:
-            if self._cleanup:
-                failure = self._cleanups.call(self._tell_cleanup, failure, first)
-            self._attempts = walk.attempts
-            _return_to(directory)
-        if self._listeners:
-            about = {'seconds': self._clock() - begun, 'value': self.outcomes, 'exception': failure}
-            failure = joined(failure, caught(self._tell, EventKind.RUN_FINISHED, **about))
-        _raise(failure)
+            self._jobs_claim.release(sys._getframe())
+            recorder.close(failure)
 
-    def _tell_cleanup(self, event: Event) -> None:
-        if not self._verbose:
-            self._console.cleanup(event)  # which says only that one failed
+    def _clean_up(self, failure: BaseException | None, first: int) -> BaseException | None:
+        """Call the Cleanups of this run, unless they are left to cleanup(), and return what is to be raised."""
+        if self._cleanup:
+            failure = chain_errors([failure, self._cleanups.run(self._listeners.notify_cleanup, first)])
+        return failure
+
+    def _notify(self, kind: EventKind, **about: Any) -> None:
         if self._listeners:
-            self._listeners.tell(event)
+            self._listeners.notify(Event(kind, **about))
 
 
 def _checked_listeners(listeners: Iterable[Listener]) -> list[Listener]:
@@ -369,7 +379,7 @@ def _return_to(directory: str | None) -> None:
 
 def _raise(failure: BaseException | None) -> None:
     if failure is not None:
-        context = failure.__context__
+        context = get_context(failure)
         try:
             raise failure
         finally:

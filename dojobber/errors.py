@@ -38,11 +38,11 @@ class DepsError(PlanError, TypeError):
 
 
 class CycleError(PlanError):
-    """Jobs need each other in a circle. ``culprit`` is the ``cycle``."""
+    """Jobs depend on each other in a cycle. ``culprit`` is the ``cycle``."""
 
     @property
     def cycle(self) -> list[Any]:
-        """The Job classes on the circle, each needing the next; the first is repeated at the end."""
+        """The Job classes on the cycle, each depending on the next; the first is repeated at the end."""
         return list(self.culprit)
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from threading import get_ident
 from typing import Any, ClassVar, TypeVar
 
 AnyJob = TypeVar('AnyJob', bound='Job')
+
+_given: dict[tuple[int, int], dict[Any, Any]] = {}
+"""By thread and ``id()`` of the class: the global storage of the instance to be made next."""
 
 
 class Job:
@@ -57,8 +61,7 @@ class Job:
     def __new__(cls: type[AnyJob], *args: Any, **kwargs: Any) -> AnyJob:
         """Make a Job with empty storages, here so that a subclass's ``__init__`` need not call this class's."""
         job = super().__new__(cls)
-        job.storage = {}
-        job.global_storage = {}
+        _set_storages(job, {} if not _given else _given.pop((get_ident(), id(cls)), {}))
         return job
 
 
@@ -97,4 +100,49 @@ KINDS = (DummyJob, RunonlyJob, Job)
 
 def kind_of(job: type[Job]) -> str:
     """Return the name of what ``job`` derives from."""
-    return next(base.__name__ for base in KINDS if issubclass(job, base))
+    return next(base.__name__ for base in job.__mro__ if base in KINDS)
+
+
+_new, _init, _set = object.__new__, object.__init__, object.__setattr__
+# object's own: a class may allow no attributes to be set, as a frozen dataclass does
+
+
+def _set_storages(job: Any, global_storage: dict[Any, Any]) -> None:
+    _set(job, 'storage', {})
+    _set(job, 'global_storage', global_storage)
+
+
+def instantiate(job_class: Any, global_storage: dict[Any, Any]) -> Any:
+    """Return a new instance, whose ``__init__`` has found both storages already."""
+    if type(job_class).__call__ is not type.__call__:
+        job = _called(job_class, global_storage)
+    else:
+        if job_class.__new__ is Job.__new__:
+            job = _new(job_class)
+        else:
+            job = job_class.__new__(job_class)
+            if getattr(job, '_run_verdict', None) is not None:  # it was used before
+                _set(job, '_run_verdict', None)
+        _set_storages(job, global_storage)
+        if job_class.__init__ is _init:
+            return job
+        if isinstance(job, job_class):
+            job.__init__()
+    _set(job, 'global_storage', global_storage)  # which __init__ may have replaced
+    return job
+
+
+def _called(job_class: Any, global_storage: dict[Any, Any]) -> Any:
+    """Call a class whose metaclass has something to add."""
+    key = get_ident(), id(job_class)
+    _given[key] = global_storage
+    is_new = False
+    try:
+        job = job_class()
+        is_new = key not in _given
+    finally:
+        _given.pop(key, None)
+    if not is_new:  # Job.__new__ was not called: it may have been used before
+        _set_storages(job, global_storage)
+        _set(job, '_run_verdict', None)
+    return job

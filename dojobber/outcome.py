@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import builtins
+import sys
+from collections.abc import Mapping
 from enum import Enum
-from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from .read_only import ReadOnlyDict
 
 
 class State(Enum):
@@ -37,8 +40,19 @@ class State(Enum):
 
 
 def is_interrupt(error: BaseException | None) -> bool:
-    """Tell whether ``error`` ends the whole run, as KeyboardInterrupt does, and not just one phase of one Job."""
-    return error is not None and not isinstance(error, (Exception, SystemExit))
+    """Tell whether ``error`` ends the whole run, as KeyboardInterrupt does, and not just one phase of one Job.
+
+    A Job that exits, or that has an asyncio task cancelled, has only failed itself. An exception group is an interrupt
+    if one of its exceptions is.
+    """
+    kind = type(error)  # isinstance() would call a property named __class__, which may raise
+    if error is None or issubclass(kind, (Exception, SystemExit)):
+        return False
+    group = getattr(builtins, 'BaseExceptionGroup', None)  # Python 3.11 and later
+    if group is not None and issubclass(kind, group):
+        return any(map(is_interrupt, group.exceptions.__get__(error)))
+    asyncio = sys.modules.get('asyncio.exceptions')  # not imported: without it, nobody can raise its exceptions
+    return asyncio is None or not issubclass(kind, asyncio.CancelledError)
 
 
 class Outcome(NamedTuple):
@@ -57,7 +71,7 @@ class Outcome(NamedTuple):
     """What the passing Check returned; None if none passed."""
     exception: BaseException | None = None
     """Why it did not pass: the last try's error, as in ``nodeexceptions``. None if it passed or was never tried."""
-    phases: Mapping[str, float] = MappingProxyType({})
+    phases: Mapping[str, float] = ReadOnlyDict()
     """Seconds spent by phase (``'check'``, ``'run'``, ``'recheck'``), over all tries; without those not come to."""
     blocked_by: tuple[str, ...] = ()
     """Names of its direct needs that failed, would run, or are blocked themselves, in the order of its ``DEPS``."""
@@ -74,18 +88,3 @@ def added_up(earlier: Outcome, latest: Outcome) -> Outcome:
     for phase, seconds in latest.phases.items():
         phases[phase] = phases.get(phase, 0.0) + seconds
     return latest._replace(tries=earlier.tries + latest.tries, phases=phases)
-
-
-def with_untried(tried: Mapping[str, Outcome], needs: Mapping[str, Sequence[str]]) -> dict[str, Outcome]:
-    """Return the outcome of every Job in ``needs``, which maps names to the names needed, in plan order."""
-    outcomes: dict[str, Outcome] = {}
-    for name, needed in needs.items():
-        outcome = tried.get(name)
-        if outcome is None:
-            held_by = tuple([need for need in needed if outcomes[need].state in _HOLDING])
-            outcome = Outcome(State.BLOCKED if held_by else State.NOT_RUN, phases={}, blocked_by=held_by)
-        outcomes[name] = outcome
-    return outcomes
-
-
-_HOLDING = frozenset({State.FAILED, State.WOULD_RUN, State.BLOCKED})

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import heapq
 import logging
-import math
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Callable, NamedTuple, TypeVar
 
 from .errors import CycleError, DepsError, PlanError, UnknownJobError
-from .job import Job, RunonlyJob
+from .job import Job
+from .validate import check_hooks, checked_delay, checked_deps, checked_tries, is_job, settings, shown
 
 logger = logging.getLogger('DoJobber')
 
 Node = TypeVar('Node')
+
+MOST_COMPARED = 200
+"""How many names are compared thoroughly with one that is unknown; comparing 100,000 would take seconds."""
 
 
 class Step(NamedTuple):
@@ -31,38 +36,44 @@ Plan = dict[str, Step]
 
 
 def make_plan(root: type[Job], default_tries: float, default_retry_delay: float) -> Plan:
-    """Return the plan for everything that ``root`` needs, itself last.
+    """Return the plan for everything that ``root`` depends on, itself last.
 
     Raises:
-        CycleError: Jobs need each other in a circle.
+        CycleError: Jobs depend on each other in a cycle.
         DepsError: ``root`` or something in DEPS is not a Job class, or DEPS cannot be read.
         PlanError: Anything else that cannot work; the message names it.
     """
-    tries = _check_tries(default_tries, 'default_tries')
-    delay = _check_delay(default_retry_delay, 'default_retry_delay')
-    if not _is_job(root):
-        raise DepsError(f'the root must be a Job class, not {root!r}', root)
-    jobs: dict[str, type[Job]] = {}
-    needs: dict[type[Job], tuple[type[Job], ...]] = {}
+    tries = checked_tries(default_tries, 'default_tries')
+    delay = checked_delay(default_retry_delay, 'default_retry_delay')
+    if not is_job(root):
+        raise DepsError(f'the root must be a Job class, not {shown(root)}', root)
+    jobs: dict[str, type[Job]] = {root.__name__: root}
+    steps: dict[str, Step] = {}
 
-    def read_needs(job: type[Job]) -> tuple[type[Job], ...]:
-        other = jobs.setdefault(job.__name__, job)
-        if other is not job:
-            raise PlanError(
-                f'two different Jobs are named {job.__name__!r}, {_origin(other)} and {_origin(job)}: rename one', job
-            )
-        _check_hooks(job)
-        needs[job] = _read_deps(job)
-        return needs[job]
-
-    plan: Plan = {}
-    for job in _post_order(root, read_needs):
-        plan[job.__name__] = Step(
+    def read_step(name: str) -> tuple[str, ...]:
+        job = jobs[name]
+        check_hooks(job)
+        deps, own_tries, own_delay = settings(job)
+        needs: dict[str, None] = {}
+        for need in checked_deps(job, deps):
+            other = jobs.setdefault(need.__name__, need)
+            if other is not need:
+                raise _duplicate_error(other, need)
+            needs[need.__name__] = None
+        steps[name] = step = Step(
             job,
-            tuple([need.__name__ for need in needs[job]]),
-            tries if job.TRIES is None else _check_tries(job.TRIES, 'TRIES', job),
-            delay if job.RETRY_DELAY is None else _check_delay(job.RETRY_DELAY, 'RETRY_DELAY', job),
+            tuple(needs),
+            tries if own_tries is None else checked_tries(own_tries, 'TRIES', job),
+            delay if own_delay is None else checked_delay(own_delay, 'RETRY_DELAY', job),
         )
+        return step.needs
+
+    try:
+        plan = {name: steps[name] for name in _post_order(root.__name__, read_step)}
+    except _CycleFoundError as error:
+        cycle = [jobs[name] for name in error.args[0]]
+        path = ' -> '.join(error.args[0])
+        raise CycleError(f'Jobs depend on each other in a cycle: {path}', cycle) from None
     if logger.isEnabledFor(logging.DEBUG):
         for name, step in plan.items():
             logger.debug('planned %r needing %r, tries %s, retry delay %s s', name, *step[1:])
@@ -78,14 +89,24 @@ def under(plan: Plan, node: type[Job] | str) -> Plan:
     name = node.__name__ if isinstance(node, type) else node
     step = plan.get(name) if isinstance(name, str) else None
     if step is None:
-        import difflib
-
-        near = difflib.get_close_matches(str(name), plan)
+        near = _near(name, plan) if isinstance(name, str) else []
         hint = f'; did you mean {" or ".join(map(repr, near))}?' if near else ''
-        raise UnknownJobError(f'{node!r} is not in the graph that was configured{hint}', node)
+        raise UnknownJobError(f'{shown(node)} is not in the graph that was configured{hint}', node)
     if isinstance(node, type) and step.job is not node:
         raise UnknownJobError(f'{node!r} is not the {name!r} of the graph, which is {step.job!r}', node)
     return {each: plan[each] for each in _post_order(name, lambda each: plan[each].needs)}
+
+
+def _near(name: str, names: Iterable[str]) -> list[str]:
+    """Return names that ``name`` may be a misspelling of."""
+    import difflib
+
+    def pairs(text: str) -> set[str]:
+        return {text[place : place + 2] for place in range(len(text))}
+
+    own = pairs(name)
+    likely = heapq.nlargest(MOST_COMPARED, names, key=lambda each: len(own & pairs(each)) / (len(each) + len(own)))
+    return difflib.get_close_matches(name, likely)
 
 
 def _post_order(root: Node, needs_of: Callable[[Node], Sequence[Node]]) -> Iterator[Node]:
@@ -100,7 +121,7 @@ def _post_order(root: Node, needs_of: Callable[[Node], Sequence[Node]]) -> Itera
                 continue
             if need in open_:
                 path = list(open_)
-                raise _cycle_error([*path[path.index(need) :], need])
+                raise _CycleFoundError([*path[path.index(need) :], need])
             open_[need] = None
             stack.append((need, iter(needs_of(need))))
             break
@@ -111,92 +132,24 @@ def _post_order(root: Node, needs_of: Callable[[Node], Sequence[Node]]) -> Itera
             yield node
 
 
-def _cycle_error(cycle: list[Any]) -> CycleError:
-    return CycleError('Jobs need each other in a circle: ' + ' -> '.join(job.__name__ for job in cycle), cycle)
-
-
-def _is_job(thing: object) -> bool:
-    return isinstance(thing, type) and issubclass(thing, Job)
+class _CycleFoundError(Exception):
+    """Nodes need each other in a cycle: the path, with the first node repeated at the end."""
 
 
 def _origin(job: type[Job]) -> str:
     return f'{job.__module__}.{job.__qualname__}'
 
 
-def _read_deps(job: type[Job]) -> tuple[type[Job], ...]:
-    """Return the Job classes in DEPS, each once, in their order."""
-    deps: Any = job.DEPS
-    if _is_job(deps):
-        raise _deps_error(job, f'not a bare class: write DEPS = ({deps.__name__},)')
-    if isinstance(deps, (str, bytes)):
-        raise _deps_error(job, f'not {deps!r}')
-    try:
-        found = dict.fromkeys(deps)
-    except Exception as error:
-        raise _deps_error(job, f'not {deps!r} ({type(error).__name__}: {error})') from error
-    if iter(deps) is deps:
-        # A generator would be empty for the next configure(): keep what it gave where it stood.
-        owner: Any = next(each for each in job.__mro__ if 'DEPS' in vars(each))
-        owner.DEPS = tuple(found)
-    for dep in found:
-        if not _is_job(dep):
-            raise _deps_error(job, f'and {dep!r} in it is none')
-    return tuple(found)
+def _duplicate_error(one: type[Job], other: type[Job]) -> PlanError:
+    def file_of(job: type[Job]) -> Any:
+        return getattr(sys.modules.get(job.__module__), '__file__', job.__module__)
 
-
-def _deps_error(job: type[Job], why: str) -> DepsError:
-    return DepsError(f'DEPS of {job.__name__!r} must be a list or tuple of Job classes, {why}', job)
-
-
-_DELAYED = 0x20 | 0x80 | 0x200  # flags of generators, coroutines and both; their names are in inspect, which is dear
-
-
-def _check_hooks(job: type[Job]) -> None:
-    check: Any = getattr(job, 'Check', None)
-    if not callable(check):
-        is_misspelt = hasattr(job, 'check')
-        hint = 'is it the one called check?' if is_misspelt else 'derive from DummyJob if it only groups others'
-        raise PlanError(f'{job.__name__!r} has no Check method; {hint}', job)
-    decides, name = check, 'Check'
-    if check is RunonlyJob.Check:
-        decides, name = getattr(job, 'Run', None), 'Run'
-        if not callable(decides):
-            raise PlanError(
-                f'{job.__name__!r} is a RunonlyJob and has neither a Run method nor a Check of its own', job
-            )
-    if getattr(getattr(decides, '__code__', None), 'co_flags', 0) & _DELAYED:
-        why = 'is async or has a yield in it: calling it does nothing, and would always pass'
-        raise PlanError(f'{name} of {job.__name__!r} {why}', job)
-
-
-def _check_tries(value: Any, what: str, job: type[Job] | None = None) -> float:
-    if not _is_at_least(1, value):
-        raise _number_error(what, 'a number of at least 1', value, job)
-    tries: float = value  # as it is: making it a float would lose large integers
-    return tries
-
-
-def _check_delay(value: Any, what: str, job: type[Job] | None = None) -> float:
-    try:
-        seconds = float(value) if _is_at_least(0, value) else math.inf
-    except OverflowError:
-        seconds = math.inf
-    if seconds == math.inf:
-        raise _number_error(what, 'a finite number of seconds of at least 0', value, job)
-    return seconds
-
-
-def _is_at_least(least: int, value: Any) -> bool:
-    if isinstance(value, (int, float)):
-        return value >= least
-    from numbers import Number
-
-    try:
-        return isinstance(value, Number) and bool(value >= least)  # type: ignore[operator]  # those that cannot raise
-    except (TypeError, ArithmeticError):  # a complex number, a Decimal that is none
-        return False
-
-
-def _number_error(what: str, expected: str, value: object, job: type[Job] | None) -> PlanError:
-    owner = f' of {job.__name__!r}' if job else ''
-    return PlanError(f'{what}{owner} must be {expected}, not {value!r}', job or what)
+    if one.__qualname__ == other.__qualname__ and file_of(one) == file_of(other):
+        modules = ' and '.join(dict.fromkeys([one.__module__, other.__module__]))
+        why = (
+            f'the class {one.__qualname__!r} was made twice, in {modules}, and both are in the graph: import its file '
+            'under one name, or run all code again that uses it'
+        )
+    else:
+        why = f'two different Jobs are named {one.__name__!r}, {_origin(one)} and {_origin(other)}: rename one'
+    return PlanError(why, other)

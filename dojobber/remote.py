@@ -11,7 +11,8 @@ import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable, NamedTuple
 
-from .attempt import Attempts, Setting, current_directory, go_to
+from .attempt import Attempts, Setting
+from .directory import current_directory, go_to
 from .errors import RemoteError
 from .job import Job
 from .outcome import Outcome, State, is_interrupt

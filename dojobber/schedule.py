@@ -47,6 +47,10 @@ class Schedule:
         self._started[index] = now
         return index
 
+    def is_last(self, index: int) -> bool:
+        """Tell whether the attempt that the Job was taken for is its last."""
+        return not self._tries[index] > 1
+
     def passed(self, index: int) -> None:
         """Note that the Job taken has passed; what needed only it is ready now."""
         earliest = self._turns[index] - index

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import pathlib
 import time
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob
+from dojobber.attempt import Attempter, Setting
+from dojobber.directory import returning_to
 
 
 def job(name, deps=(), base=Job, **members):
@@ -91,6 +94,22 @@ def wait_for(folder, name, limit=60):
         if time.monotonic() > late:
             raise TimeoutError(f'nobody arrived at {name}')
         time.sleep(0.005)
+
+
+def try_once(
+    job_class,
+    *args,
+    no_act=False,
+    directory=None,
+    global_storage=None,
+    on_run_started=lambda job: None,
+    report=None,
+    **kwargs,
+):
+    """Return the outcome of one attempt."""
+    storage = {} if global_storage is None else global_storage
+    setting = Setting(args, kwargs, storage, no_act, returning_to(directory or os.getcwd()))
+    return Attempter(setting, on_run_started).send((job_class, report))
 
 
 class FakeClock:

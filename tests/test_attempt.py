@@ -1,28 +1,22 @@
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import errno
 import os
-import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from threading import Barrier
 
 import pytest
-from kit import changing, failing, job
+from kit import changing, failing, job, try_once
 
-from dojobber import DummyJob, Event, EventKind, Job, RunonlyJob, State
-from dojobber.attempt import Attempts, Cleanups, Setting, attempter, joined, returning_to
+from dojobber import DummyJob, Job, RunonlyJob, State
+from dojobber.attempt import Attempter, Attempts, Setting
+from dojobber.directory import returning_to
 
 
-def try_once(
-    job_class, *args, no_act=False, directory=None, global_storage=None, owe=lambda job: None, report=None, **kwargs
-):
-    storage = {} if global_storage is None else global_storage
-    setting = Setting(args, kwargs, storage, no_act, returning_to(directory or os.getcwd()))
-    return attempter(setting, owe)((job_class, report))
+def cleaning(name, **members):
+    return changing(name, **{'Cleanup': lambda self: None, **members})
 
 
 def phases_of(job_class, **options):
@@ -300,8 +294,8 @@ class TestOddClasses:
         try:
             raise LookupError('of the script')
         except LookupError:
-            attempt = attempter(Setting((), {}, {}, False, returning_to(os.getcwd())), lambda job: None)
-            states = [attempt((each, None)).state for each in (odd, job('Next'))]
+            attempt = Attempter(Setting((), {}, {}, False, returning_to(os.getcwd())), lambda job: None)
+            states = [attempt.send((each, None)).state for each in (odd, job('Next'))]
         assert states == [State.FAILED, State.OK]
 
     def test_what_a_run_that_is_a_property_raises_is_told_by_its_run_phase(self):
@@ -392,7 +386,7 @@ class TestDirectory:
 
     def test_a_run_that_starts_in_a_directory_that_is_gone_fails_its_phases(self):
         setting = Setting((), {}, {}, False, returning_to(None))
-        outcome = attempter(setting, lambda job: None)((job('Fine'), None))
+        outcome = Attempter(setting, lambda job: None).send((job('Fine'), None))
         assert isinstance(outcome.exception, FileNotFoundError)
         assert outcome.exception.errno == errno.ENOENT
         assert outcome.exception.strerror == 'the directory that the run was started in does not exist'
@@ -439,191 +433,12 @@ class TestStoredExceptions:
         assert outcome.exception.__context__ is None
 
 
-class TestCleanups:
-    def owing(self, log, *names, error=None):
-        cleanups = Cleanups()
-        for name in names:
-            job_class = changing(name, Cleanup=lambda self, name=name: log.append(name))
-            try_once(job_class, owe=partial(cleanups.owe, os.getcwd()))
-        return cleanups
-
-    def test_they_are_owed_as_soon_as_run_starts_and_called_in_reverse(self):
-        log = []
-        cleanups = self.owing(log, 'A', 'B')
-        assert log == []
-        assert cleanups.call(lambda event: None) is None
-        assert log == ['B', 'A']
-
-    def test_nothing_is_cleaned_up_twice(self):
-        log = []
-        cleanups = self.owing(log, 'A')
-        cleanups.call(lambda event: None)
-        cleanups.call(lambda event: None)
-        assert log == ['A']
-
-    def test_a_cleanup_of_none_is_none(self):
-        cleanups = Cleanups()
-        try_once(changing('A', Cleanup=None), owe=partial(cleanups.owe, os.getcwd()))
-        events = []
-        cleanups.call(events.append)
-        assert events == []
-
-    @pytest.mark.parametrize('kind', [EventKind.CLEANUP_STARTED, EventKind.CLEANUP])
-    def test_a_listener_that_interrupts_stops_no_cleanup(self, kind):
-        log = []
-
-        def interrupt(event):
-            if (event.kind, event.job) == (kind, 'B'):
-                raise KeyboardInterrupt
-
-        raised = self.owing(log, 'A', 'B').call(interrupt)
-        assert log == ['B', 'A']
-        assert isinstance(raised, KeyboardInterrupt)
-
-    def test_each_is_told_with_its_seconds_and_what_it_raised(self, fake_clock, monkeypatch):
-        monkeypatch.setattr('dojobber.attempt.perf_counter', fake_clock)
-        cleanups, events, interrupt = Cleanups(), [], KeyboardInterrupt()
-
-        def cleanup(self):
-            fake_clock.now += 1.5
-            raise interrupt
-
-        cleanups.owe(os.getcwd(), job('Hit', Cleanup=cleanup)())
-        assert cleanups.call(events.append) is interrupt
-        assert events == [
-            Event(EventKind.CLEANUP_STARTED, 'Hit'),
-            Event(EventKind.CLEANUP, 'Hit', seconds=1.5, exception=interrupt),
-        ]
-
-    def test_where_the_directory_is_gone_only_those_that_start_there_fail(self, tmp_path):
-        log, cleanups = [], Cleanups()
-        for name, directory in ('Stays', tmp_path), ('Gone', tmp_path / 'gone'):
-            made = job(name, Cleanup=lambda self: log.append(type(self).__name__))()
-            cleanups.owe(str(directory), made)
-        assert isinstance(cleanups.call(lambda event: None), FileNotFoundError)
-        assert log == ['Stays']
-        assert cleanups.call(lambda event: None) is None
-
-    def test_an_interrupt_on_the_way_to_one_is_handed_back_when_all_were_called(self):
-        """Strike at each call that this package makes to call two of them."""
-
-        def strike_at(number):
-            log, calls = [], 0
-
-            def profile(frame, event, _):
-                nonlocal calls
-                if event == 'call' and frame.f_globals.get('__package__') == 'dojobber':
-                    calls += 1
-                    if calls == number + 1:  # after that of call() itself
-                        raise KeyboardInterrupt
-
-            cleanups = self.owing(log, 'A', 'B')
-            try:
-                sys.setprofile(profile)
-                raised = cleanups.call(lambda event: None)
-            finally:
-                sys.setprofile(None)
-            return log, raised, calls - 1
-
-        log, raised, calls = strike_at(-1)
-        assert (log, raised) == (['B', 'A'], None)
-        for number in range(1, calls + 1):
-            log, raised, _ = strike_at(number)
-            assert (log, type(raised)) == (['B', 'A'], KeyboardInterrupt), number
-
-    def test_an_interrupt_between_two_has_the_error_of_the_first_in_its_context(self):
-        error, cleanups = ValueError(), Cleanups()
-        for name, hook in ('Later', lambda self: None), ('First', raising(error)):
-            cleanups.owe(os.getcwd(), job(name, Cleanup=hook)())
-        starts = []
-
-        def profile(frame, event, _):
-            if event == 'call' and frame.f_code is Cleanups._call_last.__code__:
-                starts.append(frame)
-                if len(starts) == 2:
-                    raise KeyboardInterrupt
-
-        try:
-            sys.setprofile(profile)
-            raised = cleanups.call(lambda event: None)
-        finally:
-            sys.setprofile(None)
-        assert isinstance(raised, KeyboardInterrupt)
-        assert raised.__context__ is error
-
-    def test_where_the_stack_has_no_room_it_comes_back_and_none_is_called_twice(self):
-        def deepest(depth=0):
-            try:
-                return deepest(depth + 1)
-            except RecursionError:
-                return depth
-
-        def call_at(depth):
-            return call_at(depth - 1) if depth else cleanups.call(lambda event: None)
-
-        limit = deepest()
-        for room in range(20):
-            log = []
-            cleanups = self.owing(log, 'A')
-            with contextlib.suppress(RecursionError):
-                call_at(limit - room)
-            cleanups.call(lambda event: None)
-            assert log in ([], ['A']), room  # none where there was room to call it, but not for what it does
-            events = []
-            cleanups.call(events.append)
-            assert events == [], room
-
-    def test_nothing_is_owed_when_run_was_not_called(self):
-        owed = []
-        try_once(job('Passes', Cleanup=lambda self: None), owe=owed.append)
-        try_once(job('NoRun', Check=lambda self: 1 / 0, Cleanup=lambda self: None), owe=owed.append)
-        try_once(failing('NoAct', Cleanup=lambda self: None), owe=owed.append, no_act=True)
-        assert owed == []
-
-    def called(self, cleanups):
-        names = []
-        cleanups.call(lambda event: names.append(event.job) if event.kind.value == 'cleanup' else None)
-        return names
-
-    def test_attempts_that_end_out_of_order_are_cleaned_up_in_the_reverse_of_their_starts(self):
-        cleanups = Cleanups()
-        numbers = [cleanups.number() for _ in range(4)]
-        assert numbers == sorted(set(numbers))
-        for place in 2, 0, 3, 1:
-            cleanups.owe(os.getcwd(), changing(f'J{place}', Cleanup=lambda self: None)(), numbers[place])
-        assert self.called(cleanups) == ['J3', 'J2', 'J1', 'J0']
-
-    def test_what_is_owed_without_a_number_starts_now(self):
-        cleanups = Cleanups()
-        early = cleanups.number()
-        cleanups.owe(os.getcwd(), changing('Now', Cleanup=lambda self: None)())
-        cleanups.owe(os.getcwd(), changing('Early', Cleanup=lambda self: None)(), early)
-        assert self.called(cleanups) == ['Now', 'Early']
-
-    def test_an_attempt_that_is_noted_twice_is_owed_once(self):
-        cleanups = Cleanups()
-        first, second = changing('First', Cleanup=lambda self: None)(), changing('Second', Cleanup=lambda self: None)()
-        numbers = cleanups.number(), cleanups.number()
-        for made, number in (second, numbers[1]), (first, numbers[0]), (second, numbers[1]), (first, numbers[0]):
-            cleanups.owe(os.getcwd(), made, number)
-        assert self.called(cleanups) == ['Second', 'First']
-
-    def test_a_number_is_used_up_by_a_job_without_cleanup_all_the_same(self):
-        cleanups = Cleanups()
-        cleanups.owe(os.getcwd(), changing('None')(), cleanups.number())
-        assert self.called(cleanups) == []
-        cleanups.owe(os.getcwd(), changing('Some', Cleanup=lambda self: None)(), cleanups.number())
-        assert self.called(cleanups) == ['Some']
-
-    def test_those_of_earlier_attempts_can_wait(self):
-        cleanups = Cleanups()
-        cleanups.owe(os.getcwd(), changing('Kept', Cleanup=lambda self: None)())
-        since = cleanups.number()
-        cleanups.owe(os.getcwd(), changing('Called', Cleanup=lambda self: None)())
-        events = []
-        cleanups.call(events.append, since=since)
-        assert [event.job for event in events] == ['Called', 'Called']
-        assert self.called(cleanups) == ['Kept']
+def test_nothing_is_owed_when_run_was_not_called():
+    owed = []
+    try_once(job('Passes', Cleanup=lambda self: None), on_run_started=owed.append)
+    try_once(job('NoRun', Check=lambda self: 1 / 0, Cleanup=lambda self: None), on_run_started=owed.append)
+    try_once(failing('NoAct', Cleanup=lambda self: None), on_run_started=owed.append, no_act=True)
+    assert owed == []
 
 
 class TestAttempts:
@@ -647,8 +462,9 @@ class TestAttempts:
 
     def test_a_cleanup_is_owed_by_the_attempt_whose_run_was_called_and_by_no_other(self):
         attempts = self.attempts()
-        owed = [attempts(job_class, False).owed for job_class in (changing('Runs'), job('Passes'), changing('Again'))]
-        assert [type(each).__name__ for each in owed] == ['Runs', 'NoneType', 'Again']
+        job_classes = [cleaning('Runs'), job('Passes', Cleanup=lambda self: None), changing('None'), cleaning('Again')]
+        owed = [attempts(job_class, False).owed for job_class in job_classes]
+        assert [type(each).__name__ for each in owed] == ['Runs', 'NoneType', 'NoneType', 'Again']
 
     def test_an_interrupt_is_returned_with_what_is_owed(self):
         interrupt = KeyboardInterrupt()
@@ -657,7 +473,7 @@ class TestAttempts:
             raise interrupt
 
         attempts = self.attempts()
-        outcome, reports, owed = attempts(changing('Hit', Run=run), True)
+        outcome, reports, owed = attempts(cleaning('Hit', Run=run), True)
         assert (outcome.state, outcome.exception) == (State.FAILED, interrupt)
         assert [phase for phase, *_ in reports] == ['check', 'run']
         assert type(owed).__name__ == 'Hit'
@@ -674,68 +490,10 @@ class TestAttempts:
             return id(self.storage)
 
         attempts = self.attempts(shared)
-        job_class = job('Together', Check=check, Run=lambda self: together.wait(20))
+        job_class = job('Together', Check=check, Run=lambda self: together.wait(20), Cleanup=lambda self: None)
         with ThreadPoolExecutor(8) as pool:
             made = list(pool.map(attempts, [job_class] * 16, [True] * 16))
         assert [attempted.outcome.exception for attempted in made] == [None] * 16
         assert len({id(attempted.owed) for attempted in made}) == 16
         assert {attempted.outcome.result for attempted in made} == {id(attempted.owed.storage) for attempted in made}
         assert all([phase for phase, *_ in each.reports] == ['check', 'run', 'recheck'] for each in made)
-
-
-class TestJoined:
-    def test_of_two_errors_the_later_is_raised_with_the_earlier_as_context(self):
-        one, two = ValueError(1), ValueError(2)
-        assert joined(one, two) is two
-        assert two.__context__ is one
-
-    def test_an_interrupt_wins(self):
-        interrupt, error = KeyboardInterrupt(), ValueError()
-        assert joined(interrupt, error) is interrupt
-        assert interrupt.__context__ is error
-
-    def test_of_two_interrupts_the_later_wins(self):
-        one, two = KeyboardInterrupt(1), KeyboardInterrupt(2)
-        assert joined(one, two) is two
-        assert two.__context__ is one
-
-    def test_the_context_an_error_has_already_is_kept(self):
-        one, root, cause, two = ValueError('one'), ValueError('root'), ValueError('cause'), ValueError('two')
-        two.__context__, cause.__context__ = cause, root
-        assert joined(one, two) is two
-        assert two.__context__ is cause
-        assert cause.__context__ is root
-        assert root.__context__ is one
-
-    @pytest.mark.parametrize('turned', [False, True])
-    def test_a_circle_that_somebody_made_of_contexts_is_walked_once(self, turned):
-        one, two, other = ValueError(1), ValueError(2), ValueError('other')
-        one.__context__, two.__context__ = two, one
-        earlier, later = (one, other) if turned else (other, one)
-        assert joined(earlier, later) is later
-        assert later.__context__ is (one if turned else two)
-
-    def test_the_same_error_twice_makes_no_circle(self):
-        one, two = ValueError(1), ValueError(2)
-        assert joined(one, one) is one
-        assert one.__context__ is None
-        assert joined(joined(one, two), one) is one
-        assert one.__context__ is None
-
-    def test_errors_that_cannot_be_changed_are_no_exception(self):
-        one, two = FrozenError('one'), FrozenError('two')
-        assert joined(one, two) is two
-        assert two.__context__ is one
-
-    def test_what_both_have_as_context_stays_at_the_end(self):
-        outer, one, two = ValueError('outer'), ValueError(1), ValueError(2)
-        one.__context__ = two.__context__ = outer
-        assert joined(one, two) is two
-        assert two.__context__ is one
-        assert one.__context__ is outer
-
-    def test_none_is_no_error(self):
-        error = ValueError()
-        assert joined(None, None) is None
-        assert joined(None, error) is error
-        assert joined(error, None) is error

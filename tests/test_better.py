@@ -116,7 +116,7 @@ def test_a_job_that_waits_holds_up_no_other():
 
 
 def test_two_classes_of_one_name_are_refused():
-    with pytest.raises(PlanError, match="named 'Same'"):
+    with pytest.raises(PlanError, match="'Same' was made twice"):
         configured(job('Root', [job('Same'), job('Same')]))
 
 

@@ -4,12 +4,13 @@ import dataclasses
 import gc
 import os
 import signal
-import sys
 import threading
+import time
 import weakref
 
 import pytest
 from kit import chain, changing, configured, failing, job, printed, scripted, worked
+from strikes import at_every_place
 
 import dojobber
 from dojobber import (
@@ -23,6 +24,7 @@ from dojobber import (
     RunonlyJob,
     State,
     UnknownJobError,
+    clock,
 )
 
 
@@ -204,11 +206,51 @@ class TestStatus:
 
     def test_they_can_be_asked_for_in_the_middle_of_a_run(self):
         seen = []
-        leaf = job('Leaf', Check=lambda self: seen.append(engine.nodestatus))
-        root = job('Root', [leaf], Check=lambda self: seen.append(engine.nodestatus))
+        leaf = job('Leaf', Check=lambda self: seen.append(dict(engine.nodestatus)))
+        root = job('Root', [leaf], Check=lambda self: seen.append(dict(engine.nodestatus)))
         engine = configured(root)
         engine.checknrun()
         assert seen == [{'Leaf': None, 'Root': None}, {'Leaf': True, 'Root': None}]
+
+    def test_they_follow_their_run_and_a_later_one_leaves_them_as_they_are(self):
+        views = []
+
+        def ask(self):
+            views.append((engine.nodestatus, engine.noderesults, engine.nodeexceptions, engine.outcomes))
+            return len(views)
+
+        engine = configured(job('Root', [job('Asks', Check=ask), failing('Broken')]), default_tries=1)
+        engine.checknrun()
+        status, results, exceptions, outcomes = views[0]
+        engine.checknrun()
+        assert status == {'Asks': True, 'Broken': False, 'Root': None}
+        assert results == {'Asks': 1}
+        assert [str(error) for error in exceptions.values()] == ['Broken is not done']
+        assert exceptions['Broken'] is not engine.nodeexceptions['Broken']
+        assert {name: each.state for name, each in outcomes.items()} == {
+            'Asks': State.OK,
+            'Broken': State.FAILED,
+            'Root': State.BLOCKED,
+        }
+        assert engine.noderesults == {'Asks': 2}
+
+    @pytest.mark.parametrize('name', ['nodestatus', 'noderesults', 'nodeexceptions', 'outcomes'])
+    def test_nobody_can_change_them(self, name):
+        engine = worked(job('Root', [job('Leaf'), failing('Broken')]), default_tries=1)
+        what = getattr(engine, name)
+        before = dict(what)
+        for change in (
+            lambda: what.__setitem__('Leaf', 5),
+            lambda: what.update(Leaf=5),
+            lambda: what.setdefault('Other', 5),
+            lambda: what.pop('Leaf'),
+            what.popitem,
+            what.clear,
+            lambda: what.__delitem__('Leaf'),
+        ):
+            with pytest.raises(TypeError):
+                change()
+        assert getattr(engine, name) == what == before
 
 
 class TestOutcomes:
@@ -323,7 +365,7 @@ class TestChecknrun:
         engine.checknrun()
         error = engine.nodeexceptions['Again']
         assert isinstance(error, DoJobberError)
-        assert str(error).startswith('checknrun() is at work already')
+        assert str(error).startswith('checknrun() is already running')
         assert error.culprit == 'Again'
 
     def test_an_interrupt_is_raised_in_the_context_of_what_the_script_is_handling(self):
@@ -416,13 +458,24 @@ class TestStorage:
 
 
 class TestRetryDelay:
-    def test_by_default_it_is_a_second_on_the_monotonic_clock(self, fake_clock, monkeypatch):
-        monkeypatch.setattr('time.monotonic', fake_clock)
-        monkeypatch.setattr('time.sleep', fake_clock.sleep)
+    def test_by_default_it_is_a_second_on_the_monotonic_clock(self, fake_clock):
         engine = DoJobber()
+        before = time.monotonic()
+        assert before <= engine._clock() <= time.monotonic()
+        assert engine._sleep is clock.sleep
+        engine._clock, engine._sleep = fake_clock, fake_clock.sleep
         engine.configure(failing('Broken'))
         engine.checknrun()
         assert fake_clock.sleeps == [1.0, 1.0]
+
+    def test_a_clock_that_a_test_has_stopped_holds_up_nothing(self, monkeypatch):
+        for name in 'monotonic', 'perf_counter', 'time':
+            monkeypatch.setattr(time, name, lambda: 0.0)
+        monkeypatch.setattr(time, 'sleep', lambda seconds: pytest.fail('slept on the stopped clock'))
+        engine = DoJobber()
+        engine.configure(failing('Broken', TRIES=3, RETRY_DELAY=0.001))
+        engine.checknrun()
+        assert engine.outcomes['Broken'].tries == 3
 
     def test_it_runs_from_start_to_start(self, fake_clock):
         starts = []
@@ -619,41 +672,19 @@ class TestCleanup:
         assert caught.value is second
         assert second.__context__ is first
 
-    def test_an_interrupt_between_two_of_them_loses_none(self):
-        """Strike at each line of this package that runs while three Cleanups are called."""
-        package = os.path.dirname(dojobber.__file__)
+    @pytest.mark.parametrize('event', ['line', 'call'])
+    def test_an_interrupt_between_two_of_them_loses_none(self, event):
+        """Strike at each line, or call, of this package that runs while three Cleanups are called."""
 
-        def run(strike):
-            log, lines = [], 0
-
-            def trace(frame, event, _):
-                nonlocal lines
-                if not frame.f_code.co_filename.startswith(package):
-                    return None
-                calls_hook = frame.f_code.co_name == '_clean' and frame.f_lineno > frame.f_code.co_firstlineno + 1
-                if event == 'line' and not calls_hook:  # there it strikes the Cleanup itself
-                    lines += 1
-                    if lines == strike:
-                        raise KeyboardInterrupt
-                return trace
-
+        def attempt(strike):
+            log = []
             engine = configured(job('Root', [self.cleaning(log, name) for name in 'ABC']), cleanup=False)
             engine.checknrun()
-            before = sys.gettrace()
-            try:
-                sys.settrace(trace)
-                engine.cleanup()
-            except KeyboardInterrupt:
-                pass
-            finally:
-                sys.settrace(before)
+            raised = strike(engine.cleanup)
             engine.cleanup()
-            return log, lines
+            assert log == ['C', 'B', 'A'], raised
 
-        log, lines = run(None)
-        assert log == ['C', 'B', 'A']
-        for strike in range(1, lines + 1):
-            assert run(strike)[0] == log, strike
+        at_every_place(attempt, event)
 
     def test_one_that_raises_does_not_stop_the_others_and_is_raised_when_all_are_done(self):
         log = []

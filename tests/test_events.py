@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import inspect
 import logging
-import runpy
 
 import pytest
 from kit import changing, configured, failing, job, worked
@@ -177,7 +177,8 @@ def test_a_level_that_the_application_gave_the_log_before_the_import_stays(befor
     level = logger.level
     try:
         logger.setLevel(before)
-        runpy.run_path(inspect.getfile(Listeners))
+        spec = importlib.util.spec_from_file_location('dojobber.imported_again', inspect.getfile(Listeners))
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
         assert logger.level == after
     finally:
         logger.setLevel(level)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from dojobber import Outcome, State
-from dojobber.outcome import added_up, is_interrupt, with_untried
+from dojobber.outcome import added_up, is_interrupt
 
 
 def test_an_outcome_cannot_be_changed():
@@ -40,18 +42,6 @@ def test_a_later_try_adds_tries_and_seconds():
     assert first.phases == {'check': 1.0, 'run': 2.0, 'recheck': 0.5}
 
 
-def test_untried_jobs_are_blocked_by_their_direct_needs_that_failed_or_are_blocked():
-    needs = {'A': (), 'B': (), 'C': ('A', 'B'), 'D': ('C', 'B'), 'E': ('B',), 'F': ('W',), 'W': ()}
-    needs = {'W': (), **needs}
-    tried = {'A': Outcome(State.FAILED, 3), 'B': Outcome(State.OK, 1), 'W': Outcome(State.WOULD_RUN, 1)}
-    outcomes = with_untried(tried, needs)
-    assert outcomes['C'] == Outcome(State.BLOCKED, blocked_by=('A',))
-    assert outcomes['D'] == Outcome(State.BLOCKED, blocked_by=('C',))
-    assert outcomes['E'] == Outcome(State.NOT_RUN)
-    assert outcomes['F'] == Outcome(State.BLOCKED, blocked_by=('W',))
-    assert list(outcomes) == list(needs)
-
-
 @pytest.mark.parametrize(
     ('error', 'expected'),
     [
@@ -61,7 +51,8 @@ def test_untried_jobs_are_blocked_by_their_direct_needs_that_failed_or_are_block
         (KeyboardInterrupt(), True),
         (GeneratorExit(), True),
         (type('Custom', (BaseException,), {})(), True),
+        (asyncio.CancelledError(), False),
     ],
 )
-def test_an_interrupt_is_neither_an_exception_nor_a_system_exit(error, expected):
+def test_an_interrupt_is_neither_an_exception_nor_an_exit_nor_a_cancelled_task(error, expected):
     assert is_interrupt(error) is expected

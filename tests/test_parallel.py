@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import signal
 import sys
 import threading
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
-from contextlib import suppress
 from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit import FakeClock, chain, changing, configured, failing, job, printed, worked
+from strikes import at_every_place
 from test_properties import built, graphs
 
 from dojobber import DoJobber, DummyJob, EventKind, PlanError, State
 from dojobber.attempt import Attempts
-from dojobber.execute import Futures, Threads
-from dojobber.walk import Walk
 
 LIMIT = 20  # seconds after which something that should happen at once is taken for a deadlock
 
@@ -520,7 +519,7 @@ class TestTelling:
 
         def listener(event):
             if event.kind is EventKind.ATTEMPT_FINISHED and event.job == 'Quick':
-                seen.append(engine.nodestatus)
+                seen.append(dict(engine.nodestatus))
                 told.set()
 
         root = job('Root', [job('Quick'), job('Slow', Check=lambda self: after(told))])
@@ -825,17 +824,23 @@ class TestInterrupts:
         with pytest.raises(KeyboardInterrupt) as caught:
             in_time(engine.checknrun)
         assert caught.value is interrupt
+        assert events[-1][0] is EventKind.RUN_FINISHED
+        assert [event[1:] for event in events if event[0] is EventKind.ATTEMPT_STARTED] == [
+            event[1:]
+            for event in sorted(events, key=lambda event: event[1] or '')
+            if event[0] is EventKind.ATTEMPT_FINISHED
+        ], 'each that was announced as started has ended'
         started = kind is not EventKind.ATTEMPT_STARTED
         assert log == (['C', 'B', 'A'] if started else ['B', 'A'])
         assert len(events) == len(set(events))
         assert {name: outcome.tries for name, outcome in engine.outcomes.items()} == {
             'A': 1,
             'B': 1,
-            'C': int(started),
+            'C': 1,  # as one by one: what has been announced as started has failed
             'Next': 0,
             'Root': 0,
         }
-        with suppress(KeyboardInterrupt):
+        with contextlib.suppress(KeyboardInterrupt):
             in_time(engine.checknrun)
         assert len(log) == 2 * len(['C', 'B', 'A'] if started else ['B', 'A']), 'the engine can be used again'
 
@@ -936,65 +941,41 @@ class TestCleanup:
         assert engine.outcomes['A'].state is State.WOULD_RUN
 
 
-def test_an_interrupt_right_after_an_attempt_was_recorded_lets_it_be_recorded_once(on_threads):
-    cleaned = []
+def test_wherever_an_interrupt_strikes_what_was_begun_is_recorded_once_and_its_outcome_is_kept(on_threads):
+    """Strike at each line of this package that the caller's thread runs."""
+    options = on_threads(2)
 
-    def strike(frame, event, _):
-        if event == 'line' and 'recorded' in frame.f_locals:
-            sys.settrace(None)
-            raise KeyboardInterrupt
-        return strike
+    def attempt(strike):
+        ran, cleaned, ends = [], [], []
 
-    strikes_in = Futures.ended.__code__, Threads._record_result.__code__
-    engine = configured(changing('Job', Cleanup=lambda self: cleaned.append('Job')), **on_threads(2))
-    before = sys.gettrace()
-    sys.settrace(lambda frame, *_: strike if frame.f_code in strikes_in else None)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            engine.checknrun()
-    finally:
-        sys.settrace(before)
-    assert (engine.outcomes['Job'].state, engine.outcomes['Job'].tries) == (State.CHANGED, 1)
-    assert cleaned == ['Job']
-
-
-def test_wherever_an_interrupt_strikes_while_an_attempt_is_recorded_its_outcome_is_kept(on_threads):
-    recording = {function.__code__ for function in (Walk._ended, Walk._remember, Walk._tell_end)}
-
-    def work(strike):
-        lines, cleaned = 0, []
-
-        def trace(frame, event, _):
-            nonlocal lines
-            if frame.f_code not in recording:
-                return None
-            if event == 'line':
-                lines += 1
-                if lines == strike:
-                    raise KeyboardInterrupt
-            return trace
+        def run(self):
+            ran.append(self)
+            self.storage['ran'] = True
 
         def look(event):
-            assert 'Job' in engine.outcomes  # which are not made anew as long as nothing changes
+            if event.kind is EventKind.ATTEMPT_FINISHED:
+                ends.append(event.attempt)
+                assert engine.outcomes['Job'].tries == event.attempt
 
-        cleans = changing('Job', Cleanup=lambda self: cleaned.append('Job'))
-        engine = configured(cleans, listeners=[look], **on_threads(2))
-        before = sys.gettrace()
-        sys.settrace(trace)
-        try:
-            engine.checknrun()
-        except KeyboardInterrupt:
-            pass
-        finally:
-            sys.settrace(before)
-        assert (engine.outcomes['Job'].state, engine.outcomes['Job'].tries) == (State.CHANGED, 1), strike
-        assert cleaned == ['Job'], strike
-        return lines
+        cleans = changing('Job', Run=run, Cleanup=lambda self: cleaned.append(self))
+        engine = configured(cleans, listeners=[look], **options)
+        lines = []
+        raised = []
+        lines += printed(lambda: raised.append(strike(engine.checknrun)))
+        with contextlib.suppress(KeyboardInterrupt):
+            engine.cleanup()
+        if not engine.outcomes:
+            assert not ran, raised
+            return
+        outcome = engine.outcomes['Job']
+        is_given_up = any('not called' in line for line in lines)
+        assert outcome.tries <= 1
+        assert len(ends) <= outcome.tries, raised
+        if ran and not is_given_up:
+            assert cleaned == ran, raised
+            assert (outcome.state, outcome.tries) == (State.CHANGED, 1), raised
 
-    whole = work(strike=0)
-    assert whole > 0
-    for strike in range(1, whole + 1):
-        work(strike)
+    at_every_place(attempt)
 
 
 def test_a_job_whose_try_somebody_else_has_cancelled_has_failed():

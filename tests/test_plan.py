@@ -46,7 +46,7 @@ def test_deps_may_be_any_iterable(made_of):
 def test_one_shot_deps_that_are_refused_are_refused_again():
     root = job('Root', iter([job('A'), 'B']))
     for _ in range(2):
-        with pytest.raises(DepsError, match="'B' in it is none"):
+        with pytest.raises(DepsError, match=r"it contains 'B'$"):
             planned(root)
 
 
@@ -79,7 +79,7 @@ def test_a_cycle_is_refused_with_its_whole_path_and_nothing_else():
     a.DEPS.append(b)
     b.DEPS.append(c)
     c.DEPS.append(a)
-    with pytest.raises(CycleError, match=r'^Jobs need each other in a circle: A -> B -> C -> A$') as caught:
+    with pytest.raises(CycleError, match=r'^Jobs depend on each other in a cycle: A -> B -> C -> A$') as caught:
         planned(job('Root', [job('Fine'), a]))
     assert caught.value.cycle == [a, b, c, a]
     assert isinstance(caught.value, (PlanError, RuntimeError))
@@ -108,11 +108,11 @@ def broken_deps():
         (b'', "DEPS of 'Culprit' .* not b''$"),
         (None, "DEPS of 'Culprit' .* not None"),
         (Decimal(5), r"DEPS of 'Culprit' .* not Decimal\('5'\) \(TypeError: .*\)$"),
-        ([5], "DEPS of 'Culprit' .* and 5 in it is none"),
-        ([job('Fine'), 'Fine'], "and 'Fine' in it is none"),
-        ([int], "and <class 'int'> in it is none"),
-        ([job('Fine')()], "DEPS of 'Culprit' .* in it is none"),
-        ([[job('Fine')]], "DEPS of 'Culprit' .* unhashable"),
+        ([5], "DEPS of 'Culprit' must be a list or tuple of Job classes, but it contains 5$"),
+        ([job('Fine'), 'Fine'], "DEPS of 'Culprit' .*, but it contains 'Fine'$"),
+        ([int], "DEPS of 'Culprit' .*, but it contains <class 'int'>$"),
+        ([job('Fine')()], "DEPS of 'Culprit' .*, but it contains <.*Fine object at .*>$"),
+        ([[job('Fine')]], r"DEPS of 'Culprit' .*, but it contains \[<class '.*Fine'>\]$"),
         (broken_deps(), "DEPS of 'Culprit' .* the list of servers cannot be read"),
     ],
 )

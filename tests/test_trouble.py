@@ -70,21 +70,31 @@ class TestJobsThatMeddle:
         engine.checknrun()
         assert seen == [((1,), {'name': 'x'})] * 12
 
-    def test_a_job_that_calls_cleanup_itself_has_nothing_cleaned_up_twice(self):
+    @pytest.mark.parametrize('options', [{}, {'max_workers': 2}])
+    def test_a_job_that_calls_cleanup_itself_is_refused_and_nothing_is_cleaned_up_twice(self, options):
         log = []
         calls = job('Calls', [cleaning(log, 'One')], Check=lambda self: engine.cleanup())
-        engine = configured(job('Root', [calls, cleaning(log, 'Two')]))
+        engine = configured(job('Root', [calls, cleaning(log, 'Two')]), default_tries=1, **options)
         engine.checknrun()
-        assert log == ['One', 'Two']
+        assert sorted(log) == ['One', 'Two']
+        assert engine.nodestatus == {'One': True, 'Calls': False, 'Two': True, 'Root': None}
+        error = engine.nodeexceptions['Calls']
+        assert isinstance(error, DoJobberError)
+        assert str(error).startswith('cleanup() cannot be called while checknrun() runs Jobs')
+        engine.cleanup()
+        assert sorted(log) == ['One', 'Two']
 
-    def test_a_job_that_calls_cleanup_for_earlier_runs_loses_no_cleanup_of_this_one(self):
+    def test_a_job_that_calls_cleanup_for_earlier_runs_is_refused_and_loses_no_cleanup_of_any(self):
         log = []
         engine = configured(cleaning(log, 'Earlier'), cleanup=False)
         engine.checknrun()
         calls = job('Calls', Check=lambda self: engine.cleanup())
-        engine.configure(job('Root', [calls, cleaning(log, 'Later')]))
+        engine.configure(job('Root', [calls, cleaning(log, 'Later')]), default_tries=1)
         engine.checknrun()
-        assert log == ['Earlier', 'Later']
+        assert isinstance(engine.nodeexceptions['Calls'], DoJobberError)
+        assert log == ['Later']
+        engine.cleanup()
+        assert log == ['Later', 'Earlier']
 
     def test_a_cleanup_that_calls_cleanup_has_nothing_cleaned_up_twice(self):
         log = []
@@ -103,7 +113,7 @@ class TestJobsThatMeddle:
         log = []
         again = changing('Again', Cleanup=lambda self: engine.checknrun())
         engine = configured(job('Root', [cleaning(log, 'One'), again, cleaning(log, 'Three')]))
-        with pytest.raises(DoJobberError, match='at work already'):
+        with pytest.raises(DoJobberError, match=r'^checknrun\(\) is already running'):
             engine.checknrun()
         assert log == ['Three', 'One']
         assert engine.success()
@@ -246,10 +256,13 @@ class TestTwoThreads:
         assert hit.nodestatus == {'Hit': True, 'Root': False}
 
     def test_one_engine_works_for_one_thread_at_a_time(self, busy, log):
-        with pytest.raises(DoJobberError, match='at work already'):
+        with pytest.raises(DoJobberError, match=r'^checknrun\(\) is already running'):
             busy.engine.checknrun()
-        with pytest.raises(DoJobberError, match='working on'):
+        with pytest.raises(DoJobberError, match=r'^configure\(\) cannot replace the graph'):
             busy.engine.configure(job('Other'))
+        with pytest.raises(DoJobberError, match=r'^cleanup\(\) cannot be called while checknrun\(\) runs Jobs'):
+            busy.engine.cleanup()
+        assert log == []
         busy.finish()
         assert (busy.errors, log) == ([], ['Busy'])
         assert busy.engine.nodestatus == {'Busy': True, 'Waits': True, 'Root': True}

@@ -1,38 +1,42 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 
 import pytest
 from kit import FakeClock, changing, failing, job
+from strikes import at_every_place
 
 from dojobber import Outcome, State
-from dojobber.attempt import Cleanups, Setting, returning_to
+from dojobber.attempt import Setting
+from dojobber.cleanup import CleanupStack
+from dojobber.directory import returning_to
 from dojobber.events import Event, EventKind, Listeners
-from dojobber.execute import Threads
 from dojobber.plan import make_plan
-from dojobber.walk import Walk
+from dojobber.recorder import Recorder
+from dojobber.results import NOT_RUN, Results
+from dojobber.walk import Walk, schedule_of
 
 
 class Told:
     """A walk and all whom it tells something."""
 
     def __init__(self, root, no_act=False, listeners=None):
-        self.events, self.changes, self.skipped = [], [], []
-        self.cleanups = Cleanups()
+        self.events, self.skipped = [], []
+        self.cleanups = CleanupStack()
+        self.cleanups.directory = os.getcwd()
         self.clock = FakeClock()
+        plan = make_plan(root, 2, 0)
+        schedule = schedule_of(plan, no_act)
+        self.results = Results({name: step.needs for name, step in plan.items()})
+        listeners = Listeners([self.events.append] if listeners is None else listeners, self.skipped.append)
         self.walk = Walk(
-            make_plan(root, 2, 0),
+            plan,
+            schedule,
             Setting((), {}, {}, no_act, returning_to(os.getcwd())),
-            os.getcwd(),
-            self.cleanups,
-            Listeners([self.events.append] if listeners is None else listeners),
-            self.skipped.append,
-            lambda: self.changes.append(dict(self.walk.outcomes)),
-            self.clock,
-            self.clock.sleep,
+            Recorder(plan, schedule, self.results, listeners, self.cleanups),
+            (self.clock, self.clock.sleep),
         )
 
     def go(self, max_workers=None, executor=None):
@@ -54,29 +58,41 @@ def test_each_attempt_is_told_with_its_round_and_number(max_workers):
 
 
 @WAYS
-def test_who_keeps_views_of_the_outcomes_is_told_of_each_change(max_workers):
-    told = Told(job('Root', [changing('Leaf')])).go(max_workers)
-    assert [list(each) for each in told.changes] == [['Leaf'], ['Leaf', 'Root']]
+def test_views_of_the_outcomes_follow_each_change(max_workers):
+    seen = []
+
+    def look(event):
+        if event.kind is EventKind.ATTEMPT_FINISHED:
+            seen.append((dict(told.results.outcomes), dict(status), dict(values)))
+
+    told = Told(job('Root', [changing('Leaf')], Check=lambda self: 'result'), listeners=[look])
+    status, values = told.results.status, told.results.values
+    told.go(max_workers)
+    states = [{name: outcome.state for name, outcome in outcomes.items()} for outcomes, _, _ in seen]
+    assert states == [{'Leaf': State.CHANGED, 'Root': State.NOT_RUN}, {'Leaf': State.CHANGED, 'Root': State.OK}]
+    assert [each for _, each, _ in seen] == [{'Leaf': True, 'Root': None}, {'Leaf': True, 'Root': True}]
+    assert [each for _, _, each in seen] == [{'Leaf': None}, {'Leaf': None, 'Root': 'result'}]
 
 
 @WAYS
 def test_without_listeners_the_outcomes_are_the_same(max_workers):
     told = Told(job('Root', [changing('Leaf'), failing('Broken')]), listeners=[]).go(max_workers)
-    states = {name: (outcome.state, outcome.tries) for name, outcome in told.walk.outcomes.items()}
-    assert states == {'Leaf': (State.CHANGED, 1), 'Broken': (State.FAILED, 2)}
+    states = {name: (outcome.state, outcome.tries) for name, outcome in told.results.outcomes.items()}
+    assert states == {'Leaf': (State.CHANGED, 1), 'Broken': (State.FAILED, 2), 'Root': (State.BLOCKED, 0)}
     assert told.events == []
 
 
 @WAYS
 def test_what_made_the_attempts_can_be_kept_as_long_as_their_exceptions(max_workers):
-    assert Told(failing('Broken')).go(max_workers).walk.attempts is not None
+    assert Told(failing('Broken')).go(max_workers).results.attempts is not None
 
 
 @WAYS
 def test_in_no_act_each_job_is_tried_once(max_workers):
     told = Told(job('Root', [changing('Leaf')]), no_act=True).go(max_workers)
-    assert {name: (each.state, each.tries) for name, each in told.walk.outcomes.items()} == {
-        'Leaf': (State.WOULD_RUN, 1)
+    assert {name: (each.state, each.tries) for name, each in told.results.outcomes.items()} == {
+        'Leaf': (State.WOULD_RUN, 1),
+        'Root': (State.BLOCKED, 0),
     }
 
 
@@ -85,7 +101,7 @@ def test_cleanups_are_owed_in_the_order_of_the_starts_and_not_called(max_workers
     leaves = [changing(name, Cleanup=lambda self: None) for name in 'ABC']
     told = Told(job('Root', leaves)).go(max_workers)
     names = []
-    told.cleanups.call(lambda event: names.append(event.job) if event.kind is EventKind.CLEANUP else None)
+    told.cleanups.run(lambda event: names.append(event.job) if event.kind is EventKind.CLEANUP else None)
     assert names == ['C', 'B', 'A']
 
 
@@ -105,32 +121,22 @@ def test_the_threads_are_its_own_and_end_with_it():
     assert not thread.is_alive()
 
 
-def test_the_threads_end_also_if_an_interrupt_strikes_just_before_they_are_told_to():
-    threads, workers = [], []
+def test_the_threads_end_wherever_an_interrupt_strikes():
+    threads = set()
 
     def check(self):
-        threads.append(threading.current_thread())
-        raise KeyboardInterrupt('from the Job')
+        threads.add(threading.current_thread())
 
-    def strike(frame, *_):
-        if frame.f_code is Threads._settle.__code__:
-            sys.settrace(None)
-            workers.append(frame.f_locals['self'])
-            raise KeyboardInterrupt('before the threads are told')
+    def attempt(strike):
+        told = Told(job('Root', [job('A', Check=check), job('B', Check=check)], Check=check))
+        raised = strike(lambda: told.go(2))
+        assert raised is None or isinstance(raised, KeyboardInterrupt)
 
-    before = sys.gettrace()
-    sys.settrace(strike)
-    try:
-        with pytest.raises(KeyboardInterrupt, match='before the threads are told'):
-            Told(job('Root', Check=check)).go(2)
-    finally:
-        sys.settrace(before)
-    (thread,) = threads
-    thread.join(20)
-    try:
+    at_every_place(attempt)
+    assert len(threads) > 10
+    for thread in threads:
+        thread.join(20)
         assert not thread.is_alive()
-    finally:
-        workers[0].close()  # so that it fails rather than hangs
 
 
 class Losing(Executor):
@@ -149,7 +155,7 @@ def test_an_attempt_whose_worker_was_lost_is_a_failed_check_that_took_no_time():
     error = CancelledError()
     told = Told(job('Root', TRIES=1)).go(executor=Losing(error))
     failed = Outcome(State.FAILED, 1, None, error)
-    assert told.walk.outcomes == {'Root': failed}
+    assert told.results.outcomes == {'Root': failed}
     assert told.events == [
         Event(EventKind.ATTEMPT_STARTED, 'Root', 1, 1),
         Event(EventKind.CHECK, 'Root', 1, 1, 0.0, None, error),
@@ -163,13 +169,13 @@ def test_an_executor_that_is_broken_ends_the_walk():
     with pytest.raises(BrokenExecutor) as caught:
         told.go(executor=Losing(broken))
     assert caught.value is broken
-    assert told.walk.outcomes == {'Broken': Outcome(State.FAILED, 1, None, broken)}
+    assert told.results.outcomes == {'Broken': Outcome(State.FAILED, 1, None, broken)}
 
 
 def test_an_executor_is_used_also_when_it_may_have_one_job_at_once_only():
     with ThreadPoolExecutor(1, 'users') as pool:
         told = Told(job('Root', Check=lambda self: threading.current_thread().name)).go(1, pool)
-    assert told.walk.outcomes['Root'].result.startswith('users')
+    assert told.results.outcomes['Root'].result.startswith('users')
 
 
 def test_of_jobs_that_are_not_waited_for_only_those_with_a_cleanup_are_said_to_miss_it():
@@ -195,7 +201,9 @@ def test_of_jobs_that_are_not_waited_for_only_those_with_a_cleanup_are_said_to_m
     assert [(event.kind, event.job) for event in told.skipped] == [(EventKind.CLEANUP, 'With')]
     assert 'not called' in str(told.skipped[0].exception)
     assert told.skipped[0].exception.culprit is with_one
-    ended = {name: told.walk.outcomes.pop(name).state for name in ('Ends1', 'Ends2')}
+    outcomes = dict(told.results.outcomes)
+    ended = {name: outcomes.pop(name).state for name in ('Ends1', 'Ends2')}
     assert ended == {'Ends1': State.OK, 'Ends2': State.OK}
-    assert told.walk.outcomes == dict.fromkeys(['Without', 'With'], Outcome(State.FAILED, 1, None, caught.value))
-    assert told.cleanups.call(lambda event: pytest.fail(f'{event} is not expected')) is None
+    failed = Outcome(State.FAILED, 1, None, caught.value)
+    assert outcomes == {'Without': failed, 'With': failed, 'Root': NOT_RUN}
+    assert told.cleanups.run(lambda event: pytest.fail(f'{event} is not expected')) is None

@@ -1,9 +1,9 @@
-"""Drives a schedule until nothing is left to try: one attempt at a time, on threads, or by any executor."""
+"""Drives a schedule until nothing is left to do: one attempt at a time, on threads, or by any executor."""
 
 from .futures import Futures
 from .inline import Inline
 from .loop import LONGEST_SLEEP, execute
-from .recorded import Recorded
-from .threads import Threads
+from .pool import LONGEST_WAIT, Recorded
+from .threads import OwnThreads, PoolThreads
 
-__all__ = ['LONGEST_SLEEP', 'Futures', 'Inline', 'Recorded', 'Threads', 'execute']
+__all__ = ['LONGEST_SLEEP', 'LONGEST_WAIT', 'Futures', 'Inline', 'OwnThreads', 'PoolThreads', 'Recorded', 'execute']

@@ -1,86 +1,76 @@
-"""Attempts that an executor lets be made in other processes."""
+"""Attempts that an executor has made in other processes."""
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any, Callable
 
-from .recorded import LONGEST_WAIT, Recorded
+from ..outcome import is_interrupt
+from .pool import Pool, Recorder, is_future, no_future
 
 
-class Futures:
+class Futures(Pool):
     """Has attempts made by an executor of ``concurrent.futures``, elsewhere than in this process.
 
-    What is under way is never cancelled: some executors say that they have cancelled what is running already. And no
-    lock of a future is taken that its worker has still to take: an interrupt in between would not give it back.
+    A running attempt is never cancelled: some executors say that they have cancelled what is running already. And a
+    lock that a worker needs is never held while there is something to wait for, since an interrupt could leave it
+    locked.
 
     Args:
         submit: Submits an attempt of the Job of that index and returns its future.
-        record: Called, in the thread that waits, with the index and the future of an attempt that has ended.
-        abandon: Called with the index of a Job that still runs when even the wait for it is interrupted, and with what
-            interrupted it.
-        most: How many attempts there may be at once.
+        read: Returns what the recorder is given of a future that is done, by the index of its Job.
     """
 
     def __init__(
         self,
+        recorder: Recorder,
+        max_running: float,
         submit: Callable[[int], Any],
-        record: Callable[[int, Any], Recorded],
-        abandon: Callable[[int, BaseException], object],
-        most: float,
+        read: Callable[[int, Any], Any],
     ) -> None:
-        import queue
-
-        self.most = most
-        self._submit, self._record, self._abandon = submit, record, abandon
-        self._running: dict[int, Any] = {}
-        self._over: set[int] = set()
-        self._done: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._nothing = queue.Empty
+        super().__init__(recorder, max_running)
+        self._submit, self._read = submit, read
 
     def start(self, index: int) -> None:
-        """Submit an attempt of the Job of that index. How it ends is not known yet."""
+        """Submit an attempt of the Job of that index. How it ends is not known yet.
 
-        def is_done(_: object) -> None:
-            self._over.add(index)
-            self._done.put(index)
-
-        self._running[index] = future = self._submit(index)
-        future.add_done_callback(is_done)
-
-    def ended(self, timeout: float) -> tuple[int, bool] | None:
-        """Return the index of a Job whose attempt has ended and whether it passed; None if none does in time."""
+        Raises:
+            TypeError: What the executor returns is not a future, so nobody would know when the attempt ends.
+        """
+        self._recorder.started(index)
         try:
-            index = self._done.get(timeout=timeout)
-        except self._nothing:
-            return None
-        recorded = self._record_future(index)
-        recorded.raise_interrupt()
-        return index, recorded.has_passed
+            self._running[index] = future = self._submit(index)  # at once: an interrupt may come next
+        except BaseException as error:
+            if is_interrupt(error):  # whatever has become of the attempt, nobody waits for it
+                self._recorder.abandoned(index, error)
+            else:
+                self._recorder.withdrawn(index)
+            raise
+        if not is_future(future):
+            del self._running[index]
+            raise no_future(future)
 
-    def stop(self) -> None:
-        """Wait for what is under way."""
+        def on_done(_: object) -> None:
+            if self._running.get(index) is future:  # else it says so a second time
+                self._results[index] = future
+                self._ended.put(index)
+
         try:
-            self._settle()
-        except BaseException as interrupt:
-            for index in list(self._running):
-                if index in self._over:  # it ended while others were waited for
-                    self._record_future(index)
-                else:
-                    self._abandon(index, interrupt)
+            future.add_done_callback(on_done)
+        except Exception as error:  # nobody would know when it ends
+            del self._running[index]
+            self._recorder.abandoned(index, error)
             raise
 
-    def _settle(self) -> None:
-        for index in list(self._running):
-            while index not in self._over:
-                with contextlib.suppress(self._nothing):
-                    self._done.get(timeout=LONGEST_WAIT)
-            struck = self._record_future(index).struck
-            if struck is not None:
-                raise struck
+    def _find_ended(self) -> None:
+        # An interrupt may have come before add_done_callback() had done its work.
+        for index, future in list(self._running.items()):
+            is_done = getattr(future, 'done', None)
+            if index not in self._results and (not is_future(future) or (callable(is_done) and is_done())):
+                self._results[index] = future
+        super()._find_ended()
 
-    def _record_future(self, index: int) -> Recorded:
-        recorded = self._record(index, self._running[index])
-        del self._running[index]  # and the future: an executor may do again what somebody still waits for
-        self._over.discard(index)
-        return recorded
+    def _result(self, index: int) -> Any:
+        try:
+            return self._read(index, self._results[index])
+        except Exception as error:
+            return error

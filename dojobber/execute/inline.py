@@ -9,16 +9,16 @@ class Inline:
     """Makes each attempt itself, in the caller's thread.
 
     Args:
-        attempt: Tries the Job of that index and returns whether it passed. What it raises ends the run.
+        attempt: Attempts the Job of that index and returns whether it passed. What it raises ends the run.
     """
 
-    most = 1
+    max_running = 1
 
     def __init__(self, attempt: Callable[[int], bool]) -> None:
         self.start = attempt
 
-    def ended(self, timeout: float) -> None:
+    def wait_for_one(self, timeout: float) -> None:
         """Return None: each attempt ends where it starts."""
 
-    def stop(self) -> None:
+    def drain(self) -> None:
         """Do nothing: nothing runs."""
