@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import GraphError
+from .decorated import JobGraph
 from .dot import dot
 from .look import Node
 from .mermaid import mermaid
@@ -15,13 +16,15 @@ RANKDIRS = ('TB', 'LR', 'BT', 'RL')
 
 
 def picture(
-    nodes: Iterable[Node], fmt: str, rankdir: str = 'TB', timeout: float = 60
+    nodes: Iterable[Node], fmt: str, rankdir: str = 'TB', timeout: float = 60, graph: JobGraph | None = None
 ) -> bytes:
     """Return the picture in a format: ``'dot'``, ``'mermaid'``, or any that the renderer has.
 
     Args:
         rankdir: ``'TB'`` draws a Job above what it needs; ``'LR'``, ``'BT'`` and ``'RL'`` turn that.
         timeout: Seconds after which the renderer is stopped; infinity lets it take its time.
+        graph: What a script has had in hand, and may have changed. ``'mermaid'`` draws the Jobs as they are: it does
+            not know Graphviz's attributes.
 
     Raises:
         GraphError: An argument is none of these; there is no renderer, or it refuses the format, fails, takes too long.
@@ -33,7 +36,7 @@ def picture(
     _check_timeout(timeout)
     if fmt == 'mermaid':
         return mermaid(nodes, rankdir).encode()
-    text = dot(nodes, rankdir).encode()
+    text = dot(nodes, rankdir, graph).encode()
     return text if fmt == 'dot' else rendered(text, fmt, timeout)
 
 
