@@ -14,7 +14,7 @@ import pytest
 from kit import arrive, changing, configured, failing, job, worked
 from test_draw import NAMES, TestNames
 
-from dojobber import DoJobber, GraphError
+from dojobber import GraphError
 
 SVG = '{http://www.w3.org/2000/svg}'
 ODD = [
@@ -319,10 +319,3 @@ def test_another_thread_may_draw_and_change_the_graph_during_a_run(tmp_path):
     engine.checknrun()
     thread.join()
     assert set(found) == {200}
-
-
-def test_the_graph_of_an_engine_never_configured_is_not_asked_for_by_a_picture():
-    engine = DoJobber()
-    engine.configure(job('Root'))
-    engine.write_graph(io.StringIO(), 'dot')
-    assert engine._graph is None

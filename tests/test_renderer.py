@@ -56,6 +56,16 @@ class TestTooLarge:
         with pytest.raises(GraphError, match=r'too large .* use svg'):
             drawn(engine, 'png')
 
+    @pytest.mark.parametrize('fmt', ['webp', 'ps2'])
+    def test_so_is_what_the_format_has_no_room_for(self, dot, fmt):
+        engine = wide(20_000)
+        try:
+            drawn(configured(job('Root')), fmt)
+        except GraphError as error:
+            pytest.skip(f'this Graphviz is built without {fmt}: {error}')
+        with pytest.raises(GraphError, match=r'too large .* use svg'):
+            drawn(engine, fmt)
+
     @pytest.mark.parametrize('fmt', ['svg', 'json', 'dot', 'plain'])
     def test_other_formats_have_no_such_limit(self, renderer, fmt):
         assert drawn(wide(200_000), fmt)
@@ -88,7 +98,7 @@ class TestTooLarge:
         monkeypatch.setenv('PATH', str(tmp_path), prepend=os.pathsep)
         engine = wide(32_000)
         engine.graph.add_node_attribute('Root', ('height', 300))
-        with pytest.raises(GraphError, match=r"made no 'png'"):
+        with pytest.raises(GraphError, match=r'too large .* use svg'):
             drawn(engine, 'png')
 
 
@@ -186,12 +196,12 @@ class TestFailures:
         assert self.next_word(slow) == b'here\n'
         assert self.next_word(slow) == b''
 
-    def test_in_a_bundle_it_gets_the_libraries_of_the_system(self, monkeypatch, tmp_path):
+    def test_in_a_bundle_of_pyinstaller_it_gets_the_libraries_of_the_system(self, monkeypatch, tmp_path):
         program(tmp_path, 'dot', 'import os; print(os.environ.get("LD_LIBRARY_PATH"))')
         monkeypatch.setenv('PATH', str(tmp_path))
         monkeypatch.setenv('LD_LIBRARY_PATH', '/bundle')
         assert drawn(configured(job('Root')), 'svg') == b'/bundle\n'
-        monkeypatch.setattr(sys, 'frozen', True, raising=False)  # as PyInstaller has it
+        monkeypatch.setattr(sys, '_MEIPASS', '/bundle', raising=False)  # as PyInstaller has it
         assert drawn(configured(job('Root')), 'svg') == b'None\n'
         monkeypatch.setenv('LD_LIBRARY_PATH_ORIG', '/system')
         assert drawn(configured(job('Root')), 'svg') == b'/system\n'

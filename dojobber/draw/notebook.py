@@ -16,7 +16,7 @@ from .renderer import rendered
 
 SECONDS = 5.0
 RESERVE = 0.4  # of these, for stopping the renderer and for what comes after it
-LARGEST = 10_000  # Jobs and dependencies: the text for Graphviz takes up to a second then, and the picture minutes
+LARGEST = 5_000  # Jobs and dependencies: Graphviz takes longer for nearly all that are larger
 TEXT, MERMAID, SVG = 'text/plain', 'text/vnd.mermaid', 'image/svg+xml'
 
 Drawn = Callable[[], 'tuple[list[Node], JobGraph | None]']

@@ -19,7 +19,9 @@ JPEGS = ('jpg', 'jpeg', 'jpe')
 JPEG_END = b'\xff\xd9'
 WIDEST_JPEG = 65_535  # pixels, and so for the height: the header has two bytes for each
 DPI, MARGIN = 96, 32 / 3  # pixels in an inch, and around the drawing
-SCALED = re.compile('scaling by .* to fit', re.IGNORECASE)  # so Graphviz says that a bitmap would be too large for it
+TOO_LARGE = re.compile(  # so the renderers say it; where Graphviz would scale a bitmap down, with status 0
+    'scaling by .* to fit|bad picture dimension|exceeds pdf limit|out of memory|memory allocation', re.IGNORECASE
+)
 
 
 def rendered(text: bytes, fmt: str, timeout: float) -> bytes:
@@ -39,10 +41,10 @@ def rendered(text: bytes, fmt: str, timeout: float) -> bytes:
     is_jpeg = fmt.partition(':')[0] in JPEGS
     formats = [f'-T{fmt}', '-Tplain'] if is_jpeg else [f'-T{fmt}']
     picture, words, status = _run([command, *formats], text, fmt, timeout)
+    if TOO_LARGE.search(words):
+        raise GraphError(f'the picture is too large for the format {fmt!r}, use svg: {words}', fmt)
     if status or not picture:
         raise GraphError(f'{command} made no {fmt!r}: {words or f"it said nothing and ended with {status}"}', fmt)
-    if SCALED.search(words):
-        raise GraphError(f'the picture is too large for the format {fmt!r}, use svg: {words}', fmt)
     if words:
         with contextlib.suppress(Exception):  # a log that cannot be written harms nothing
             logger.warning('%s: %s', command, words)
@@ -75,7 +77,7 @@ def _environment() -> dict[str, str] | None:
     """Return the environment as it was before PyInstaller put a bundle's own libraries before those of the system."""
     import sys
 
-    if not getattr(sys, 'frozen', False):
+    if not hasattr(sys, '_MEIPASS'):
         return None
     environment = dict(os.environ)
     libraries = environment.pop('LD_LIBRARY_PATH_ORIG', None)
@@ -106,7 +108,7 @@ def _checked_jpeg(output: bytes, fmt: str) -> bytes:
     noise. So the renderer is asked for the size too, in text, where the byte that markers begin with cannot be.
     """
     picture, end, plain = output.rpartition(JPEG_END)
-    found = re.search(rb'graph \S+ (\S+) (\S+)', plain)
+    found = re.match(rb'\s*graph \S+ (\S+) (\S+)', plain)
     if not end or not found:
         return output
     width, height = (float(inches) * DPI + MARGIN for inches in found.groups())
