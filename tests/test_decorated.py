@@ -11,7 +11,7 @@ import threading
 from xml.etree import ElementTree
 
 import pytest
-from kit import arrive, changing, configured, failing, job, worked
+from kit import arrive, changing, configured, failing, job, wait_for, worked
 from test_draw import NAMES, TestNames
 
 from dojobber import GraphError
@@ -299,7 +299,8 @@ def test_the_graph_can_be_copied(engine, copied):
 
 
 def test_another_thread_may_draw_and_change_the_graph_during_a_run(tmp_path):
-    leaves = [changing(f'Leaf{number}') for number in range(200)]
+    leaves = [changing(f'Leaf{number}') for number in range(199)]
+    leaves.insert(50, job('Leaf199', Check=lambda self: wait_for(tmp_path, 'the first picture')))
     engine = configured(job('Root', leaves, Check=lambda self: arrive(tmp_path, 'the end')))
     found = []
 
@@ -310,6 +311,7 @@ def test_another_thread_may_draw_and_change_the_graph_during_a_run(tmp_path):
                 engine.graph.add_node_attribute('Root', ('shape', 'star'))
                 engine.write_graph(text, 'dot')
                 found.append(len(re.findall('^"Leaf\\d+" \\[', text.getvalue(), re.MULTILINE)))
+                arrive(tmp_path, 'the first picture')
                 assert repr(engine).startswith('<DoJobber Root: 201 jobs: ')
         except BaseException as error:
             found.append(error)

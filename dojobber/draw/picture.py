@@ -12,6 +12,7 @@ from .look import Node
 from .mermaid import mermaid
 from .renderer import rendered
 
+TEXTS = {'mermaid': mermaid}
 RANKDIRS = ('TB', 'LR', 'BT', 'RL')
 
 
@@ -34,8 +35,8 @@ def picture(
     if not isinstance(fmt, str):
         raise GraphError(f'fmt must be the name of a format, such as svg, not {fmt!r}', fmt)
     _check_timeout(timeout)
-    if fmt == 'mermaid':
-        return mermaid(nodes, rankdir).encode()
+    if fmt in TEXTS:
+        return TEXTS[fmt](nodes, rankdir).encode()
     text = dot(nodes, rankdir, graph).encode()
     return text if fmt == 'dot' else rendered(text, fmt, timeout)
 
