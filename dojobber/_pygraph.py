@@ -48,8 +48,9 @@ def load() -> tuple[Any, Any]:
         real = sys.modules.get(stand_in.__name__)
         sys.modules[stand_in.__name__] = stand_in
         try:
-            classes = importlib.import_module('pygraph.classes.digraph')
-            dot = importlib.import_module('pygraph.readwrite.dot')
+            # By import statements, since that is what PyInstaller and the like look for in a program they bundle.
+            import pygraph.classes.digraph as classes
+            import pygraph.readwrite.dot as dot
         finally:
             if real is not None:
                 sys.modules[stand_in.__name__] = real

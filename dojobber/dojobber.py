@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
+import reprlib
 import sys
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from . import clock
@@ -15,10 +16,10 @@ from .cleanup import CleanupStack
 from .console import Console, log_event, message, show_developer_log
 from .directory import current_directory, go_to, returning_to
 from .error_chain import capture_error, chain_errors, get_context, set_context
-from .errors import DoJobberError, GraphError, NotConfiguredError, PlanError
+from .errors import DoJobberError, NotConfiguredError, PlanError
 from .events import Event, EventKind, Listener, Listeners, log_critical, logger
 from .job import DummyJob, Job, RunonlyJob, kind_of
-from .outcome import Outcome
+from .outcome import Outcome, State
 from .plan import Plan, make_plan, under
 from .recorder import Recorder
 from .results import Results
@@ -26,6 +27,8 @@ from .walk import Walk, check_workers, schedule_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+
+    from .draw import JobGraph, Node
 
 __all__ = ['DoJobber', 'DummyJob', 'Job', 'RunonlyJob']
 
@@ -78,6 +81,7 @@ class DoJobber:
         self._results = Results({})
         """Of the last checknrun(); empty after configure()."""
         self._cleanups = CleanupStack()
+        self._graph: tuple[Plan, JobGraph] | None = None  # what a script may have changed, and which plan it is of
 
     def configure(
         self,
@@ -229,16 +233,23 @@ class DoJobber:
         """A python-graph ``digraph`` of the Jobs' names, each with an edge to every Job it needs.
 
         After a run, Jobs that were tried carry the attributes ``style`` (filled) and ``color``: green (the first check
-        passed), darkgreen (passed after Run) or red (failed).
+        passed), darkgreen (passed after Run) or red (failed). Until the next ``configure()`` it is the same object,
+        and the pictures, but for Mermaid's, show what a script has changed in it: attributes, which come before those
+        that a picture has by itself, labels of edges, and nodes and edges.
 
         Raises:
             NotConfiguredError: ``configure()`` was not called.
             GraphError: python-graph cannot be imported.
         """
-        from .draw import digraph
+        from .draw import JobGraph, graph_lock
 
         plan = self._configured('graph')
-        return digraph(_needs(plan), self.outcomes)
+        with graph_lock:
+            graph = self._graph_of(plan)
+            if graph is None:
+                graph = JobGraph(_needs(plan))
+                self._graph = plan, graph
+        return graph.paint(self.outcomes)
 
     def write_graph(self, filed: Any, fmt: str | None = None, *, rankdir: str = 'TB', timeout: float = 60) -> None:
         """Write a picture of the graph: the Jobs, what needs what, and after a run what became of each.
@@ -276,15 +287,45 @@ class DoJobber:
 
         display(self._picture('display_graph()', 'svg'))
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        """Return what a notebook shows: the picture, where it can be made."""
-        bundle = {'text/plain': repr(self)}
-        with contextlib.suppress(NotConfiguredError, GraphError):
-            bundle['image/svg+xml'] = self._picture('the picture', 'svg').decode()
-        return bundle
+    def __repr__(self) -> str:
+        try:
+            return f'<{type(self).__name__}{self._in_short()}>'
+        except Exception:  # of what a Job's metaclass or an unfinished subclass has done
+            return object.__repr__(self)
+
+    def _in_short(self) -> str:
+        plan, outcomes = self._plan, self.outcomes
+        if plan is None:
+            return ', not configured'
+        counts = Counter(outcome.state for outcome in outcomes.values())
+        counts[State.NOT_RUN] += len(plan) - len(outcomes)
+        root = next(reversed(plan))
+        name = root if root and root.isprintable() and len(root) <= 80 else reprlib.repr(root)
+        states = ', '.join(f'{counts[state]} {state.value}' for state in State if counts[state])
+        return f' {name}: {len(plan)} {"job" if len(plan) == 1 else "jobs"}: {states}'
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        """Return what a notebook shows: the picture, as far as it can be made in 5 seconds, and the text of ``repr()``.
+
+        Args:
+            include: The MIME types to return, instead of all.
+            exclude: Those not to return.
+        """
+        from .draw import mime_bundle
+
+        return mime_bundle(repr(self), lambda: self._drawn('the picture'), include, exclude)
 
     def _picture(self, what: str, fmt: str, rankdir: str = 'TB', timeout: float = 60) -> bytes:
-        from .draw import Node, picture
+        from .draw import picture
+
+        nodes, graph = self._drawn(what)
+        return picture(nodes, fmt, rankdir, timeout, graph)
+
+    def _drawn(self, what: str) -> tuple[list[Node], JobGraph | None]:
+        """Return the Jobs as pictures show them, and the graph if a script has had it in hand."""
+        from .draw import Node
 
         plan, outcomes = self._configured(what), self.outcomes
         nodes = []
@@ -294,7 +335,10 @@ class DoJobber:
             said = '' if error is None else message(error) or type(error).__name__
             summary = (step.job.__doc__ or '').strip().partition('\n')[0]
             nodes.append(Node(name, step.needs, kind_of(step.job), summary, outcome, said))
-        return picture(nodes, fmt, rankdir, timeout)
+        return nodes, self._graph_of(plan)
+
+    def _graph_of(self, plan: Plan) -> JobGraph | None:
+        return self._graph[1] if self._graph is not None and self._graph[0] is plan else None
 
     def _configured(self, what: str) -> Plan:
         if self._plan is None:

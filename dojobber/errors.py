@@ -72,5 +72,6 @@ class RemoteError(DoJobberError, RuntimeError):
 class GraphError(DoJobberError, RuntimeError):
     """The picture asked for cannot be made.
 
-    ``culprit`` is the format, another argument that cannot be, or the name of the module that is missing.
+    ``culprit`` is the format, another argument that cannot be, what is wrong in ``engine.graph``, or the name of the
+    module that is missing.
     """

@@ -146,6 +146,29 @@ class TestWriteGraph:
         engine.configure(job('Root'))
         assert texts(engine) == ['Root']
 
+    def test_the_looks_in_the_legend_are_drawn_in_a_way_that_no_graphviz_gets_wrong(self, engine, renderer):
+        # Where a table is dashed by its STYLE, Graphviz writes what happens to be in its memory among its instructions.
+        filed = io.BytesIO()
+        engine.write_graph(filed, 'json')
+        picture = json.loads(filed.getvalue())
+        styles = {drawn['style'] for drawn in picture['_ldraw_'] if drawn['op'] == 'S'}
+        assert all(re.fullmatch(r'solid|setlinewidth\(\d\)', style) for style in styles), styles
+        filled = [drawn['color'] for drawn in picture['_ldraw_'] if drawn['op'] == 'C']
+        assert {'#90d596', '#0d4a35', '#ff571a', '#ffffff'} <= set(filled)
+        assert filled.count('#767676') >= 10, 'the dashes around the words for blocked Jobs'
+
+    @pytest.mark.parametrize('fmt', ['json', 'xdot', 'dot_json', 'xdot_json', 'plain', 'svg'])
+    def test_every_format_that_is_text_is_utf_8(self, engine, renderer, fmt):
+        filed = io.BytesIO()
+        engine.write_graph(filed, fmt)
+        assert 'Changed' in filed.getvalue().decode()
+
+    def test_the_title_is_the_name_of_the_root(self, renderer):
+        filed = io.BytesIO()
+        configured(job('Open the shop', [job('Leaf')])).write_graph(filed, 'svg')
+        graph = ElementTree.fromstring(filed.getvalue()).find(f'{SVG}g')
+        assert graph.findtext(f'{SVG}title') == 'Open the shop'
+
     def test_rankdir_turns_the_picture(self, renderer):
         def size(rankdir):
             filed = io.BytesIO()
@@ -169,6 +192,18 @@ class TestWriteGraph:
 
         assert size(60)[0] < 4.5 * size(10)[0], 'in one row it would be six times as wide'
         assert size(60)[1] > 2 * size(10)[1]
+
+    def test_from_left_to_right_they_are_a_plain_list(self, renderer):
+        def places(rankdir):
+            filed = io.BytesIO()
+            engine = configured(job('Root', [job(f'Job{number}') for number in range(30)]))
+            engine.write_graph(filed, 'json', rankdir=rankdir)
+            objects = json.loads(filed.getvalue())['objects']
+            axis = 'LR RL'.find(rankdir) < 0  # along which levels of the graph lie: x for these two, else y
+            return {float(node['pos'].split(',')[axis]) for node in objects if node['name'] != 'Root'}
+
+        assert len(places('LR')) == len(places('RL')) == 1
+        assert len(places('TB')) == len(places('BT')) == 3
 
     def test_a_thousand_leaves_are_drawn(self, renderer):
         filed = io.BytesIO()
@@ -440,18 +475,6 @@ class TestRenderer:
             engine.write_graph(io.BytesIO())
 
 
-class TestNotebook:
-    def test_it_shows_the_picture(self, engine, renderer):
-        bundle = engine._repr_mimebundle_(include=None, exclude=None)
-        assert set(bundle) == {'text/plain', 'image/svg+xml'}
-        assert bundle['text/plain'] == repr(engine)
-        assert '<svg' in bundle['image/svg+xml']
-
-    def test_it_shows_text_where_nothing_can_be_rendered_or_drawn(self, engine, no_renderer):
-        assert set(engine._repr_mimebundle_()) == {'text/plain'}
-        assert set(DoJobber()._repr_mimebundle_()) == {'text/plain'}
-
-
 NAMES = [
     *['node', 'Graph', 'EDGE', 'edge', 'graph', 'strict', 'subgraph', 'digraph'],  # keywords of DOT
     *[' before', 'after ', ' ', 'in between', '\ttab', 'a\tb', 'two\nlines', '\n', 'carriage\rreturn'],
@@ -593,6 +616,19 @@ class TestNames:
     @pytest.mark.parametrize('name', dict.fromkeys(NAMES))
     def test_each_alone(self, renderer, name):
         self.check([name])
+
+    @pytest.mark.parametrize('name', dict.fromkeys(NAMES))
+    def test_each_is_the_title_of_its_picture_in_one_line(self, renderer, name):
+        filed = io.BytesIO()
+        configured(self.named(name)).write_graph(filed, 'svg')
+        title = ElementTree.fromstring(filed.getvalue()).find(f'{SVG}g').findtext(f'{SVG}title')
+        assert title == (self.shown(name).replace('\n', ' ') or None)
+
+    def test_a_name_of_several_lines_does_not_break_postscript(self, dot):
+        filed = io.BytesIO()
+        configured(job('one\nshowpage\ntwo')).write_graph(filed, 'ps')
+        assert b'%%Title: one showpage two' in filed.getvalue()
+        assert b'\nshowpage\ntwo' not in filed.getvalue()
 
     def test_two_edges_that_read_alike_stay_two(self, renderer):
         one, other = job('a-b', [job('c')]), job('a', [job('b-c')])

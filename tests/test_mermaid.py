@@ -11,6 +11,7 @@ import pytest
 from kit import changing, configured, failing, job, worked
 
 from dojobber import DummyJob, GraphError, RunonlyJob
+from dojobber.draw.mermaid import MOST_CHARACTERS, MOST_EDGES
 
 PARSE = """
 import { JSDOM } from 'jsdom';
@@ -25,6 +26,7 @@ const graph = (await mermaid.mermaidAPI.getDiagramFromText(text)).db;
 console.log(JSON.stringify({
     nodes: [...graph.getVertices().values()].map(node => [node.id, node.text]),
     edges: graph.getEdges().map(edge => [edge.start, edge.end]),
+    limits: [mermaid.mermaidAPI.defaultConfig.maxEdges, mermaid.mermaidAPI.defaultConfig.maxTextSize],
 }));
 """
 
@@ -64,6 +66,26 @@ def test_what_could_mean_something_is_an_entity_code():
     assert label.group(1) == 'a#34;b#35;c#38;#60;d#62;#96;e#96;<br/>#92;x1bé日 #37;'
 
 
+@pytest.mark.parametrize(
+    ('name', 'label'),
+    [
+        ('web-1.example.net/a,b=c', 'web-1.example.net/a,b=c'),
+        ('- item', '#45; item'),
+        ('  - item', '  #45; item'),
+        ('2. step', '2#46; step'),
+        ('title\n=====', 'title<br/>#61;===='),
+        ('title\n---', 'title<br/>#45;--'),
+        ('/slash/', '#47;slash/'),
+        ('www.example.net', 'www#46;example.net'),
+        ('__init__', '#95;#95;init#95;#95;'),
+        ('snake_case', 'snake_case'),
+        ('fa:fa-user', 'fa#58;fa-user'),
+    ],
+)
+def test_punctuation_of_names_is_a_code_only_where_it_could_mean_something(name, label):
+    assert f'j0("{label}")' in mermaid(configured(job(name)))
+
+
 def test_a_lone_job_and_an_empty_name_are_fine():
     assert 'j0(" ")' in mermaid(configured(job('')))
     assert 'linkStyle' not in mermaid(configured(job('')))
@@ -79,6 +101,27 @@ def test_more_edges_than_mermaid_draws_are_refused():
     with pytest.raises(GraphError, match='at most 500 edges, this graph has 501') as caught:
         mermaid(configured(job('Root', leaves)))
     assert caught.value.culprit == 'mermaid'
+
+
+def test_more_text_than_mermaid_draws_is_refused():
+    # JavaScript counts a letter beyond the first 65,536 twice. A Job takes its name, an edge, and 40 other characters.
+    def leaves(letter):
+        return [job(letter * 100 + f'{number:03}') for number in range(300)]
+
+    assert len(mermaid(configured(job('Root', leaves('x'))))) < 50_000
+    with pytest.raises(GraphError, match=r'at most 50000 characters, this graph takes \d{5}: use svg') as caught:
+        mermaid(configured(job('Root', leaves('\N{CJK UNIFIED IDEOGRAPH-20000}'))))
+    assert caught.value.culprit == 'mermaid'
+
+
+def test_as_many_characters_as_mermaid_draws_are_drawn():
+    def named(length):
+        return configured(job('Root', [job('x' * 1400 + f'{number:02}') for number in range(34)] + [job('y' * length)]))
+
+    length = 50_000 - len(mermaid(named(1))) + 1
+    assert len(mermaid(named(length))) == 50_000
+    with pytest.raises(GraphError, match='this graph takes 50001'):
+        mermaid(named(length + 1))
 
 
 @pytest.mark.npm
@@ -103,6 +146,7 @@ def test_mermaid_itself_understands_it(tmp_path):
     graph = parsed(engine)
     assert len(graph['nodes']) == len(engine.nodestatus)
     assert len(graph['edges']) == len(engine.graph.edges())
+    assert graph['limits'] == [MOST_EDGES, MOST_CHARACTERS]
 
     from test_draw import NAMES, TestNames
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import os
 import pathlib
@@ -102,6 +103,13 @@ def test_the_stand_in_is_gone_also_when_the_import_fails(folders):
     assert drawn(folders, 'both', before=wrapped) == (0, '')
 
 
+def test_programs_that_bundle_others_find_it_by_its_import_statements():
+    # PyInstaller, cx_Freeze and Nuitka follow import statements, also those inside functions, and nothing else.
+    tree = ast.parse(pathlib.Path(_pygraph.__file__).read_text(encoding='utf-8'))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    assert {'pygraph.classes.digraph', 'pygraph.readwrite.dot', 'pydot'} <= imported
+
+
 def test_without_python_graph_the_error_says_what_to_install(folders):
     returned, text = drawn(folders)
     assert returned == 1
@@ -112,24 +120,24 @@ def test_another_thread_that_imports_pkg_resources_meanwhile_finds_the_real_one(
     (tmp_path / 'pkg_resources.py').write_text('real = "the real one"')
     before = f"""
 sys.path.insert(0, {str(tmp_path)!r})
-import importlib, threading
-import dojobber._pygraph
-original, found, threads = importlib.import_module, [], []
+import threading
+found, threads = [], []
 
 def ask(ready):
     import pkg_resources
     ready.set()
     found.append(pkg_resources.real)
 
-def import_module(name):
-    if name == 'pygraph.classes.digraph':
-        ready = threading.Event()
-        threads.append(threading.Thread(target=ask, args=[ready]))
-        threads[-1].start()
-        ready.wait()
-    return original(name)
+class Meanwhile:  # another thread imports pkg_resources in the middle of the import of python-graph
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == 'pygraph.classes.digraph':
+            ready = threading.Event()
+            threads.append(threading.Thread(target=ask, args=[ready]))
+            threads[-1].start()
+            assert ready.wait(60)
 
-importlib.import_module = import_module
+sys.meta_path.insert(0, Meanwhile)
 """
     after = "[thread.join() for thread in threads]\nassert found == ['the real one'], found"
     assert drawn(folders, 'both', before=before, after=after) == (0, '')

@@ -1,13 +1,11 @@
-"""The graph as a python-graph digraph, and as DOT text."""
+"""The graph as DOT text."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable
 
-from ..errors import GraphError
-from ..outcome import Outcome, State
+from .decorated import JobGraph, as_name, no_extras, overlaid, pairs, python_graph
 from .look import (
     EDGE,
     HOLDING_EDGE,
@@ -24,53 +22,44 @@ from .look import (
     words,
 )
 
-COLORS = {State.OK: 'green', State.CHANGED: 'darkgreen', State.FAILED: 'red', State.WOULD_RUN: 'red'}
 SHAPES = {'Job': 'box', 'RunonlyJob': 'hexagon', 'DummyJob': 'ellipse'}
 FONT = 'Arial'
 ROW = 10  # Jobs side by side
 MOST_ROWS = 6  # more take Graphviz minutes
 
 
-def digraph(needs: Mapping[str, Sequence[str]], outcomes: Mapping[str, Outcome]) -> Any:
-    """Return a python-graph digraph: an edge from each Job to each that it needs, and a colour on those tried."""
-    make_digraph, _ = _python_graph()
-    graph = make_digraph()
-    for name in needs:
-        graph.add_node(name)
-        color = COLORS.get(outcomes[name].state) if name in outcomes else None
-        if color:
-            graph.add_node_attribute(name, ('style', 'filled'))
-            graph.add_node_attribute(name, ('color', color))
-    for name, needed in needs.items():
-        for need in needed:
-            graph.add_edge((name, need))
-    return graph
-
-
-def dot(nodes: Iterable[Node], rankdir: str) -> str:
+def dot(nodes: Iterable[Node], rankdir: str, graph: JobGraph | None = None) -> str:
     """Return the DOT text of the picture.
 
     Every id is quoted before python-graph and pydot see it, and every Job labelled with its name. What is quoted passes
     through pydot as it is, and python-graph cannot take the edges of two pairs of Jobs, such as ``a-b`` to ``c`` and
     ``a`` to ``b-c``, for one. The unquoted nodes ``graph``, ``node`` and ``edge`` hold what applies to all.
 
+    Args:
+        graph: What a script may have changed, of which nodes, edges and attributes are drawn as they are now. Without
+            it, all Jobs and what they need.
+
     Raises:
         GraphError: python-graph cannot be imported.
     """
-    nodes = list(nodes)
-    make_digraph, write = _python_graph()
+    jobs = {node.name: node for node in nodes}
+    drawn_nodes, drawn_edges = graph.extras() if graph else no_extras(jobs.values())
+    make_digraph, write = python_graph()
     view = make_digraph()
-    for name, attributes in _defaults(rankdir, legend(nodes)).items():
+    view.name = _title(next(reversed(jobs), ''))
+    for name, attributes in _defaults(rankdir, legend(jobs.values())).items():
         view.add_node(name, attributes)
-    for node in nodes:
-        view.add_node(dot_id(node.name), _attributes(node))
-    rows = _rows(nodes)
-    for node in nodes:
-        for need in node.needs:
-            drawn: dict[str, object] = {'minlen': rows[need]} if rows.get(need, 1) > 1 else {}
-            if is_holding(node, need):
-                drawn.update(color=HOLDING_EDGE, penwidth=HOLDING_WIDTH)
-            view.add_edge((dot_id(node.name), dot_id(need)), attrs=_quoted(drawn))
+    for key, added in drawn_nodes.items():
+        name = as_name(key)
+        if not view.has_node(dot_id(name)):  # a node that a script has added may read like another
+            ours = _attributes(jobs[name]) if name in jobs else {'label': f'"{_escaped(cut(name))}"'}
+            view.add_node(dot_id(name), pairs(overlaid(ours, added)))
+    rows = _rows(list(jobs.values())) if rankdir in ('TB', 'BT') else {}
+    for (tail, head), added in drawn_edges.items():
+        name, need = as_name(tail), as_name(head)
+        if not view.has_edge((dot_id(name), dot_id(need))):
+            ours = _edge_attributes(jobs[name], need, rows) if name in jobs else {}
+            view.add_edge((dot_id(name), dot_id(need)), attrs=pairs({**ours, **added}))
     text: str = write(view)
     return text
 
@@ -90,13 +79,24 @@ def dot_id(name: str) -> str:
     return f'"&#37;{text[1:]}"' if text.startswith('%') else f'"{text}"'
 
 
+def _title(name: str) -> str:
+    """Return the quoted name of the whole graph, which viewers and screen readers give as the title of the picture.
+
+    It is in one line, since PostScript has it in a comment. Backslashes are entities, which all formats for people show
+    as such.
+    """
+    text = cut(name).replace('\n', ' ').replace('&', '&amp;').replace('\\', '&#92;').replace('"', '&quot;')
+    text = printable(text, '&#92;')
+    return f'"&#37;{text[1:]}"' if text.startswith('%') else f'"{text}"'
+
+
 def _escaped(text: str, backslash: str = '\\\\') -> str:
     """Return ``text`` for use in the quotes of a label: the text that people are to see."""
     text = text.replace('\\', '\\\\').replace('"', '\\"').replace('&', '&amp;').replace('\n', '\\n')
     return printable(text, backslash)
 
 
-def _attributes(node: Node) -> list[tuple[str, str]]:
+def _attributes(node: Node) -> dict[str, str]:
     painted = look(node)
     styles = ['filled', *(['rounded'] if node.kind == 'Job' else []), *(['dashed'] if painted.dashed else [])]
     return _quoted(
@@ -113,6 +113,13 @@ def _attributes(node: Node) -> list[tuple[str, str]]:
     )
 
 
+def _edge_attributes(node: Node, need: str, rows: dict[str, int]) -> dict[str, str]:
+    drawn: dict[str, object] = {'minlen': rows[need]} if rows.get(need, 1) > 1 and need in node.needs else {}
+    if is_holding(node, need):
+        drawn.update(color=HOLDING_EDGE, penwidth=HOLDING_WIDTH)
+    return _quoted(drawn)
+
+
 def _rows(nodes: list[Node]) -> dict[str, int]:
     """Return how far below it a Job that needs many others has each that nothing else needs: in a few rows."""
     leaves = {node.name for node in nodes if not node.needs}
@@ -127,30 +134,46 @@ def _rows(nodes: list[Node]) -> dict[str, int]:
 
 def _defaults(rankdir: str, counts: list[tuple[Look, int]]) -> dict[str, list[tuple[str, str]]]:
     look_of_all = {'rankdir': rankdir, 'fontname': FONT, 'fontsize': 11, 'bgcolor': 'white', 'labelloc': 'b'}
+    of_graph = pairs(_quoted({**look_of_all, 'tooltip': ' '}))
     return {
-        'graph': _quoted({**look_of_all, 'tooltip': ' '}) + ([('label', _legend_table(counts))] if counts else []),
-        'node': _quoted({'fontname': FONT, 'fontsize': 12, 'margin': '0.16,0.08'}),
-        'edge': _quoted({'color': EDGE, 'tooltip': ' '}),
+        'graph': of_graph + ([('label', _legend_table(counts))] if counts else []),
+        'node': pairs(_quoted({'fontname': FONT, 'fontsize': 12, 'margin': '0.16,0.08'})),
+        'edge': pairs(_quoted({'color': EDGE, 'tooltip': ' ', 'fontname': FONT, 'fontsize': 11})),
     }
 
 
 def _legend_table(counts: list[tuple[Look, int]]) -> str:
-    cells = []
-    for each, count in counts:
-        border = f'COLOR="{each.border}" BORDER="{each.width}"' + (' STYLE="dashed"' if each.dashed else '')
-        words = f'<FONT COLOR="{each.text}">{each.word}: {count}</FONT>'
-        cells.append(f'<TD BGCOLOR="{each.fill}" {border} CELLPADDING="6">{words}</TD>')
-    return f'<<TABLE BORDER="0" CELLSPACING="8"><TR>{"".join(cells)}</TR></TABLE>>'
+    cells = ''.join(_swatch(each, f'{each.word}: {count}') for each, count in counts)
+    return f'<<TABLE BORDER="0" CELLSPACING="8"><TR>{cells}</TR></TABLE>>'
 
 
-def _quoted(attributes: dict[str, object]) -> list[tuple[str, str]]:
-    return [(name, f'"{value}"') for name, value in attributes.items()]
+def _swatch(painted: Look, words: str) -> str:
+    text = f'<FONT COLOR="{painted.text}">{words}</FONT>'
+    if painted.dashed:
+        return (
+            f'<TD BGCOLOR="{painted.fill}" BORDER="0" CELLPADDING="0">{_dashed(text, len(words), painted.border)}</TD>'
+        )
+    border = f'COLOR="{painted.border}" BORDER="{painted.width}"'
+    return f'<TD BGCOLOR="{painted.fill}" {border} CELLPADDING="6">{text}</TD>'
 
 
-def _python_graph() -> tuple[Any, Any]:
-    from .._pygraph import load
+def _dashed(text: str, length: int, color: str) -> str:
+    """Return a table that frames ``text`` by small cells of a color, which are the dashes.
 
-    try:
-        return load()
-    except ImportError as error:
-        raise GraphError(f'pip install python-graph-core python-graph-dot: {error}', error.name) from error
+    It does without the style ``dashed`` of a table, for which Graphviz writes whatever is in its memory into the
+    formats that have its drawing instructions in them, such as json and xdot.
+    """
+
+    def dash(width: int, height: int) -> str:
+        return f'<TD BGCOLOR="{color}" WIDTH="{width}" HEIGHT="{height}" CELLPADDING="0"></TD>'
+
+    across, down = max(length * 2 // 3, 1), 3  # dashes
+    edge = f'<TR><TD></TD>{dash(6, 1) * across}<TD></TD></TR>'
+    middle = f'<TD COLSPAN="{across}" ROWSPAN="{down}" CELLPADDING="3">{text}</TD>'
+    rows = [f'<TR>{dash(1, 5)}{middle}{dash(1, 5)}</TR>', *[f'<TR>{dash(1, 5) * 2}</TR>'] * (down - 1)]
+    body = edge + ''.join(rows) + edge
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="0" CELLSPACING="3">{body}</TABLE>'
+
+
+def _quoted(attributes: dict[str, object]) -> dict[str, str]:
+    return {name: f'"{value}"' for name, value in attributes.items()}

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from ..errors import GraphError
 from .look import EDGE, HOLDING_EDGE, HOLDING_WIDTH, Look, Node, cut, is_holding, look, printable, words
 
-MOST_EDGES = 500  # Mermaid refuses more, unless it is configured otherwise
+MOST_EDGES = 500  # Mermaid refuses more of either, unless it is configured otherwise
+MOST_CHARACTERS = 50_000
 SHAPES = {'Job': '("{}")', 'RunonlyJob': '{{{{"{}"}}}}', 'DummyJob': '(["{}"])'}
 
 
@@ -16,7 +17,7 @@ def mermaid(nodes: Iterable[Node], rankdir: str) -> str:
     """Return the text of the flowchart.
 
     Raises:
-        GraphError: There are more edges than Mermaid draws.
+        GraphError: There are more edges, or more characters, than Mermaid draws.
     """
     nodes = list(nodes)
     edges = [(node, need) for node in nodes for need in node.needs]
@@ -35,7 +36,13 @@ def mermaid(nodes: Iterable[Node], rankdir: str) -> str:
     held = [str(number) for number, (node, need) in enumerate(edges) if is_holding(node, need)]
     if held:
         lines.append(f'    linkStyle {",".join(held)} stroke:{HOLDING_EDGE},stroke-width:{HOLDING_WIDTH}px')
-    return '\n'.join(lines) + '\n'
+    text = '\n'.join(lines) + '\n'
+    size = len(text.encode('utf-16-le')) // 2  # as JavaScript counts
+    if size > MOST_CHARACTERS:
+        raise GraphError(
+            f'Mermaid draws at most {MOST_CHARACTERS} characters, this graph takes {size}: use svg', 'mermaid'
+        )
+    return text
 
 
 def _style(painted: Look) -> str:
@@ -44,6 +51,19 @@ def _style(painted: Look) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return ``text`` as Mermaid shows it as it is: whatever could mean something as an entity code."""
-    text = re.sub('[^\\w \\n]', lambda found: f'#{ord(found.group())};', printable(text))
+    """Return ``text`` as Mermaid shows it as it is: whatever could mean something as an entity code.
+
+    Most punctuation of names means something only where Markdown, as which many versions read labels, has a list or a
+    line. Elsewhere it is left as it is, since a code takes five characters, and Mermaid reads only so many.
+    """
+    text = _MEANINGFUL.sub(lambda found: f'{found["start"] or ""}#{ord(found[0][-1])};', printable(text))
     return text.replace('\n', '<br/>')
+
+
+_MEANINGFUL = re.compile(
+    r'^(?P<start> *\d*)[-.,/=]'  # at the beginning of a line, or after a number there
+    r'|(?<=www)\.'
+    r'|(?<![^\W_])_|_(?![^\W_])'  # not between letters
+    r'|[^\w \n\-.,/=]',
+    re.MULTILINE | re.IGNORECASE,
+)

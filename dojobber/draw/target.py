@@ -109,21 +109,21 @@ def display(svg: bytes) -> None:
     import sys
     import tempfile
 
-    file = tempfile.NamedTemporaryFile(prefix='dojobber-', suffix='.svg', delete=False)  # noqa: SIM115 - closed below
+    descriptor, path = tempfile.mkstemp(prefix='dojobber-', suffix='.svg')
     try:
-        with file:
+        with open(descriptor, 'wb') as file:
             file.write(svg)  # stays there: the viewer reads it after this process has ended
     except BaseException:
-        os.unlink(file.name)
+        os.unlink(path)
         raise
     if hasattr(os, 'startfile'):
-        os.startfile(file.name)
+        os.startfile(path)
         return
     has_screen = sys.platform == 'darwin' or os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')
     openers = ('open',) if sys.platform == 'darwin' else ('xdg-open', 'display')
     commands = list(filter(None, map(shutil.which, openers))) if has_screen else []
-    if not any(_shows(command, file.name) for command in commands):
-        print(file.name)  # noqa: T201 - what was asked for
+    if not any(_shows(command, path) for command in commands):
+        print(path)  # noqa: T201 - what was asked for
 
 
 def _shows(command: str, path: str) -> bool:
