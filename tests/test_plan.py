@@ -112,7 +112,7 @@ def broken_deps():
         ([job('Fine'), 'Fine'], "and 'Fine' in it is none"),
         ([int], "and <class 'int'> in it is none"),
         ([job('Fine')()], "DEPS of 'Culprit' .* in it is none"),
-        ([[job('Fine')]], "DEPS of 'Culprit' .* unhashable"),
+        ([[job('Fine')]], r"DEPS of 'Culprit' .* \(TypeError: .*unhashable type: 'list'"),
         (broken_deps(), "DEPS of 'Culprit' .* the list of servers cannot be read"),
     ],
 )
