@@ -14,6 +14,7 @@ from typing import Any, Callable, NamedTuple
 from .attempt import Attempts, Setting, current_directory, go_to
 from .errors import RemoteError
 from .job import Job
+from .late import reduce_late
 from .outcome import Outcome, State, is_interrupt
 
 Changes = dict[Any, 'bytes | None']
@@ -193,7 +194,7 @@ def _pickler() -> Any:
                 return obj.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
             if isinstance(obj, types.CodeType):
                 return _code_of, (*self.dispatch_table[types.CodeType](obj), obj.co_filename)
-            reduced = super().reducer_override(obj)
+            reduced = reduce_late(obj, super().reducer_override)
             if isinstance(obj, type) and issubclass(obj, Job) and isinstance(reduced, tuple) and len(reduced) > 2:
                 attributes, _ = reduced[2]  # which are copies
                 attributes.pop('DEPS', None)
