@@ -48,6 +48,13 @@ def no_renderer(monkeypatch, tmp_path):
 
 
 @pytest.fixture(autouse=True)
+def _colours_of_nobody(monkeypatch):
+    """Let what the person who runs the tests wants in colour be nothing to them."""
+    for name in ('FORCE_COLOR', 'NO_COLOR', 'PYTHON_COLORS'):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
 def _same_directory():
     """Let no test leave the directory changed."""
     before = os.getcwd()
