@@ -76,6 +76,25 @@ class All(DummyJob):
     DEPS = (Method, Helped, Recursive, Closure)
 """
 
+COMMAND = """
+class Needed(Job):
+    \"\"\"Is there.\"\"\"
+    DEPS: Nowhere = ()
+    def Check(self, folder: Nowhere, **kwargs: Nowhere) -> Nowhere:
+        pass
+    def Run(self, folder: Nowhere) -> Nowhere:
+        pass
+    def Cleanup(self) -> Nowhere:
+        pass
+
+class Root(Job):
+    DEPS: list[Nowhere] = [Needed]
+    def __init__(self) -> Nowhere:
+        pass
+    def Check(self, folder: Nowhere) -> Nowhere:
+        return folder
+"""
+
 LAZY = """
 lazy import fractions
 lazy import xml.etree.ElementTree
@@ -123,6 +142,16 @@ def test_a_job_is_sent_whose_annotations_cannot_be_evaluated(method, tmp_path):
         f'Method {(1, 3, texts)} None',
         'Recursive [3, 2, 1] None',
     ]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason='needs Python 3.14, which evaluates annotations late')
+@pytest.mark.parametrize('options', [[], ['-n'], ['-v', '-d'], ['-j', '2'], ['--json'], ['--list'], ['--tree']])
+def test_the_command_evaluates_no_annotation(options, tmp_path):
+    write_jobs(tmp_path, COMMAND)
+    status, out, err = run(tmp_path, 'jobs.py:Root', '--set', 'folder=here', *options)
+    assert status == 0
+    assert 'Needed' in out
+    assert 'Nowhere' not in out + err
 
 
 @pytest.mark.skipif(sys.version_info < (3, 15), reason='needs Python 3.15, which can import lazily')
