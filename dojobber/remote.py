@@ -15,6 +15,7 @@ from .attempt import Attempts, Setting
 from .directory import current_directory, go_to
 from .errors import RemoteError
 from .job import Job
+from .late import reduce_late
 from .outcome import Outcome, State, is_interrupt
 
 Changes = dict[Any, 'bytes | None']
@@ -194,7 +195,7 @@ def _pickler() -> Any:
                 return obj.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
             if isinstance(obj, types.CodeType):
                 return _code_of, (*self.dispatch_table[types.CodeType](obj), obj.co_filename)
-            reduced = super().reducer_override(obj)
+            reduced = reduce_late(obj, super().reducer_override)
             if isinstance(obj, type) and issubclass(obj, Job) and isinstance(reduced, tuple) and len(reduced) > 2:
                 attributes, _ = reduced[2]  # which are copies
                 attributes.pop('DEPS', None)

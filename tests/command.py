@@ -56,7 +56,11 @@ def note(name):
 """
 
 ENVIRONMENT = {
-    **{name: value for name, value in os.environ.items() if name not in ('NO_COLOR', 'FORCE_COLOR', 'COLUMNS')},
+    **{
+        name: value
+        for name, value in os.environ.items()
+        if name not in ('NO_COLOR', 'FORCE_COLOR', 'PYTHON_COLORS', 'COLUMNS')
+    },
     'TERM': 'xterm-256color',
     'PYTHONUTF8': '1',
 }

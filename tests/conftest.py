@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sysconfig
 
 import pytest
@@ -45,6 +46,23 @@ def no_renderer(monkeypatch, tmp_path):
     """Have none, neither on the PATH nor beside this Python."""
     monkeypatch.setenv('PATH', str(tmp_path))
     monkeypatch.setattr(sysconfig, 'get_path', lambda name: str(tmp_path))
+
+
+@pytest.fixture(autouse=True, scope='session')
+def _ctrl_c_is_heeded():
+    """Let Ctrl-C interrupt the tests' programs also where the tests ignore it, as in the background of a script."""
+    before = signal.getsignal(signal.SIGINT)
+    if before == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(autouse=True)
+def _colours_of_nobody(monkeypatch):
+    """Let what the person who runs the tests wants in colour be nothing to them."""
+    for name in ('FORCE_COLOR', 'NO_COLOR', 'PYTHON_COLORS'):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(autouse=True)

@@ -42,7 +42,8 @@ LANE = {
     'recorder': [
         *['errors', 'outcome', 'events', 'plan', 'schedule', 'error_chain', 'cleanup', 'attempt', 'execute', 'results'],
     ],
-    'remote': ['errors', 'job', 'outcome', 'directory', 'attempt'],
+    'late': [],
+    'remote': ['late', 'errors', 'job', 'outcome', 'directory', 'attempt'],
     'courier': ['errors', 'outcome', 'plan', 'attempt', 'remote'],
     'walk': ['errors', 'outcome', 'plan', 'schedule', 'attempt', 'execute', 'recorder', 'remote', 'courier'],
     'console': ['events'],

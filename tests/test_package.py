@@ -17,7 +17,7 @@ pytestmark = pytest.mark.network
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / 'README.rst').read_text(encoding='utf-8')
-PYTHONS = ['3.9', '3.10', '3.11', '3.12', '3.13']
+PYTHONS = re.findall(r"'Programming Language :: Python :: (3\.\d+)'", (ROOT / 'setup.py').read_text(encoding='utf-8'))
 SETUPTOOLS = ['65.5.0', '80.9.0', '82.0.0', 'newest']
 
 EXAMPLE = ['--battery_state', 'charged', '--couch_space', '--png_output']
@@ -91,16 +91,15 @@ def test_the_sdist_holds_the_tests_the_examples_and_the_benchmarks(built):
     assert listed <= names
 
 
-def python_in(environment):
-    return next(
-        path for path in (environment / 'bin' / 'python', environment / 'Scripts' / 'python.exe') if path.exists()
-    )
+def environment(python, folder):
+    """Make a virtual environment with pip, also for a Python without the ensurepip that venv needs."""
+    run(sys.executable, '-m', 'virtualenv', '--python', python, folder)
+    return next(path for path in (folder / 'bin' / 'python', folder / 'Scripts' / 'python.exe') if path.exists())
 
 
 @pytest.mark.parametrize('setuptools', ['none', 'newest'])
 def test_pip_installs_it_from_a_checkout_and_the_example_draws(python, setuptools, tmp_path, dot):
-    run(python, '-m', 'venv', tmp_path / 'venv')
-    installed = python_in(tmp_path / 'venv')
+    installed = environment(python, tmp_path / 'venv')
     pip = [installed, '-m', 'pip', '--disable-pip-version-check', 'install', '--quiet']
     run(*pip, '--upgrade', 'pip')  # today's, which needs no setuptools
     if setuptools == 'none':
@@ -124,8 +123,7 @@ def test_the_first_command_of_the_manual_installs_it_and_draws(tmp_path):
 
 
 def test_the_command_of_the_wheel_works_with_and_without_its_extra(python, wheel, tmp_path):
-    run(python, '-m', 'venv', tmp_path / 'venv')
-    installed = python_in(tmp_path / 'venv')
+    installed = environment(python, tmp_path / 'venv')
     shutil.copy(ROOT / 'examples' / 'provision.py', tmp_path)
     command = [installed.with_name('dojobber'), 'provision.py', '--set', 'folder=shop']
     for what, colours, said in (wheel, False, '5 changed'), (f'{wheel}[cli]', True, 'nothing was changed'):
@@ -150,8 +148,7 @@ def check_installed(python, folder, **environment):
 
 def test_any_setuptools_and_any_layout_of_python_graph_will_do(python, wheel, tmp_path, dot):
     """One environment a Python; setuptools and python-graph are put before it by folder."""
-    run(python, '-m', 'venv', tmp_path / 'venv')
-    installed = python_in(tmp_path / 'venv')
+    installed = environment(python, tmp_path / 'venv')
     pip = [installed, '-m', 'pip', '--disable-pip-version-check', 'install', '--quiet']
     run(*pip, '--upgrade', 'pip')
     subprocess.run([str(installed), '-m', 'pip', 'uninstall', '--yes', 'setuptools'], capture_output=True, check=False)

@@ -1,0 +1,49 @@
+"""What Python 3.14 and 3.15 evaluate late: sent to other processes where cloudpickle 3.1.3 by itself cannot."""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import Any, Callable
+
+if sys.version_info >= (3, 14):
+    import annotationlib
+
+    def _with_annotations_as_text(function: types.FunctionType) -> types.FunctionType:
+        """Return a copy, since the function itself is its user's."""
+        copy = types.FunctionType(
+            function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+        )
+        copy.__dict__.update(function.__dict__)
+        for name in ('__doc__', '__kwdefaults__', '__module__', '__qualname__'):
+            setattr(copy, name, getattr(function, name))
+        copy.__annotations__ = annotationlib.get_annotations(function, format=annotationlib.Format.STRING)
+        return copy
+else:
+
+    def _with_annotations_as_text(function: types.FunctionType) -> types.FunctionType:
+        return function  # annotations were evaluated when it was defined
+
+
+_LAZY_IMPORT: Any = getattr(types, 'LazyImportType', ())
+"""The type of a global name that ``lazy import`` has bound, until the name is used."""
+
+
+def reduce_late(obj: Any, reduce: Callable[[Any], Any]) -> Any:
+    """Return ``reduce(obj)``, where ``reduce`` is the reducer of cloudpickle, also for objects that it cannot reduce.
+
+    A lazy import is sent as what it imports. A function whose annotations cannot be evaluated, because they use names
+    that are only imported under ``if TYPE_CHECKING``, is sent with the text of its annotations.
+    """
+    if isinstance(obj, _LAZY_IMPORT):
+        return _itself, (obj.resolve(),)
+    try:
+        return reduce(obj)
+    except Exception:
+        if not isinstance(obj, types.FunctionType):
+            raise
+        return reduce(_with_annotations_as_text(obj))
+
+
+def _itself(value: Any) -> Any:
+    return value
