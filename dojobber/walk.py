@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from enum import Enum
 from functools import partial
 from typing import Any, Callable
 
@@ -64,10 +65,8 @@ class Walk:
             BaseException: An interrupt; the executor does not work any more.
         """
         if executor is not None:
-            from concurrent.futures import ThreadPoolExecutor
-
             most = math.inf if max_workers is None else max_workers
-            walk = self._on_threads if isinstance(executor, ThreadPoolExecutor) else self._remotely
+            walk = self._on_threads if place_of(executor) is Place.THREADS else self._remotely
             walk(executor, most)
         elif max_workers is None or max_workers == 1:
             self._here()
@@ -116,7 +115,8 @@ class Walk:
         from .courier import Courier
         from .remote import attempt_remotely
 
-        courier = Courier(self._plan, self._setting, self._has_listeners)
+        has_directory = place_of(executor) is not Place.INTERPRETERS
+        courier = Courier(self._plan, self._setting, self._has_listeners, has_directory)
 
         def submit(index: int) -> Any:
             self._begin(index)
@@ -215,6 +215,29 @@ class Walk:
             caught(self._tell_cleanup, Event(EventKind.CLEANUP, self._names[index], exception=why))
 
 
+class Place(Enum):
+    """Where the workers of an executor are."""
+
+    THREADS = 'threads of this interpreter'
+    INTERPRETERS = 'other interpreters of this process'
+    ELSEWHERE = 'other processes, or unknown'
+
+
+def place_of(executor: Any) -> Place:
+    """Return where an executor makes attempts.
+
+    The ``InterpreterPoolExecutor`` of Python 3.14 is derived from ``ThreadPoolExecutor``, but its threads share nothing
+    with this one: what they are to call is pickled. It is known by its name, which costs no import, and which others
+    have that do the same on an older Python.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    if not isinstance(executor, ThreadPoolExecutor):
+        return Place.ELSEWHERE
+    is_one = any(base.__name__ == 'InterpreterPoolExecutor' for base in type(executor).__mro__)
+    return Place.INTERPRETERS if is_one else Place.THREADS
+
+
 def check_workers(max_workers: Any, executor: Any) -> None:
     """Refuse what :meth:`Walk.walk` cannot make attempts by.
 
@@ -225,11 +248,9 @@ def check_workers(max_workers: Any, executor: Any) -> None:
         raise PlanError(f'max_workers must be an integer of at least 1, or None, not {max_workers!r}', max_workers)
     if executor is None:
         return
-    from concurrent.futures import ThreadPoolExecutor
-
     if isinstance(executor, type) or not callable(getattr(executor, 'submit', None)):
         raise PlanError(f'executor must be one of concurrent.futures, made already, not {executor!r}', executor)
-    if not isinstance(executor, ThreadPoolExecutor):
+    if place_of(executor) is not Place.THREADS:
         try:
             import cloudpickle  # noqa: F401 - by which Jobs travel
         except ImportError as error:
