@@ -214,6 +214,22 @@ def _reduced_error(error: BaseException) -> Any:
     return (*reduced[:2], state, None, None, restore) if any(state) else reduced[:2]
 
 
+def _keep_slots(kind: type, arguments: Any, attributes: dict[str, Any]) -> None:
+    """Have a class sent by value made with its slots, which cloudpickle 3.1.3 forgets; with private ones it fails."""
+    if len(arguments) > 3 and arguments[1] == kind.__name__ and isinstance(arguments[3], dict):
+        slots = [name for name, member in vars(kind).items() if isinstance(member, types.MemberDescriptorType)]
+        for name in slots:
+            attributes.pop(name, None)
+        attributes.pop('__slots__', None)  # maybe an iterator, and used up
+        arguments[3]['__slots__'] = (*slots, *[name for name in ('__dict__', '__weakref__') if name in vars(kind)])
+
+
+def _cached_property(function: Any, name: str | None) -> functools.cached_property[Any]:
+    made = functools.cached_property(function)
+    made.attrname = name
+    return made
+
+
 def _code_of(make: Any, arguments: Any, file: str) -> Any:
     """Return a code object with the name of its file, which cloudpickle 3.1.3 leaves out: tracebacks shall show it."""
     return make(*arguments).replace(co_filename=file)
@@ -231,10 +247,15 @@ def _pickler() -> Any:
                 return _reduced_error(obj)
             if isinstance(obj, types.CodeType):
                 return _code_of, (*self.dispatch_table[types.CodeType](obj), obj.co_filename)
+            if type(obj) is functools.cached_property:  # before Python 3.12 it holds a lock
+                return _cached_property, (obj.func, obj.attrname)
             reduced = super().reducer_override(obj)
-            if isinstance(obj, type) and issubclass(obj, Job) and isinstance(reduced, tuple) and len(reduced) > 2:
+            if isinstance(obj, type) and isinstance(reduced, tuple) and len(reduced) > 2:  # a class sent by value
                 attributes, _ = reduced[2]  # which are copies
-                attributes.pop('DEPS', None)
+                if issubclass(obj, Job):
+                    attributes.pop('DEPS', None)
+                if '__slots__' in vars(obj):
+                    _keep_slots(obj, reduced[1], attributes)
             return reduced
 
     return Pickler
