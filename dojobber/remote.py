@@ -9,11 +9,12 @@ import traceback
 from collections.abc import Iterator, Sequence
 from typing import Any, Callable, NamedTuple, Optional
 
+from .arriving import picklable_or_error
 from .attempt import Attempted, Attempts, Setting, current_directory, go_to
 from .errors import RemoteError
 from .job import Job
 from .outcome import Outcome, State, is_interrupt
-from .pickling import attributes_of, dumps, error_words, links_of, picklable_or_error, safe_repr, slots_of
+from .pickling import attributes_of, dumps, error_words, links_of, safe_repr, slots_of
 from .storage import Changes, LazyStorage
 
 Report = tuple[str, float, Any, Optional[BaseException]]
@@ -78,14 +79,14 @@ def attempt_remotely(parcel: bytes) -> bytes:
     try:
         left = None if getattr(owed, 'Cleanup', None) is None else _state_of(owed)
     except BaseException as error:
-        left = dumps(RemoteError(f'its storage cannot travel: {_words_at_any_price(error)}'))
+        left = dumps(RemoteError(f'its storage cannot travel: {_at_any_price(error_words, error)}'))
     return dumps(answer._replace(changes=dumps(changes), owed=left))
 
 
 def _attempted(parcel: Parcel) -> tuple[Any, Attempted, LazyStorage]:
     job_class = pickle.loads(parcel.job)  # noqa: S301 - from the process that runs the graph
     args, kwargs = pickle.loads(parcel.args)  # noqa: S301 - likewise
-    storage = LazyStorage(pickle.loads(parcel.storage))  # noqa: S301 - likewise
+    storage = LazyStorage.received(pickle.loads(parcel.storage))  # noqa: S301 - likewise
     with _at_home() if parcel.has_directory else contextlib.nullcontext(lambda: None) as go_to_start:
         setting = Setting(args, kwargs, storage, parcel.no_act, go_to_start)
         return job_class, Attempts(setting)(job_class, parcel.is_reported), storage
@@ -110,16 +111,16 @@ def _answer(outcome: Outcome, reports: Sequence[Report]) -> Answer:
 
 def _broken(error: BaseException) -> Answer:
     """Return that an attempt, or the telling of it, broke down."""
-    why = RemoteError(f'a Job cannot be tried on a worker: {_words_at_any_price(error)}')
+    why = RemoteError(f'a Job cannot be tried on a worker: {_at_any_price(error_words, error)}')
     reports: list[Report] = [('check', 0.0, None, why)]
     told = dumps((Outcome(State.FAILED, 1, None, why, {}), reports))
-    return Answer(told, [_traceback(error)] * 2, [None] * 2, b'', None)
+    return Answer(told, [_at_any_price(_traceback, error)] * 2, [None] * 2, b'', None)
 
 
-def _words_at_any_price(error: BaseException) -> str:
+def _at_any_price(describe: Callable[[BaseException], str], error: BaseException) -> str:
     try:
-        return error_words(error)
-    except BaseException:
+        return describe(error)
+    except BaseException:  # an interrupt too: there has to be an answer
         return type(error).__name__
 
 
@@ -188,9 +189,12 @@ def _traceback(error: BaseException | None) -> str:
     if error is None:
         return ''
     try:
-        return ''.join(traceback.format_exception(type(error), error, error.__traceback__))
-    except Exception:  # a SyntaxError made by hand, for one, can defeat the formatter
-        return _words_at_any_price(error)
+        frames = vars(BaseException)['__traceback__'].__get__(error)
+        return ''.join(traceback.format_exception(type(error), error, frames))
+    except BaseException as raised:  # a SyntaxError made by hand, for one, can defeat the formatter
+        if is_interrupt(raised):
+            raise
+        return error_words(error)
 
 
 _lock = threading.Lock()

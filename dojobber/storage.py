@@ -81,14 +81,25 @@ class LazyStorage(dict[Any, Any]):
     once reads all. So does a copy, which is a plain dict, as is a pickle. Even Python's own ``dict(storage)``,
     ``{**storage}`` and ``other.update(storage)``, which know the insides of a dict, ask the methods here, because
     ``__iter__`` is one of them. Code in C that looks into a dict without asking, and ``dict.get(storage, key)``, may
-    find values that were not read: it needs ``dict(storage)``.
+    find placeholders for values that were not read: it needs ``dict(storage)``.
     """
 
-    def __init__(self, sent: dict[Any, Encoded]) -> None:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Return a plain dict: some libraries make a dict of the class of another."""
+        return dict(*args, **kwargs)
+
+    @classmethod
+    def received(cls, sent: dict[Any, Encoded]) -> LazyStorage:
+        """Return one that holds what was sent."""
+        storage: LazyStorage = dict.__new__(cls)
+        storage._hold(sent)
+        return storage
+
+    def _hold(self, sent: dict[Any, Encoded]) -> None:
         are_pickled = map(operator.is_, map(type, sent.values()), itertools.repeat(bytes))
         for key in list(itertools.compress(sent, are_pickled)):  # so thousands of others take no time
             sent[key] = _Unread(sent[key])
-        super().__init__(sent)
+        dict.update(self, sent)
         self._sent = sent
         self._read: dict[Any, tuple[Any, bytes]] = {}  # by key: the value, and its pickle right after reading
         self._lock = threading.RLock()
