@@ -104,7 +104,8 @@ def _members(one: Any, other: Any) -> Iterator[tuple[Any, Any]]:
         attributes = attributes_of(other)
         yield from [(value, attributes[name]) for name, value in attributes_of(one).items() if name in attributes]
         for kind in type(one).__mro__:
-            for member in vars(kind).values():
+            members = () if kind is BaseException else vars(kind).values()  # its one is whether a context is shown
+            for member in members:
                 if isinstance(member, types.MemberDescriptorType) and isinstance(other, kind):
                     pair = _value(member, one), _value(member, other)
                     if pair[0] is not None and pair[1] is not None:  # Python itself forgets some

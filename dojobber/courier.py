@@ -187,11 +187,10 @@ def _link(error: BaseException, text: str, chain: Chain | None) -> None:
 
 def _first(error: BaseException) -> BaseException:
     """Return the exception that a traceback of ``error`` shows first."""
-    known: dict[int, BaseException] = {}
-    while id(error) not in known:
-        known[id(error)] = error
+    known = {id(error): error}
+    while True:
         cause, context, suppress = links_of(error)
         earlier = cause if cause is not None else None if suppress else context
-        if earlier is not None:
-            error = earlier
-    return error
+        if earlier is None or id(earlier) in known:
+            return error
+        known[id(earlier)] = error = earlier

@@ -182,7 +182,8 @@ errors = [
     KeyError(words), KeyError({word: {word, 'x'} for word in sorted(words)}),
     ValueError([{(word, 1) for word in words}]), ValueError('bad', here.Thing()),
     ValueError({here.Thing(), here.Thing()}), ValueError(frozenset({frozenset(words)})),
-    here.ListingError(words), here.PrefixingError(sorted(words)), here.DroppingError(2), ValueError(float('nan'), {float('nan')}),
+    here.ListingError(words), here.PrefixingError(sorted(words)), here.DroppingError(2),
+    ValueError(float('nan'), {float('nan')}),
 ]
 print([picklable_or_error(error) is error for error in errors])
 """
