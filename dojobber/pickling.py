@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import io
+import os
 import pickle
 import types
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from .job import Job
 from .outcome import is_interrupt
@@ -103,6 +105,17 @@ def _reduced_error(error: BaseException) -> Any:
     return (*reduced[:2], state, None, None, restore) if any(state) else reduced[:2]
 
 
+_defined_in: WeakKeyDictionary[type, int] = WeakKeyDictionary()
+"""By class that was sent or received by value: the process that it was first sent by, 0 if it was received."""
+
+
+def _fill_class(kind: type, state: Any) -> None:
+    """Give a class that arrived its attributes, but leave it alone where it comes from: it has them, and no copies."""
+    fill, attributes = state
+    if _defined_in.setdefault(kind, 0) != os.getpid():
+        fill(kind, attributes)
+
+
 def _keep_slots(kind: type, arguments: Any, attributes: dict[str, Any]) -> None:
     """Have a class sent by value made with its slots, which cloudpickle 3.1.3 forgets; with private ones it fails."""
     if len(arguments) > 3 and arguments[1] == kind.__name__ and isinstance(arguments[3], dict):
@@ -145,6 +158,9 @@ def _pickler() -> Any:
                     attributes.pop('DEPS', None)
                 if '__slots__' in vars(obj):
                     _keep_slots(obj, reduced[1], attributes)
+                if len(reduced) == 6:
+                    _defined_in.setdefault(obj, os.getpid())
+                    reduced = (*reduced[:2], (reduced[5], reduced[2]), *reduced[3:5], _fill_class)
             return reduced
 
     return Pickler

@@ -1065,10 +1065,8 @@ class TestAttributes:
         sent = changing('Sent', **members)
         trip = Trip(sent)
         if made == 'by value':
-            code = 'import pickle, sys; from dojobber.remote import attempt_remotely as a; i, o = sys.stdin.buffer, '
-            code += 'sys.stdout.buffer; o.write(a(i.read()))'
             done = subprocess.run(
-                [sys.executable, '-c', code], input=trip.packed('Sent'), capture_output=True, check=True, timeout=60
+                [sys.executable, '-c', ATTEMPT], input=trip.packed('Sent'), capture_output=True, check=True, timeout=60
             )
             attempted = trip.courier.unpack(0, done.stdout)
         else:
@@ -1108,6 +1106,44 @@ class TestAttributes:
 
         attempted = Trip(changing('Odd', Cleanup=property(cleanup))).tried('Odd')
         assert attempted.outcome.state is State.CHANGED
+
+
+class TestClass:
+    """What a class refers to stays what it is where the class comes from, whoever sends it and gets it back."""
+
+    def test_a_job_tried_in_its_own_process_refers_to_the_same_things_as_before(self):
+        log, error = [], type('OwnError', (Exception,), {'kept': []})
+
+        def check(self):
+            log.append(self)
+            raise error
+
+        checked = job('Checks', Check=check, Cleanup=lambda self: log)
+        before = dict(vars(checked)), dict(vars(error))
+        attempted = Trip(checked).tried('Checks')
+        assert type(attempted.outcome.exception) is error
+        assert (dict(vars(checked)), dict(vars(error))) == before
+        assert checked.Cleanup(None) is log
+
+    def test_so_does_one_that_comes_back_from_elsewhere(self):
+        log = []
+        root = job('Root', Check=lambda self: type(self), other=log)
+        done = subprocess.run(
+            [sys.executable, '-c', ATTEMPT],
+            input=Trip(root).packed('Root'),
+            capture_output=True,
+            check=True,
+            timeout=60,
+        )
+        attempted = Trip(root).courier.unpack(0, done.stdout)
+        assert attempted.outcome.result is root
+        assert root.other is log
+
+
+ATTEMPT = (
+    'import sys; from dojobber.remote import attempt_remotely; '
+    'sys.stdout.buffer.write(attempt_remotely(sys.stdin.buffer.read()))'
+)
 
 
 class Parsing:
