@@ -76,11 +76,13 @@ def attempt_remotely(parcel: bytes) -> bytes:
         answer = _answer(*failed_after(attempted.outcome, attempted.reports, failure))
     except BaseException as error:
         answer = _broken(error)
-    try:
-        left = None if getattr(owed, 'Cleanup', None) is None else _state_of(owed)
-    except BaseException as error:
-        left = dumps(RemoteError(f'its storage cannot travel: {_at_any_price(error_words, error)}'))
-    return dumps(answer._replace(changes=dumps(changes), owed=left))
+    for _ in range(2):
+        try:
+            return dumps(answer._replace(changes=dumps(changes), owed=_left(owed)))
+        except BaseException as error:  # an interrupt; but a Cleanup is worth a second try
+            answer = _broken(error)
+    unsent = RemoteError('its storage cannot travel: a worker was interrupted each time it was pickled')
+    return dumps(answer._replace(owed=None if owed is None else dumps(unsent)))
 
 
 def _attempted(parcel: Parcel) -> tuple[Any, Attempted, LazyStorage]:
@@ -110,11 +112,12 @@ def _answer(outcome: Outcome, reports: Sequence[Report]) -> Answer:
 
 
 def _broken(error: BaseException) -> Answer:
-    """Return that an attempt, or the telling of it, broke down."""
-    why = RemoteError(f'a Job cannot be tried on a worker: {_at_any_price(error_words, error)}')
+    """Return that an attempt, or the telling of it, broke down. An interrupt there is one here."""
+    words = f'a Job cannot be tried on a worker: {_at_any_price(error_words, error)}'
+    why = KeyboardInterrupt(words) if is_interrupt(error) else RemoteError(words)
     reports: list[Report] = [('check', 0.0, None, why)]
     told = dumps((Outcome(State.FAILED, 1, None, why, {}), reports))
-    return Answer(told, [_at_any_price(_traceback, error)] * 2, [None] * 2, b'', None)
+    return Answer(told, [_at_any_price(_traceback, error)] * 2, [None] * 2, dumps(Changes({}, ())), None)
 
 
 def _at_any_price(describe: Callable[[BaseException], str], error: BaseException) -> str:
@@ -136,6 +139,16 @@ def failed_after(
 
 _ENGINES = ('global_storage', '_run_verdict')  # attributes that are none of the Job's own
 _OWN_WAYS = ('__getstate__', '__setstate__', '__reduce__', '__reduce_ex__')
+
+
+def _left(owed: Any) -> bytes | None:
+    """Return what the caller needs to call the Cleanup of ``owed``, pickled; None if there is none."""
+    try:
+        return None if getattr(owed, 'Cleanup', None) is None else _state_of(owed)
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
+        return dumps(RemoteError(f'its storage cannot travel: {error_words(error)}'))
 
 
 def _state_of(job: Any) -> bytes:

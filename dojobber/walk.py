@@ -119,13 +119,14 @@ class Walk:
         courier = Courier(self._plan, self._setting, self._has_listeners, has_directory)
 
         def submit(index: int) -> Any:
-            self._begin(index)
+            unsent: Future[bytes] = Future()
             try:
-                parcel = courier.pack(index)
+                parcel = courier.pack(index)  # before the attempt begins: it takes its time, and an interrupt may come
             except RemoteError as error:  # this Job cannot travel; others can
-                unsent: Future[bytes] = Future()
+                self._begin(index)
                 unsent.set_exception(error)
                 return unsent
+            self._begin(index)
             try:
                 return executor.submit(attempt_remotely, parcel)
             except BaseException as error:

@@ -936,6 +936,35 @@ class TestParts:
         assert attempted.outcome.state is State.FAILED
         assert attempted.owed.Cleanup() == {'ran': True}
 
+    def test_an_interrupt_whenever_a_storage_is_packed_is_one_and_the_cleanup_fails(self):
+        def run(self):
+            self.storage['ran'] = Struck()
+
+        attempted = Trip(changing('Struck', Run=run, Cleanup=lambda self: None)).tried('Struck')
+        assert (attempted.outcome.state, type(attempted.outcome.exception)) == (State.FAILED, KeyboardInterrupt)
+        with pytest.raises(RemoteError, match='interrupted each time'):
+            attempted.owed.Cleanup()
+
+    def test_an_interrupt_that_comes_once_while_a_storage_is_packed_loses_nothing(self):
+        class Once:
+            came = []
+
+            def __reduce__(self):
+                if not self.came:
+                    self.came.append(True)
+                    raise KeyboardInterrupt
+                return str, ('whole',)
+
+        def run(self):
+            self.storage['ran'] = Once()
+            self.global_storage['written'] = True
+
+        trip = Trip(changing('Struck', Run=run, Cleanup=lambda self: self.storage))
+        attempted = trip.tried('Struck')
+        assert (attempted.outcome.state, type(attempted.outcome.exception)) == (State.FAILED, KeyboardInterrupt)
+        assert attempted.owed.Cleanup() == {'ran': 'whole'}
+        assert trip.global_storage == {'written': True}
+
     @pytest.mark.parametrize('where', ['result', 'global_storage', 'storage', 'error'])
     def test_an_error_that_cannot_say_what_it_is_is_no_obstacle(self, where):
         def run(self):
