@@ -68,14 +68,15 @@ class Answer(NamedTuple):
 
 def attempt_remotely(parcel: bytes) -> bytes:
     """Try the Job in a pickled :class:`Parcel`, here and now, and return the :class:`Answer`, pickled."""
-    changes, owed = Changes({}, ()), None
+    changes = Changes({}, ())
+    done: list[Attempted] = []
     try:
-        job_class, attempted, storage = _attempted(pickle.loads(parcel))  # noqa: S301 - from the process that runs the graph
-        owed = attempted.owed
-        changes, failure = storage.changes(job_class.__name__)
-        answer = _answer(*failed_after(attempted.outcome, attempted.reports, failure))
+        name, storage = _attempt(pickle.loads(parcel), done)  # noqa: S301 - from the process that runs the graph
+        changes, failure = storage.changes(name)
+        answer = _answer(*failed_after(done[0].outcome, done[0].reports, failure))
     except BaseException as error:
         answer = _broken(error)
+    owed = done[0].owed if done else None
     for _ in range(2):
         try:
             return dumps(answer._replace(changes=dumps(changes), owed=_left(owed)))
@@ -85,13 +86,15 @@ def attempt_remotely(parcel: bytes) -> bytes:
     return dumps(answer._replace(owed=None if owed is None else dumps(unsent)))
 
 
-def _attempted(parcel: Parcel) -> tuple[Any, Attempted, LazyStorage]:
+def _attempt(parcel: Parcel, done: list[Attempted]) -> tuple[str, LazyStorage]:
+    """Try the Job and put into ``done`` what came of it, at once: an interrupt may come before this returns."""
     job_class = pickle.loads(parcel.job)  # noqa: S301 - from the process that runs the graph
     args, kwargs = pickle.loads(parcel.args)  # noqa: S301 - likewise
     storage = LazyStorage.received(pickle.loads(parcel.storage))  # noqa: S301 - likewise
     with _at_home() if parcel.has_directory else contextlib.nullcontext(lambda: None) as go_to_start:
         setting = Setting(args, kwargs, storage, parcel.no_act, go_to_start)
-        return job_class, Attempts(setting)(job_class, parcel.is_reported), storage
+        done.append(Attempts(setting)(job_class, parcel.is_reported))
+    return job_class.__name__, storage
 
 
 def _answer(outcome: Outcome, reports: Sequence[Report]) -> Answer:
