@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dojobber import RemoteError
@@ -131,7 +131,7 @@ ATOMS = st.one_of(
     st.integers(),
     st.floats(),
     st.complex_numbers(allow_nan=True),
-    st.sampled_from(['', 'text', 'tëxt', '\ud800']),
+    st.sampled_from(['', 'text', 'tëxt']),
     st.binary(max_size=3),
     st.builds(Thing),
     st.builds(Undecided),
@@ -153,6 +153,9 @@ ARGUMENTS = st.recursive(
 )
 
 
+PATIENTLY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
 class TestProperties:
     @given(
         st.lists(ARGUMENTS, max_size=3), st.sampled_from([ToldError, KeyError, OSError, SystemExit, KeyboardInterrupt])
@@ -162,12 +165,14 @@ class TestProperties:
         for _ in range(5):
             assert picklable_or_error(error) is error
 
+    @PATIENTLY
     @given(st.lists(st.text('ab', max_size=3), max_size=3), st.sampled_from([PrefixingError, ListingError]))
     def test_one_that_changes_its_words_never_does(self, words, kind):
         error = kind(words)
         for _ in range(5):
             assert isinstance(picklable_or_error(error), RemoteError)
 
+    @PATIENTLY
     @given(ARGUMENTS, ARGUMENTS)
     def test_the_answer_is_the_same_from_either_side(self, one, other):
         assert alike(one, other) == alike(other, one)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dojobber import StorageConflictError
@@ -44,6 +44,7 @@ def histories(draw):
 
 
 class TestStorageOf:
+    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(histories())
     def test_a_job_sees_what_those_it_depends_on_wrote_last_in_plan_order(self, jobs):
         ledger = Ledger([str(index) for index in range(len(jobs))], [needs for needs, _, _ in jobs])

@@ -14,7 +14,7 @@ import threading
 import types
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dojobber import RemoteError
@@ -237,6 +237,7 @@ class TestLikeADict:
             each.join(10)
         assert [each is found[0] for each in found] == [True] * 8
 
+    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.dictionaries(KEYS, VALUES), st.lists(st.tuples(KEYS, VALUES, st.integers(0, 15)), max_size=6))
     def test_whatever_is_done_to_it_and_a_dict_has_the_same_result(self, plain, steps):
         before, storage = copy.deepcopy(plain), stored(plain)
