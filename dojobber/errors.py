@@ -57,7 +57,9 @@ class NotConfiguredError(DoJobberError, RuntimeError):
 class StorageConflictError(DoJobberError, RuntimeError):
     """Two Jobs, neither of which needs the other, wrote one key of ``global_storage`` in other processes.
 
-    It fails the one that came second. ``culprit`` is the key.
+    It fails the one that came second. ``culprit`` is the key. To change an object that was read is to write its key.
+    But it is no conflict if all that changed are attributes that were missing or None, and both Jobs left the object in
+    the same state: so an object changes that computes something when it is first used.
     """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from enum import Enum
 from typing import Any, Callable
 
 from .attempt import Attempted, Attempter, Attempts, Setting
@@ -53,13 +54,9 @@ class Walk:
             BaseException: An interrupt; the executor does not work any more.
         """
         if executor is not None:
-            from concurrent.futures import ThreadPoolExecutor
-
             max_running = math.inf if max_workers is None else max_workers
-            if isinstance(executor, ThreadPoolExecutor):
-                self._on_threads(executor, max_running)
-            else:
-                self._remotely(executor, max_running)
+            run = self._on_threads if place_of(executor) is Place.THREADS else self._remotely
+            run(executor, max_running)
         elif max_workers is None or max_workers == 1:
             self._here()
         else:
@@ -105,16 +102,21 @@ class Walk:
         from .courier import Courier
         from .remote import attempt_remotely
 
-        courier = Courier(self._plan, self._setting, self._recorder.is_listening)
+        has_directory = place_of(executor) is not Place.INTERPRETERS
+        courier = Courier(self._plan, self._setting, self._recorder.is_listening, has_directory)
 
-        def submit(index: int) -> Any:
+        def pack(index: int) -> Any:
             try:
-                parcel = courier.pack(index)
+                return courier.pack(index)
             except RemoteError as error:  # this Job cannot be sent; others can
-                unsent: Future[bytes] = Future()
-                unsent.set_exception(error)
-                return unsent
-            return executor.submit(attempt_remotely, parcel)
+                return error
+
+        def submit(parcel: Any) -> Any:
+            if isinstance(parcel, bytes):
+                return executor.submit(attempt_remotely, parcel)
+            unsent: Future[bytes] = Future()
+            unsent.set_exception(parcel)
+            return unsent
 
         def read(index: int, future: Any) -> Any:
             try:
@@ -123,10 +125,33 @@ class Walk:
                 failure = error
             return courier.unpack(index, future.result()) if failure is None else failure
 
-        self._execute(Futures(self._recorder, max_running, submit, read))
+        self._execute(Futures(self._recorder, max_running, pack, submit, read))
 
     def _execute(self, workers: Inline | Futures | OwnThreads | PoolThreads) -> None:
         execute(self._schedule, workers, self._recorder.waiting, self._clock, self._sleep)
+
+
+class Place(Enum):
+    """Where the workers of an executor are."""
+
+    THREADS = 'threads of this interpreter'
+    INTERPRETERS = 'other interpreters of this process'
+    ELSEWHERE = 'other processes, or unknown'
+
+
+def place_of(executor: Any) -> Place:
+    """Return where an executor makes attempts.
+
+    The ``InterpreterPoolExecutor`` of Python 3.14 is derived from ``ThreadPoolExecutor``, but its threads share nothing
+    with this one: what they are to call is pickled. It is known by its name, which costs no import, and which others
+    have that do the same on an older Python.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    if not isinstance(executor, ThreadPoolExecutor):
+        return Place.ELSEWHERE
+    is_one = any(base.__name__ == 'InterpreterPoolExecutor' for base in type(executor).__mro__)
+    return Place.INTERPRETERS if is_one else Place.THREADS
 
 
 def check_workers(max_workers: Any, executor: Any) -> int | None:
@@ -143,11 +168,9 @@ def check_workers(max_workers: Any, executor: Any) -> int | None:
         raise PlanError(f'max_workers must be an integer of at least 1, or None, not {max_workers!r}', max_workers)
     if executor is None:
         return workers
-    from concurrent.futures import ThreadPoolExecutor
-
     if isinstance(executor, type) or not callable(getattr(executor, 'submit', None)):
         raise PlanError(f'executor must be one of concurrent.futures, made already, not {executor!r}', executor)
-    if not isinstance(executor, ThreadPoolExecutor):
+    if place_of(executor) is not Place.THREADS:
         try:
             import cloudpickle  # noqa: F401 - by which Jobs travel
         except ImportError as error:

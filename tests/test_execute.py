@@ -112,6 +112,10 @@ def test_waking_early_is_slept_out():
     assert seen == [0.0, 1.0]
 
 
+def same(index):
+    return index
+
+
 class Simulated:
     """Workers whose attempts take as long as they are told to, on a fake clock."""
 
@@ -238,7 +242,7 @@ class ByHand(Notes):
     def __init__(self, most=8, read=lambda result: Recorded(result)):
         super().__init__(read)
         self.futures = []
-        self.workers = Futures(self, most, self.submit, self.read)
+        self.workers = Futures(self, most, same, self.submit, self.read)
 
     def submit(self, index):
         future = Future()
@@ -297,7 +301,7 @@ class TestFutures:
     def test_one_that_has_ended_before_start_returns_is_told_too(self):
         done = Future()
         done.set_result(True)
-        workers = Futures(Notes(), 1, lambda index: done, lambda index, future: future.result())
+        workers = Futures(Notes(), 1, same, lambda index: done, lambda index, future: future.result())
         workers.start(5)
         assert workers.wait_for_one(0) == (5, True)
 
@@ -307,7 +311,7 @@ class TestFutures:
                 pass
 
         future = Mute()
-        workers = Futures(Notes(), 1, lambda index: future, lambda index, future: future.result())
+        workers = Futures(Notes(), 1, same, lambda index: future, lambda index, future: future.result())
         workers.start(5)
         future.set_result(True)
         assert workers.wait_for_one(0) is None
@@ -342,7 +346,7 @@ class TestFutures:
 
         done, notes = Future(), Notes()
         done.set_result(True)
-        workers = Futures(notes, 1, lambda index: done, read)
+        workers = Futures(notes, 1, same, lambda index: done, read)
         workers.start(0)
         workers.wait_for_one(0)
         assert notes.results == [error]
@@ -352,7 +356,7 @@ class TestFutures:
             raise RuntimeError('shut down')
 
         notes = Notes()
-        workers = Futures(notes, 1, submit, None)
+        workers = Futures(notes, 1, same, submit, None)
         with pytest.raises(RuntimeError, match='shut down'):
             workers.start(3)
         workers.drain()
@@ -361,7 +365,7 @@ class TestFutures:
     @pytest.mark.parametrize('what', [None, 5, object()])
     def test_what_is_no_future_is_refused_since_nobody_would_know_when_it_ends(self, what):
         notes = Notes()
-        workers = Futures(notes, 1, lambda index: what, None)
+        workers = Futures(notes, 1, same, lambda index: what, None)
         with pytest.raises(TypeError, match=r'must return a concurrent\.futures\.Future'):
             workers.start(3)
         workers.drain()
@@ -374,7 +378,7 @@ class TestFutures:
             raise interrupt
 
         notes = Notes()
-        workers = Futures(notes, 1, submit, None)
+        workers = Futures(notes, 1, same, submit, None)
         with pytest.raises(KeyboardInterrupt):
             workers.start(3)
         workers.drain()
@@ -453,7 +457,7 @@ class TestFutures:
 
         futures, notes = [Twice(), Twice()], Notes()
         ones = iter(futures)
-        workers = Futures(notes, 1, lambda index: next(ones), lambda index, future: future.result())
+        workers = Futures(notes, 1, same, lambda index: next(ones), lambda index, future: future.result())
         workers.start(0)
         futures[0].set_result(False)
         assert workers.wait_for_one(0) == (0, False)
@@ -504,7 +508,7 @@ class TestFutures:
         together, notes = threading.Barrier(3), Notes(passing)
         with ThreadPoolExecutor(9) as pool:
             workers = Futures(
-                notes, 3, lambda index: pool.submit(together.wait, 20), lambda index, future: future.exception()
+                notes, 3, same, lambda index: pool.submit(together.wait, 20), lambda index, future: future.exception()
             )
             clock = FakeClock(0.0)
             execute(Schedule([[]] * 6, [1] * 6, [0.0] * 6), workers, lambda *args: None, clock, clock.sleep)

@@ -6,24 +6,29 @@ Those that need more than this Python, or more than a second or two, are marked 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
 import importlib
 import multiprocessing
 import os
 import pathlib
+import pickle
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from concurrent import futures
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from kit import arrive, changing, configured, job, printed, scripted, wait_for, worked
 from test_properties import Spec, graphs
 
 from dojobber import DummyJob, EventKind, Job, PlanError, RemoteError, RunonlyJob, State, StorageConflictError
+from dojobber.walk import Place, place_of
 
 LIMIT = 120  # seconds that a test may take before it is taken to hang
 
@@ -60,6 +65,22 @@ def library(name):
 
 def process_pool(method, workers=2):
     return ProcessPoolExecutor(workers, multiprocessing.get_context(method))
+
+
+@contextlib.contextmanager
+def interpreter_pool(workers=2):
+    """Yield a pool of interpreters of this process. They cannot import this module, since some it needs cannot be."""
+    if sys.version_info < (3, 14):
+        pytest.skip('needs Python 3.14')
+    import cloudpickle
+
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    try:
+        way = f'import sys; sys.path[:] = {sys.path}'
+        with futures.InterpreterPoolExecutor(workers, initializer=exec, initargs=(way,)) as pool:
+            yield pool
+    finally:
+        cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
 
 
 def loky_pool(workers=2):
@@ -111,11 +132,23 @@ def dask_commands(folder):
 PARALLEL = [pytest.param(kind, marks=pytest.mark.parallel) for kind in ('forkserver', 'loky', 'dask', 'dask commands')]
 
 
-@pytest.fixture(scope='module', params=['fork', 'spawn', *PARALLEL])
-def pool(request, tmp_path_factory):
+@pytest.fixture
+def pool(shared):
     """Each kind of executor in turn, with two workers."""
+    if shared is not None:
+        yield shared
+    else:
+        with interpreter_pool() as executor:  # while it is there, processes cannot be forked
+            yield executor
+
+
+@pytest.fixture(scope='module', params=['fork', 'spawn', 'interpreters', *PARALLEL])
+def shared(request, tmp_path_factory):
+    """Each kind of executor in turn, or None for a pool of interpreters."""
     if request.param == 'loky':
         made = loky_pool()
+    elif request.param == 'interpreters':
+        made = contextlib.nullcontext()
     elif request.param == 'dask':
         made = dask_pool()
     elif request.param == 'dask commands':
@@ -124,6 +157,14 @@ def pool(request, tmp_path_factory):
         made = process_pool(request.param)
     with made as executor:
         yield executor
+
+
+@pytest.fixture
+def apart(pool):
+    """Each kind of executor whose workers are other processes."""
+    if place_of(pool) is not Place.ELSEWHERE:
+        pytest.skip('is about other processes')
+    return pool
 
 
 def story(engine):
@@ -178,7 +219,7 @@ ALL_KINDS = [
 
 class TestLikeSerial:
     @example(ALL_KINDS)
-    @settings(max_examples=100, derandomize=True)
+    @settings(max_examples=100, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(graphs())
     def test_random_graphs_end_as_they_do_one_by_one(self, pool, specs):
         log, events = [], []
@@ -238,7 +279,7 @@ class TestLikeSerial:
 
 
 class TestSeveralAtOnce:
-    def test_two_jobs_that_wait_for_each_other_meet(self, pool, tmp_path):
+    def test_two_jobs_that_wait_for_each_other_meet(self, apart, tmp_path):
         def meet(me, other):
             def check(self, folder):
                 arrive(folder, me)
@@ -247,7 +288,7 @@ class TestSeveralAtOnce:
 
             return job(me, Check=check)
 
-        engine = worked(job('Root', [meet('One', 'Two'), meet('Two', 'One')], DummyJob), str(tmp_path), executor=pool)
+        engine = worked(job('Root', [meet('One', 'Two'), meet('Two', 'One')], DummyJob), str(tmp_path), executor=apart)
         assert engine.success(), engine.nodeexceptions
         assert len({os.getpid(), engine.noderesults['One'], engine.noderesults['Two']}) == 3
 
@@ -293,7 +334,7 @@ class TestSeveralAtOnce:
                 results.add(engine.noderesults['Random'])
         assert len(results) == 4
 
-    def test_the_workers_directory_is_put_back(self, pool, tmp_path):
+    def test_the_workers_directory_is_put_back(self, apart, tmp_path):
         def check(self, away):
             self.storage.setdefault('seen', []).append((os.getpid(), os.getcwd()))
             os.chdir(away)
@@ -307,7 +348,7 @@ class TestSeveralAtOnce:
 
         home = os.getcwd()
         root = job('Root', [job(f'Moves{number}', Check=check, Run=run) for number in range(8)], DummyJob)
-        engine = worked(root, str(tmp_path), executor=pool)
+        engine = worked(root, str(tmp_path), executor=apart)
         seen = [place for name, result in engine.noderesults.items() if name != 'Root' for place in result]
         assert len(seen) == 24
         assert len(set(seen)) == len({pid for pid, _ in seen}), 'one directory a worker'
@@ -316,7 +357,7 @@ class TestSeveralAtOnce:
 
 
 class TestStorages:
-    def test_cleanup_runs_here_with_what_run_left_there(self, pool):
+    def test_cleanup_runs_here_with_what_run_left_there(self, apart):
         log = []
 
         def run(self):
@@ -329,7 +370,7 @@ class TestStorages:
         cleans = {'Run': run, 'Cleanup': cleanup}
         first = changing('First', **cleans)
         root = changing('Third', [changing('Second', [first], **cleans)], **cleans)
-        engine = worked(root, executor=pool, cleanup=False)
+        engine = worked(root, executor=apart, cleanup=False)
         assert engine.success()
         assert log == []
         engine.cleanup()
@@ -552,6 +593,140 @@ class TestUnusable:
         assert engine.nodestatus == {'Before': True}, 'nothing has changed'
 
 
+@dataclasses.dataclass(frozen=True)
+class FrozenError(Exception):
+    """Takes no attributes, not even the ones that Python gives it."""
+
+
+class TestOddErrors:
+    def test_one_that_takes_no_attributes_fails_its_job_and_no_cleanup_is_lost(self, pool):
+        def fail(self):
+            raise FrozenError
+
+        def run(self):
+            self.storage['ran'] = True
+
+        log = []
+        members = {'Check': lambda self: 1 / len(self.storage), 'Run': run}
+        cleans = changing('Cleans', **members, Cleanup=lambda self: log.append(self.storage))
+        root = job('Root', [job('Fails', Check=fail), cleans], DummyJob)
+        engine = worked(root, executor=pool, default_tries=1)
+        assert engine.nodestatus == {'Fails': False, 'Cleans': True, 'Root': None}
+        assert type(engine.nodeexceptions['Fails']) is FrozenError
+        assert log == [{'ran': True}]
+
+    def test_one_that_holds_a_set_or_an_object_always_arrives(self, pool):
+        class Thing:
+            pass
+
+        def fail(self):
+            raise KeyError({'a', 'bb', 'ccc', 'dddd', 'eeeee'}, Thing())
+
+        root = job('Root', [job(f'Fails{number}', Check=fail) for number in range(10)], DummyJob)
+        engine = worked(root, executor=pool, default_tries=1)
+        errors = list(engine.nodeexceptions.values())
+        assert [(type(error), error.args[0]) for error in errors] == [
+            (KeyError, {'a', 'bb', 'ccc', 'dddd', 'eeeee'})
+        ] * 10
+
+    def test_readers_of_an_object_that_keeps_what_it_computed_do_not_conflict(self, pool):
+        class Lazy:
+            @functools.cached_property
+            def words(self):
+                return ['a', 'b']
+
+        base = job('Base', Check=lambda self: self.global_storage.update(lazy=Lazy()))
+        readers = [job(f'Reads{n}', [base], Check=lambda self: self.global_storage['lazy'].words) for n in range(4)]
+        engine = worked(job('Root', readers, DummyJob), executor=pool)
+        assert engine.success(), engine.nodeexceptions
+
+
+def test_what_is_changed_in_a_class_between_two_runs_reaches_the_workers(pool):
+    counts = job('Counts', Check=lambda self: (self.number, os.getpid()), number=1)
+    engine = configured(job('Root', [counts]), executor=pool)
+    seen = []
+    for number in range(4):
+        counts.number = number
+        engine.checknrun()
+        seen.append(engine.noderesults['Counts'][0])
+    assert seen == [0, 1, 2, 3]
+
+
+class InterpreterPoolExecutor(ThreadPoolExecutor):
+    """Does what Python 3.14's does, as far as its caller can tell: what is called is a copy."""
+
+    def submit(self, function, /, *args):
+        packed = pickle.dumps((function, args))
+
+        def call():
+            unpacked, values = pickle.loads(packed)
+            return unpacked(*values)
+
+        return super().submit(call)
+
+
+class TestInterpreters:
+    def test_one_that_only_behaves_so_works_too(self):
+        def run(self):
+            self.storage['lock free'] = True
+
+        log = []
+        cleans = changing('Cleans', Run=run, Check=lambda self: 1 / len(self.storage))
+        cleans.Cleanup = lambda self: log.append(self.storage)
+        with InterpreterPoolExecutor(2) as pool:
+            engine = worked(job('Root', [cleans]), executor=pool)
+        assert engine.success(), engine.nodeexceptions
+        assert log == [{'lock free': True}]
+
+    def test_those_derived_from_it_are_interpreters_and_other_thread_pools_are_threads(self):
+        derived = type('Derived', (InterpreterPoolExecutor,), {})
+        plain = type('Plain', (ThreadPoolExecutor,), {'submit': lambda self, *call: super(plain, self).submit(*call)})
+        places = []
+        for kind in (InterpreterPoolExecutor, derived, ThreadPoolExecutor, plain):
+            with kind(1) as pool:
+                places.append(place_of(pool))
+        assert places == [Place.INTERPRETERS, Place.INTERPRETERS, Place.THREADS, Place.THREADS]
+
+    def test_without_cloudpickle_the_error_says_how_to_get_it(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, 'cloudpickle', None)
+        with InterpreterPoolExecutor(1) as pool, pytest.raises(PlanError, match='pip install cloudpickle'):
+            configured(job('Root'), executor=pool)
+
+    @pytest.mark.parametrize('made', [interpreter_pool, partial(InterpreterPoolExecutor, 2)])
+    def test_they_share_the_directory_so_it_is_put_back_at_the_end_only(self, made, tmp_path):
+        home = os.getcwd()
+
+        def move(self, folder):
+            os.chdir(folder)
+            arrive(folder, 'moved')
+            wait_for(folder, 'seen')
+            return os.getcwd()
+
+        def stay(self, folder):
+            wait_for(folder, 'moved')
+            seen = os.getcwd()
+            arrive(folder, 'seen')
+            return seen
+
+        later = job('Later', [job('Moves', Check=move), job('Stays', Check=stay)])
+        later.Check = lambda self, folder: os.getcwd()
+        with made() as pool:
+            engine = configured(later, executor=pool, default_tries=1)
+            engine.set_args(str(tmp_path))
+            engine.checknrun()
+        assert engine.noderesults == dict.fromkeys(['Moves', 'Stays', 'Later'], str(tmp_path))
+        assert os.getcwd() == home
+
+    def test_one_that_cannot_be_started_ends_the_run(self):
+        if sys.version_info < (3, 14):
+            pytest.skip('needs Python 3.14')
+        with futures.InterpreterPoolExecutor(1, initializer=exec, initargs=('1 / 0',)) as pool:
+            engine = configured(job('Root', [job('Leaf')]), executor=pool)
+            with pytest.raises(BrokenExecutor):
+                engine.checknrun()
+        assert engine.nodestatus == {'Leaf': False, 'Root': None}
+
+
 def dying(name, deps=(), **members):
     """Return a Job class whose worker is killed in its Run, once 'Waits' runs beside it; without a folder it passes."""
 
@@ -700,7 +875,8 @@ def test_an_executor_that_knows_the_result_of_a_call_makes_each_attempt_neverthe
 
 SCRIPT = """
 import multiprocessing, os, signal, sys
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from concurrent import futures
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from kit import arrive, wait_for
 from dojobber import DoJobber, DummyJob, EventKind, Job, PlanError, RemoteError, RunonlyJob, State, StorageConflictError

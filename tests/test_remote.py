@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copyreg
+import dataclasses
 import os
 import pickle
+import subprocess
 import sys
 import threading
 import types
@@ -15,7 +17,7 @@ from kit import arrive, changing, failing, job, wait_for
 
 from dojobber import DummyJob, Job, Outcome, RemoteError, RunonlyJob, State, StorageConflictError
 from dojobber.attempt import Attempts, Setting
-from dojobber.courier import Courier
+from dojobber.courier import Courier, RemoteTraceback
 from dojobber.plan import make_plan
 from dojobber.remote import attempt_remotely
 
@@ -716,3 +718,507 @@ class TestOnlyOnTheWorker:
         assert attempted.outcome.state is State.CHANGED
         with pytest.raises(RemoteError, match=self.UNREAD):
             attempted.owed.Cleanup()
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenError(Exception):
+    """Takes no attributes."""
+
+
+class RefusingError(Exception):
+    """Takes none either, and has its own idea of what caused it."""
+
+    __slots__ = ('code',)
+    __cause__ = property(lambda self: 1 / 0)
+
+    def __init__(self, code=5):
+        super().__init__(code)
+        BaseException.__setattr__(self, 'code', code)
+
+    def __setattr__(self, name, value):
+        raise AttributeError(f'{name} is not yours')
+
+
+class LeavingError(Exception):
+    """Ends the script that unpickles it, from the moment on that is set."""
+
+    leaves = False
+
+    def __reduce__(self):
+        return left_or_made, ()
+
+
+def left_or_made():
+    if LeavingError.leaves:
+        sys.exit(3)
+    return LeavingError()
+
+
+class SpeechlessError(Exception):
+    """Raises itself when asked what it says."""
+
+    def __str__(self):
+        raise self
+
+
+class Unwilling:
+    """Cannot be pickled, for a reason that cannot be said."""
+
+    def __reduce__(self):
+        raise SpeechlessError
+
+
+def causes(error):
+    """Return the exceptions that a traceback would show for this one, the last first."""
+    found = []
+    while error is not None:
+        found.append(error)
+        error = error.__cause__ if error.__cause__ is not None or error.__suppress_context__ else error.__context__
+    return found
+
+
+class TestChain:
+    def back(self, check):
+        return outcome_of(job('Raises', Check=lambda self: check())).exception
+
+    def test_a_cause_and_its_cause_arrive_and_the_traceback_is_the_first_of_all(self):
+        def check():
+            try:
+                try:
+                    raise KeyError({'a', 'b'})
+                except KeyError as first:
+                    raise ToldError('second') from first
+            except ToldError as second:
+                raise ValueError('third') from second
+
+        error = self.back(check)
+        assert [type(each) for each in causes(error)] == [ValueError, ToldError, KeyError, RemoteTraceback]
+        assert error.__suppress_context__
+        assert error.__context__ is error.__cause__
+        assert causes(error)[2].args == ({'a', 'b'},)
+        assert 'ToldError: second\n\nThe above exception was the direct cause' in str(causes(error)[-1])
+
+    def test_a_context_arrives_as_one(self):
+        def check():
+            try:
+                raise KeyError('first')
+            except KeyError:
+                raise ValueError('second')  # noqa: B904 - that it is without a cause is what this is about
+
+        error = self.back(check)
+        assert (error.__cause__, error.__suppress_context__, error.__context__.args) == (None, False, ('first',))
+        assert isinstance(error.__context__.__cause__, RemoteTraceback)
+
+    def test_a_context_that_is_hidden_stays_so(self):
+        def check():
+            try:
+                raise KeyError('first')
+            except KeyError:
+                raise ValueError('second') from None
+
+        error = self.back(check)
+        assert [type(each) for each in causes(error)] == [ValueError, RemoteTraceback]
+        assert (type(error.__context__), error.__suppress_context__) == (KeyError, True)
+
+    def test_one_that_does_not_arrive_is_replaced_in_its_place(self):
+        def check():
+            raise ValueError('second') from NeedsTwoError('/bin/false', 1)
+
+        error = self.back(check)
+        assert [type(each) for each in causes(error)] == [ValueError, RemoteError, RemoteTraceback]
+        assert str(error.__cause__).startswith('NeedsTwoError: /bin/false ended with 1 (this cannot travel')
+
+    def test_a_circle_and_a_long_chain_arrive(self):
+        def circle():
+            one, two = ValueError('one'), KeyError('two')
+            one.__cause__, two.__cause__ = two, one
+            raise one
+
+        def long():
+            error = None
+            for number in range(5000):
+                later = ValueError(number)
+                later.__cause__, error = error, later
+            raise error
+
+        assert [type(each) for each in causes(self.back(circle))[:2]] == [ValueError, KeyError]
+        error = self.back(long)
+        assert [each.args for each in causes(error)[:3]] == [(4999,), (4998,), (4997,)]
+        assert isinstance(causes(error)[-1], RemoteTraceback)
+
+    @pytest.mark.parametrize('made', [FrozenError, RefusingError])
+    def test_one_that_takes_no_attributes_arrives_with_its_traceback(self, made):
+        def check():
+            raise made() from KeyError('why')
+
+        error = self.back(check)
+        assert type(error) is made
+        assert getattr(error, 'code', 5) == 5
+        cause = vars(BaseException)['__cause__'].__get__(error)
+        assert (type(cause), type(cause.__cause__)) == (KeyError, RemoteTraceback)
+
+    def test_the_one_that_a_runonly_job_raises_again_is_one_here_too(self):
+        def run(self):
+            raise ValueError('once') from KeyError('why')
+
+        attempted = Trip(job('Only', base=RunonlyJob, Run=run)).tried('Only')
+        assert attempted.reports[1][3] is attempted.reports[2][3] is attempted.outcome.exception
+        assert [type(each) for each in causes(attempted.outcome.exception)] == [ValueError, KeyError, RemoteTraceback]
+
+
+class TestParts:
+    """Whatever cannot be read of an answer fails that Job, and nothing else is lost."""
+
+    def run_and_check(self, result):
+        def run(self):
+            self.storage['ran'] = 'there'
+            self.global_storage['written'] = [1]
+
+        def check(self):
+            if 'ran' not in self.storage:
+                raise ValueError
+            return result()
+
+        return changing('Leaves', Run=run, Check=check, Cleanup=lambda self: (self.storage, self.global_storage))
+
+    def test_a_result_that_exits_when_it_is_read_fails_the_job_and_the_rest_is_kept(self, monkeypatch):
+        trip = Trip(self.run_and_check(LeavingError))
+        answer = attempt_remotely(trip.packed('Leaves'))
+        monkeypatch.setattr(LeavingError, 'leaves', True)
+        attempted = trip.courier.unpack(0, answer)
+        assert attempted.outcome.state is State.FAILED
+        assert str(attempted.outcome.exception) == "what 'Leaves' left cannot travel: SystemExit: 3"
+        assert attempted.owed.Cleanup() == ({'ran': 'there'}, {'written': [1]})
+
+    def test_a_result_that_interrupts_each_time_it_is_read_interrupts_once(self, monkeypatch):
+        trip = Trip(self.run_and_check(StruckLater))
+        answer = attempt_remotely(trip.packed('Leaves'))
+        monkeypatch.setattr(StruckLater, 'comes', True)
+        with pytest.raises(KeyboardInterrupt):
+            trip.courier.unpack(0, answer)
+        attempted = trip.courier.unpack(0, answer)
+        assert (attempted.outcome.state, type(attempted.outcome.exception)) == (State.FAILED, KeyboardInterrupt)
+        assert attempted.owed.Cleanup() == ({'ran': 'there'}, {'written': [1]})
+
+    @pytest.mark.parametrize('answer', [b'', b'scrambled', pickle.dumps(5), pickle.dumps(('told', [], [], b'', None))])
+    def test_an_answer_of_another_kind_is_a_failure(self, answer):
+        attempted = Trip(job('Fine')).courier.unpack(0, answer)
+        assert attempted.outcome.state is State.FAILED
+        assert str(attempted.outcome.exception).startswith("what 'Fine' left cannot travel: ")
+
+    @pytest.mark.usefixtures('elsewhere')
+    def test_a_key_that_cannot_be_read_fails_the_job_and_its_cleanup_is_owed_all_the_same(self):
+        def run(self):
+            self.storage['ran'] = True
+            self.global_storage[sys.modules['only_on_the_worker'].Thing] = 1
+
+        trip = Trip(changing('Puts', Run=run, Cleanup=lambda self: self.storage))
+        answer = attempt_remotely(trip.packed('Puts'))
+        sys.modules.pop('only_on_the_worker')
+        attempted = trip.courier.unpack(0, answer)
+        assert attempted.outcome.state is State.FAILED
+        assert "what 'Puts' wrote cannot travel: ModuleNotFoundError" in str(attempted.outcome.exception)
+        assert attempted.owed.Cleanup() == {'ran': True}
+
+    @pytest.mark.parametrize('where', ['result', 'global_storage', 'error'])
+    def test_an_interrupt_while_one_part_is_packed_leaves_the_cleanup_owed(self, where):
+        def run(self):
+            self.storage['ran'] = True
+            if where == 'global_storage':
+                self.global_storage['key'] = Struck()
+
+        def check(self):
+            if 'ran' not in self.storage or where == 'error':
+                raise ValueError(Struck() if 'ran' in self.storage else None)
+            return Struck() if where == 'result' else None
+
+        attempted = Trip(changing('Struck', Check=check, Run=run, Cleanup=lambda self: self.storage)).tried('Struck')
+        assert attempted.outcome.state is State.FAILED
+        assert attempted.owed.Cleanup() == {'ran': True}
+
+    def test_an_interrupt_whenever_a_storage_is_packed_is_one_and_the_cleanup_fails(self):
+        def run(self):
+            self.storage['ran'] = Struck()
+
+        attempted = Trip(changing('Struck', Run=run, Cleanup=lambda self: None)).tried('Struck')
+        assert (attempted.outcome.state, type(attempted.outcome.exception)) == (State.FAILED, KeyboardInterrupt)
+        with pytest.raises(RemoteError, match='interrupted each time'):
+            attempted.owed.Cleanup()
+
+    def test_an_interrupt_that_comes_once_while_a_storage_is_packed_loses_nothing(self):
+        class Once:
+            came = []
+
+            def __reduce__(self):
+                if not self.came:
+                    self.came.append(True)
+                    raise KeyboardInterrupt
+                return str, ('whole',)
+
+        def run(self):
+            self.storage['ran'] = Once()
+            self.global_storage['written'] = True
+
+        trip = Trip(changing('Struck', Run=run, Cleanup=lambda self: self.storage))
+        attempted = trip.tried('Struck')
+        assert (attempted.outcome.state, type(attempted.outcome.exception)) == (State.FAILED, KeyboardInterrupt)
+        assert attempted.owed.Cleanup() == {'ran': 'whole'}
+        assert trip.global_storage == {'written': True}
+
+    @pytest.mark.parametrize('where', ['result', 'global_storage', 'storage', 'error'])
+    def test_an_error_that_cannot_say_what_it_is_is_no_obstacle(self, where):
+        def run(self):
+            self.storage['ran'] = Unwilling() if where == 'storage' else True
+            if where == 'global_storage':
+                self.global_storage['key'] = Unwilling()
+
+        def check(self):
+            if 'ran' not in self.storage or where == 'error':
+                raise SpeechlessError(Unwilling())
+            return Unwilling() if where == 'result' else None
+
+        attempted = Trip(changing('Mute', Check=check, Run=run, Cleanup=lambda self: 'done')).tried('Mute')
+        assert attempted.outcome.state is (State.CHANGED if where in ('result', 'storage') else State.FAILED)
+        if where == 'storage':
+            with pytest.raises(RemoteError, match='SpeechlessError: <unprintable>'):
+                attempted.owed.Cleanup()
+        else:
+            assert attempted.owed.Cleanup() == 'done'
+
+    def test_what_cannot_be_packed_is_a_remote_error_whatever_is_raised(self):
+        class Exits:
+            def __reduce__(self):
+                sys.exit(4)
+
+        for held in (Unwilling(), Exits()):
+            with pytest.raises(RemoteError, match="'Holds' cannot travel: "):
+                Trip(job('Holds', held=held)).packed('Holds')
+            with pytest.raises(RemoteError, match='the arguments of set_args'):
+                Trip(job('Fine'), held)
+
+
+class Mixed(Job):
+    """Has slots beside its attributes, a private one and one that its base has too."""
+
+    __slots__ = ('__private', 'handle', 'unset')
+    Check = None
+
+    @property
+    def shown(self):
+        return self.__private, self.handle, self.plain
+
+    def set_all(self):
+        self.__private, self.handle, self.plain = 'private', ['handle'], 'plain'
+
+
+class Shadowing(Mixed):
+    __slots__ = ('handle',)
+
+    def set_all(self):
+        super().set_all()
+        vars(Mixed)['handle'].__set__(self, 'of the base')
+
+
+class ReadOnly(Mixed):
+    """Lets nobody set anything, once it has run."""
+
+    def __setattr__(self, name, value):
+        if 'plain' in vars(self):
+            raise AttributeError(f'{name} is not to be set')
+        super().__setattr__(name, value)
+
+
+class WithState(Job):
+    """Says itself how it is pickled, since it holds a lock."""
+
+    Check = None
+
+    def set_all(self):
+        self.lock, self.path = threading.Lock(), '/there'
+
+    def __getstate__(self):
+        return {**{name: value for name, value in vars(self).items() if name != 'lock'}, 'kept': True}
+
+    def __setstate__(self, state):
+        vars(self).update(state, lock=threading.Lock())
+
+
+class Reduced(Job):
+    """Says it in the other way."""
+
+    Check = None
+    path = None
+
+    def set_all(self):
+        self.lock, self.path = threading.Lock(), '/there'
+
+    def __reduce__(self):
+        return remade, (type(self), self.path)
+
+
+def remade(kind, path):
+    made = kind()
+    made.path = path
+    return made
+
+
+class TestAttributes:
+    def owed(self, base, cleanup):
+        def run(self):
+            self.set_all()
+            self.storage['ran'] = True
+            self.global_storage['shared'] = 'yes'
+
+        trip = Trip(changing('Cleans', base=base, Run=run, Cleanup=cleanup))
+        owed = trip.tried('Cleans').owed
+        assert type(owed) is trip.courier._jobs[0]
+        assert owed.global_storage is trip.global_storage == {'shared': 'yes'}
+        return owed
+
+    @pytest.mark.parametrize('base', [Mixed, Shadowing, ReadOnly])
+    def test_slots_arrive_beside_the_others(self, base):
+        owed = self.owed(base, lambda self: (self.shown, self.storage, hasattr(self, 'unset')))
+        assert owed.Cleanup() == (('private', ['handle'], 'plain'), {'ran': True}, False)
+
+    def test_both_of_two_slots_of_one_name_arrive(self):
+        owed = self.owed(Shadowing, lambda self: None)
+        assert (owed.handle, vars(Mixed)['handle'].__get__(owed)) == (['handle'], 'of the base')
+
+    @pytest.mark.parametrize('made', ['here', 'by value'])
+    def test_slots_of_a_class_that_is_sent_by_value_arrive(self, made):
+        def run(self):
+            self.handle = self._Sent__private = 'h'
+            self.storage['ran'] = True
+
+        members = {'__slots__': ('handle', '_Sent__private'), 'Run': run, 'Cleanup': lambda self: self.handle}
+        sent = changing('Sent', **members)
+        trip = Trip(sent)
+        if made == 'by value':
+            done = subprocess.run(
+                [sys.executable, '-c', ATTEMPT], input=trip.packed('Sent'), capture_output=True, check=True, timeout=60
+            )
+            attempted = trip.courier.unpack(0, done.stdout)
+        else:
+            attempted = trip.tried('Sent')
+        assert attempted.outcome.state is State.CHANGED
+        assert (attempted.owed.Cleanup(), attempted.owed._Sent__private) == ('h', 'h')
+
+    def test_a_job_that_says_how_it_is_pickled_is_pickled_so(self):
+        owed = self.owed(WithState, lambda self: (self.path, self.kept, self.storage, self.lock.locked()))
+        assert owed.Cleanup() == ('/there', True, {'ran': True}, False)
+        owed = self.owed(Reduced, lambda self: (self.path, self.storage))
+        assert owed.Cleanup() == ('/there', {})
+
+    @pytest.mark.parametrize(
+        ('put', 'words'),
+        [
+            (lambda job: job.storage.update(good=1, bad=threading.Lock()), "its storage['bad'] cannot travel: "),
+            (lambda job: setattr(job, 'bad', threading.Lock()), 'its bad cannot travel: '),
+            (lambda job: setattr(job, 'handle', threading.Lock()), 'its handle cannot travel: '),
+        ],
+    )
+    def test_what_cannot_be_pickled_is_named(self, put, words):
+        def run(self):
+            self.storage['ran'] = True
+            put(self)
+
+        attempted = Trip(changing('Holds', base=Mixed, Run=run, Cleanup=lambda self: None)).tried('Holds')
+        assert attempted.outcome.state is State.CHANGED
+        with pytest.raises(RemoteError) as caught:
+            attempted.owed.Cleanup()
+        assert f'Holds cannot be cleaned up: {words}' in str(caught.value)
+        assert 'cannot pickle' in str(caught.value)
+
+    def test_a_cleanup_that_cannot_be_looked_up_is_one_that_fails(self):
+        def cleanup(self):
+            raise KeyError('Cleanup')
+
+        attempted = Trip(changing('Odd', Cleanup=property(cleanup))).tried('Odd')
+        assert attempted.outcome.state is State.CHANGED
+
+
+class TestClass:
+    """What a class refers to stays what it is where the class comes from, whoever sends it and gets it back."""
+
+    def test_a_job_tried_in_its_own_process_refers_to_the_same_things_as_before(self):
+        log, error = [], type('OwnError', (Exception,), {'kept': []})
+
+        def check(self):
+            log.append(self)
+            raise error
+
+        checked = job('Checks', Check=check, Cleanup=lambda self: log)
+        before = dict(vars(checked)), dict(vars(error))
+        attempted = Trip(checked).tried('Checks')
+        assert type(attempted.outcome.exception) is error
+        assert (dict(vars(checked)), dict(vars(error))) == before
+        assert checked.Cleanup(None) is log
+
+    def test_so_does_one_that_comes_back_from_elsewhere(self):
+        log = []
+        root = job('Root', Check=lambda self: type(self), other=log)
+        done = subprocess.run(
+            [sys.executable, '-c', ATTEMPT],
+            input=Trip(root).packed('Root'),
+            capture_output=True,
+            check=True,
+            timeout=60,
+        )
+        attempted = Trip(root).courier.unpack(0, done.stdout)
+        assert attempted.outcome.result is root
+        assert root.other is log
+
+
+ATTEMPT = (
+    'import sys; from dojobber.remote import attempt_remotely; '
+    'sys.stdout.buffer.write(attempt_remotely(sys.stdin.buffer.read()))'
+)
+
+
+class Parsing:
+    """Parses its text when first asked, and keeps the result."""
+
+    def __init__(self, text):
+        self.text = text
+        self._parsed = None
+
+    def get(self, key):
+        if self._parsed is None:
+            self._parsed = {'words': set(self.text.split()), **dict(line.split('=') for line in self.text.split())}
+        return self._parsed[key]
+
+
+class TestReaders:
+    def outcomes(self, value, *uses):
+        base = writing('Base', key=value)
+        users = [job(f'Uses{number}', [base], Check=use) for number, use in enumerate(uses)]
+        trip = Trip(job('Root', users, DummyJob))
+        return list(trip.all_tried().values())[1:-1]
+
+    def test_readers_of_an_object_that_keeps_what_it_computed_do_not_conflict(self):
+        def get(key):
+            return lambda self: self.global_storage['key'].get(key)
+
+        assert [outcome.result for outcome in self.outcomes(Parsing('a=1 b=2'), get('a'), get('b'))] == ['1', '2']
+
+    @pytest.mark.parametrize(
+        ('value', 'use'),
+        [
+            ([], lambda self: self.global_storage['key'].append('x')),
+            (0, lambda self: self.global_storage.update(key=self.global_storage['key'] + 1)),
+            (types.SimpleNamespace(hits=0), lambda self: vars(self.global_storage['key']).update(hits=1)),
+            ({}, lambda self: self.global_storage['key'].setdefault('a', 1)),
+        ],
+    )
+    def test_writers_do_though_they_write_the_same_since_one_would_be_lost(self, value, use):
+        first, second = self.outcomes(value, use, use)
+        assert first.state is State.OK
+        assert isinstance(second.exception, StorageConflictError)
+
+    def test_the_error_of_readers_that_computed_different_things_says_what_to_do(self):
+        def setting(name):
+            return lambda self: setattr(self.global_storage['key'], name, 1)
+
+        _, second = self.outcomes(types.SimpleNamespace(), setting('one'), setting('two'))
+        assert isinstance(second.exception, StorageConflictError)
+        assert 'let its __getstate__ leave that out' in str(second.exception)

@@ -16,7 +16,8 @@ class Futures(Pool):
     locked.
 
     Args:
-        submit: Submits an attempt of the Job of that index and returns its future.
+        pack: Returns what is to be submitted for an attempt of the Job of that index.
+        submit: Submits that and returns the future.
         read: Returns what the recorder is given of a future that is done, by the index of its Job.
     """
 
@@ -24,11 +25,12 @@ class Futures(Pool):
         self,
         recorder: Recorder,
         max_running: float,
-        submit: Callable[[int], Any],
+        pack: Callable[[int], Any],
+        submit: Callable[[Any], Any],
         read: Callable[[int, Any], Any],
     ) -> None:
         super().__init__(recorder, max_running)
-        self._submit, self._read = submit, read
+        self._pack, self._submit, self._read = pack, submit, read
 
     def start(self, index: int) -> None:
         """Submit an attempt of the Job of that index. How it ends is not known yet.
@@ -36,9 +38,10 @@ class Futures(Pool):
         Raises:
             TypeError: What the executor returns is not a future, so nobody would know when the attempt ends.
         """
+        packed = self._pack(index)  # before anybody is told that the attempt starts: it takes time
         self._recorder.started(index)
         try:
-            self._running[index] = future = self._submit(index)  # at once: an interrupt may come next
+            self._running[index] = future = self._submit(packed)  # at once: an interrupt may come next
         except BaseException as error:
             if is_interrupt(error):  # whatever has become of the attempt, nobody waits for it
                 self._recorder.abandoned(index, error)
