@@ -26,7 +26,7 @@ from .outcome import State
 from .plan import Plan, make_plan, under
 from .progress import Progress
 from .signals import SIGNALS, Handler, Terminated, ended_at_once, handled_by
-from .terminal import encodable, printable
+from .terminal import encodable, printable, wants_no_bar
 
 SUCCESS, FAILURE, USAGE, WORK_TO_DO = 0, 1, 2, 3
 
@@ -95,6 +95,9 @@ def _parser(root: type[Job] | None) -> argparse.ArgumentParser:
     add('-v', '--verbose', action='store_true', help='a line for each check, run and recheck on stderr')
     add('-d', '--debug', action='store_true', help='their tracebacks, too')
     add('--graph', metavar='FILE', help='draw what happened; the suffix says the format')
+    add(
+        '--no-bar', action='store_true', help='show no progress bar, as DOJOBBER_NO_BAR=1 in the environment'
+    )
     add('--json', action='store_true', help='print what happened as one JSON document, and all else on stderr')
     return parser
 
@@ -169,12 +172,14 @@ def _check_graph(path: str) -> None:
 
 def _run(root: type[Job], plan: Plan, options: argparse.Namespace, stdout: Any) -> int:
     tries = {name: 1 if options.no_act else step.tries for name, step in plan.items()}
-    progress = Progress(tries, {name: step.retry_delay for name, step in plan.items()}, message)
+    delays = {name: step.retry_delay for name, step in plan.items()}
+    has_bar = not (options.no_bar or wants_no_bar())
+    progress = Progress(tries, delays, message, bar=has_bar, lines=not options.json)
     raised = Raised({name for name, step in plan.items() if getattr(step.job, 'Run', None) is not None})
-    engine = _engine(root, options, [raised] if options.json else [raised, progress])
+    engine = _engine(root, options, [raised, progress])
     begun = monotonic()
     with ended_at_once(progress.give_back) as leave:
-        with contextlib.nullcontext() if options.json else progress.shown():
+        with progress.shown():
             interrupt, failure = _worked(engine, options.only, progress, leave)
         seconds = monotonic() - begun
         status = _status(engine, interrupt, failure)

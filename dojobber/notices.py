@@ -1,0 +1,69 @@
+"""What stderr gets during a run where no bar shows it: attempts that failed, and Jobs that take long."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from time import monotonic
+from typing import Callable
+
+from .terminal import duration
+
+LONG = 60.0
+"""Seconds after which a Job that is still running is mentioned, and after as many again."""
+
+
+class Notices:
+    """Writes a line for each failed attempt that is retried, and one for each minute that a Job is running.
+
+    Args:
+        running: When the attempts under way started, on the clock, by name. Another thread may change it.
+        clock: Returns the seconds of a monotonic clock.
+        long: After how many seconds a running Job is mentioned.
+    """
+
+    def __init__(
+        self, running: Mapping[str, float], clock: Callable[[], float] = monotonic, long: float = LONG
+    ) -> None:
+        self._running, self._clock, self._long = running, clock, long
+        self._mentioned: dict[tuple[str, float], int] = {}  # how often, by name and start
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Mention the Jobs that take long, from a thread, for as long as this lasts."""
+        end = threading.Event()
+        thread = threading.Thread(target=self._watch, args=[end], name='dojobber-notices', daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            end.set()  # the thread is not waited for: it may be about to write to a stderr that nobody reads
+
+    def retried(self, name: str, attempt: int, tries: float, error: str, seconds: float) -> None:
+        """Write that an attempt failed, with ``error``, and that the next one comes in ``seconds``."""
+        of = f' of {math.ceil(tries)}' if tries < math.inf else ''
+        following = f'next in {duration(seconds, 0)}' if seconds >= 0.5 else 'trying again'
+        _write(f'{name}: attempt {attempt}{of} failed: {error}; {following}')
+
+    def mention(self) -> None:
+        """Write which Jobs have been running for another minute."""
+        now = self._clock()
+        under_way = dict(self._running)
+        self._mentioned = {key: count for key, count in self._mentioned.items() if under_way.get(key[0]) == key[1]}
+        for name, start in under_way.items():
+            count = math.floor((now - start) / self._long)
+            if count > self._mentioned.get((name, start), 0):
+                self._mentioned[name, start] = count
+                _write(f'{name}: still running after {duration(count * self._long, 0)}')
+
+    def _watch(self, end: threading.Event) -> None:
+        while not end.wait(1.0):
+            self.mention()
+
+
+def _write(line: str) -> None:
+    with contextlib.suppress(Exception):  # there is no stderr, or it is closed, broken or full
+        print(line, file=sys.stderr, flush=True)
