@@ -123,9 +123,13 @@ class Bar:
     def above(self) -> Iterator[str]:
         """Let the caller write lines of its own, after what this returns: it ends a line that somebody has begun."""
         with self._lock:
+            end = ''
+            if self._is_ours():
+                spaces = ' ' * os.get_terminal_size(self._descriptor).columns  # wrap, but at the start of a line do not
+                clear = self._codes.clr_eol if self._is_reserved else self._codes.clr_eos  # of a bar left by an editor
+                end = spaces + '\r' + clear.decode('latin-1')
+            yield end
             self._was_written_above = True
-            end = ' ' * self._size.columns + '\r' + self._codes.clr_eol.decode('latin-1')  # wraps but at a line's start
-            yield end if self._is_reserved else ''
 
     def give_back(self) -> None:
         """Remove the bar for good. A signal handler may call it."""
@@ -138,8 +142,8 @@ class Bar:
             if self._end.is_set() or self._is_paused or os.getpid() != self._owner:
                 return
             size = os.get_terminal_size(self._descriptor)
-            if not _is_ours(self._descriptor):
-                self._release(b'')
+            if not self._is_ours():
+                self._yield_to_others(size)
             elif size.lines < self._count + LINES_ABOVE or size.columns < LEAST_COLUMNS:
                 self._release(self._codes.clr_eos)
             else:
@@ -196,6 +200,23 @@ class Bar:
         cleared = b'' if is_resized else self._at_the_bottom([])
         self._write(self._codes.region(max(self._size.lines, 1) - 1) + cleared + clear)
 
+    def _yield_to_others(self, size: os.terminal_size) -> None:
+        """Leave the screen to a full-screen program, or to another job of the shell."""
+        if not self._is_reserved:
+            return
+        self._release(b'')
+        if _is_foreground(
+            self._descriptor
+        ):  # the program has painted around the bar: let it paint anew, as on a resize
+            passing = os.terminal_size((size.columns, size.lines - 1))
+            _set_size(self._descriptor, passing)
+            self._end.wait(INTERVAL)  # for it to look
+            if os.get_terminal_size(self._descriptor) == passing:
+                _set_size(self._descriptor, size)
+
+    def _is_ours(self) -> bool:
+        return _is_foreground(self._descriptor) and _takes_lines(self._descriptor)
+
     def _hide(self) -> None:
         """Remove the bar. A drawing under way is waited for, but not for ever: this may be its own thread."""
         is_locked = self._lock.acquire(timeout=PATIENCE)
@@ -248,15 +269,27 @@ def _filled(code: bytes, *numbers: int) -> bytes:
     return curses.tparm(code, *numbers)
 
 
-def _is_ours(descriptor: int) -> bool:
-    """Tell whether the terminal takes lines, and from this process. Full-screen programs want each key."""
+def _is_foreground(descriptor: int) -> bool:
+    """Tell whether the terminal reads for this process, and not for another job of the shell."""
+    try:
+        return os.tcgetpgrp(descriptor) == os.getpgrp()
+    except OSError:  # it controls no process at all
+        return True
+
+
+def _takes_lines(descriptor: int) -> bool:
+    """Tell whether the terminal waits for whole lines. Full-screen programs want each key."""
     import termios
 
     try:
-        is_foreground = os.tcgetpgrp(descriptor) == os.getpgrp()
-    except OSError:  # it controls no process at all
-        is_foreground = True
-    try:
-        return is_foreground and bool(termios.tcgetattr(descriptor)[3] & termios.ICANON)
+        return bool(termios.tcgetattr(descriptor)[3] & termios.ICANON)
     except termios.error:  # it is gone
         return False
+
+
+def _set_size(descriptor: int, size: os.terminal_size) -> None:
+    import fcntl
+    import struct
+    import termios
+
+    fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack('HHHH', size.lines, size.columns, 0, 0))

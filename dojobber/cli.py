@@ -95,9 +95,7 @@ def _parser(root: type[Job] | None) -> argparse.ArgumentParser:
     add('-v', '--verbose', action='store_true', help='a line for each check, run and recheck on stderr')
     add('-d', '--debug', action='store_true', help='their tracebacks, too')
     add('--graph', metavar='FILE', help='draw what happened; the suffix says the format')
-    add(
-        '--no-bar', action='store_true', help='show no progress bar, as DOJOBBER_NO_BAR=1 in the environment'
-    )
+    add('--no-bar', action='store_true', help='show no progress bar, as DOJOBBER_NO_BAR=1 in the environment')
     add('--json', action='store_true', help='print what happened as one JSON document, and all else on stderr')
     return parser
 
