@@ -101,7 +101,7 @@ class Bar:
         self._owner = os.getpid()  # forked children inherit the object, not the right to draw
         self._size = os.terminal_size((0, 0))
         self._count = LINES_AT_FIRST
-        self._is_reserved = self._is_paused = self._was_written_above = False
+        self._is_reserved = self._is_paused = self._must_draw = False
         self._drawn: tuple[list[str], float] = [], 0.0
         self._end = threading.Event()
 
@@ -123,13 +123,18 @@ class Bar:
     def above(self) -> Iterator[str]:
         """Let the caller write lines of its own, after what this returns: it ends a line that somebody has begun."""
         with self._lock:
-            end = ''
-            if self._is_ours():
-                spaces = ' ' * os.get_terminal_size(self._descriptor).columns  # wrap, but at the start of a line do not
-                clear = self._codes.clr_eol if self._is_reserved else self._codes.clr_eos  # of a bar left by an editor
-                end = spaces + '\r' + clear.decode('latin-1')
-            yield end
-            self._was_written_above = True
+            yield self._new_line().decode('latin-1') if self._is_ours() else ''
+            self._must_draw = True
+
+    def _new_line(self) -> bytes:
+        """Return what takes the cursor to the start of an empty line above the bar, wherever it is now."""
+        codes, size = self._codes, os.get_terminal_size(self._descriptor)
+        spaces = b' ' * size.columns + b'\r'  # from the start of a line they lead back there, else to the next line
+        if not self._is_reserved:
+            return spaces + codes.clr_eos  # a full-screen program that has ended may have left the bar below
+        return (
+            codes.region(size.lines - 1) + spaces + codes.clr_eol + self._room(size) + codes.region(self._top(size) - 1)
+        )
 
     def give_back(self) -> None:
         """Remove the bar for good. A signal handler may call it."""
@@ -158,36 +163,32 @@ class Bar:
         lines = self._render(size.columns - 1)
         is_new = not self._is_reserved or size != self._size or len(lines) > self._count
         before, at = self._drawn
-        if lines == before and monotonic() - at < LONGEST_PAUSE and not is_new and not self._was_written_above:
+        if lines == before and monotonic() - at < LONGEST_PAUSE and not is_new and not self._must_draw:
             return
         codes, output = self._codes, b''
         if self._is_reserved and is_new:  # after a resize, what was the bar can be anywhere below the cursor
             output += codes.region(size.lines - 1) + codes.clr_eos
         self._size, self._count = size, max(self._count, len(lines))
-        if is_new or self._was_written_above:
-            output += self._room()
-        self._is_reserved, self._was_written_above, self._drawn = True, False, (lines, monotonic())
-        output += codes.region(self._top - 1) + self._at_the_bottom(lines)
+        if is_new:
+            output += self._room(size)
+        self._is_reserved, self._must_draw, self._drawn = True, False, (lines, monotonic())
+        output += codes.region(self._top(size) - 1) + self._at_the_bottom(size, lines)
         self._write(output)
 
-    @property
-    def _top(self) -> int:
-        return self._size.lines - self._count
+    def _top(self, size: os.terminal_size) -> int:
+        return size.lines - self._count
 
-    def _room(self) -> bytes:
-        """Return what scrolls the screen up if the cursor is where the bar is to be, and nothing otherwise."""
-        return (
-            self._codes.region(self._size.lines - 1)
-            + DOWN * self._count
-            + _filled(self._codes.parm_up_cursor, self._count)
-        )
+    def _room(self, size: os.terminal_size) -> bytes:
+        """Return what scrolls the whole screen up as far as the cursor is where the bar will be."""
+        up = _filled(self._codes.parm_up_cursor, self._count)
+        return self._codes.region(size.lines - 1) + DOWN * self._count + up
 
-    def _at_the_bottom(self, lines: list[str]) -> bytes:
+    def _at_the_bottom(self, size: os.terminal_size, lines: list[str]) -> bytes:
         codes = self._codes
         output = codes.save_cursor + codes.exit_attribute_mode
         for number in range(self._count):
             text = lines[number] if number < len(lines) else ''
-            output += _filled(codes.cursor_address, self._top + number, 0)
+            output += _filled(codes.cursor_address, self._top(size) + number, 0)
             output += text.encode(self._encoding, 'backslashreplace') + codes.clr_eol
         return output + codes.restore_cursor
 
@@ -197,7 +198,7 @@ class Bar:
             return
         self._is_reserved = False
         is_resized = os.get_terminal_size(self._descriptor) != self._size
-        cleared = b'' if is_resized else self._at_the_bottom([])
+        cleared = b'' if is_resized else self._at_the_bottom(self._size, [])
         self._write(self._codes.region(max(self._size.lines, 1) - 1) + cleared + clear)
 
     def _yield_to_others(self, size: os.terminal_size) -> None:
@@ -223,7 +224,7 @@ class Bar:
         try:
             if self._is_reserved and os.getpid() == self._owner:
                 with contextlib.suppress(OSError):
-                    self._write(self._room())
+                    self._write(self._room(self._size))
                     self._release(self._codes.clr_eos)
         finally:
             if is_locked:

@@ -32,10 +32,10 @@ class Notices:
         self._mentioned: dict[tuple[str, float], int] = {}  # how often, by name and start
 
     @contextlib.contextmanager
-    def watching(self) -> Iterator[None]:
-        """Mention the Jobs that take long, from a thread, for as long as this lasts."""
+    def watching(self, interval: float = 1.0) -> Iterator[None]:
+        """Mention the Jobs that take long, from a thread that looks every ``interval`` seconds while this lasts."""
         end = threading.Event()
-        thread = threading.Thread(target=self._watch, args=[end], name='dojobber-notices', daemon=True)
+        thread = threading.Thread(target=self._watch, args=[end, interval], name='dojobber-notices', daemon=True)
         thread.start()
         try:
             yield
@@ -59,8 +59,8 @@ class Notices:
                 self._mentioned[name, start] = count
                 _write(f'{name}: still running after {duration(count * self._long, 0)}')
 
-    def _watch(self, end: threading.Event) -> None:
-        while not end.wait(1.0):
+    def _watch(self, end: threading.Event, interval: float) -> None:
+        while not end.wait(interval):
             self.mention()
 
 

@@ -18,7 +18,7 @@ MOST_NAMES = 3  # of those who block a Job
 MOST_AT_WORK = 20  # that are looked at for the bar, which has no room for more
 WIDTH_OF_BAR = 20  # columns
 WIDEST_NAME = 40  # columns; longer names push what follows
-LEAST_NAME = 10  # columns that a name keeps in the bar when others are shown beside it
+LEAST_NAME = 20  # columns that a name keeps in the bar when others are shown beside it
 
 
 class Look(NamedTuple):
@@ -155,9 +155,9 @@ class Progress:
 
     def _describe(self, name: str, outcome: Outcome, run_error: BaseException | None) -> None:
         """Print what became of a Job, with the whole of its errors."""
-        self._write(self._head(name, outcome) + self._text(outcome.exception), outcome.state)
-        if run_error is not None and self._lines_of(run_error) != self._lines_of(outcome.exception):
-            indent = ' ' * (self._width + 4)
+        error, indent = self._text(outcome.exception), ' ' * (self._width + 4)
+        self._write(self._head(name, outcome) + error, outcome.state)
+        if run_error is not None and not error.endswith(self._text(run_error)):
             self._write(f'{indent}its Run{self._text(run_error, indent)}', outcome.state)
 
     def _write(self, text: str, state: State | None = None) -> None:
@@ -234,7 +234,7 @@ def fitting(items: Sequence[tuple[str, str]], width: int) -> str:
         rest = len(items) - count
         more = f' and {rest} more' if rest else ''
         room = width - columns(', '.join(text for _, text in items[:count])) - len(more)
-        least = min(LEAST_NAME, max(widths[:count])) if count > 1 else 1
+        least = min(LEAST_NAME, max(widths[:count])) if count > 1 else min(4, widths[0])
         for widest in range(WIDEST_NAME, least - 1, -1):
             if sum(min(each, widest) for each in widths[:count]) <= room:
                 shown = [f'{clipped(name, widest)}{text}' for name, (_, text) in zip(names[:count], items)]

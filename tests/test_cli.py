@@ -17,6 +17,11 @@ from kit import changing, failing, job
 from dojobber import DummyJob, RunonlyJob, cli
 from dojobber.signals import SIGNALS
 
+RETRIED = """\
+Broken: attempt 1 of 3 failed: Broken is broken; trying again
+Broken: attempt 2 of 3 failed: Broken is broken; trying again
+"""
+
 GRAPH = """
 class First(Changing):
     \"\"\"Come first.
@@ -59,10 +64,10 @@ def test_the_exit_status_says_how_it_went(capsys, root, arguments, status):
     assert called(capsys, root, *arguments)[0] == status
 
 
-def test_a_failing_cleanup_is_said_once(capsys):
-    _, out, err = called(capsys, changing('Messy', Cleanup=lambda self: 1 / 0))
-    assert err == 'Messy.cleanup: fail "division by zero"\n'
-    assert 'division' not in out
+def test_a_failing_cleanup_is_named_at_once_and_in_the_recap(capsys):
+    status, out, err = called(capsys, changing('Messy', Cleanup=lambda self: 1 / 0))
+    assert (status, err) == (1, 'Messy.cleanup: fail "division by zero"\n')
+    assert out.splitlines()[1] == '✗ Messy.cleanup  failed: division by zero'
 
 
 @pytest.mark.parametrize(
@@ -210,11 +215,12 @@ def test_through_a_pipe_there_is_neither_bar_nor_colour(tmp_path):
     assert [line.split()[1:3] for line in out.splitlines()] == [
         ['First', 'changed'],
         ['Second', 'changed'],
+        ['Broken', 'failed'],
         ['All', 'blocked'],
         ['Broken', 'failed'],
         ['jobs:', '2'],
     ]
-    assert out.splitlines()[2] == '» All     blocked by Broken'
+    assert out.splitlines()[3] == '» All     blocked by Broken'
     assert err.splitlines()[:3] == ['First.check: fail', 'First.run: pass', 'First.recheck: pass']
 
 
@@ -229,20 +235,20 @@ def test_without_rich_the_command_works_plainly(tmp_path):
     write_jobs(tmp_path, GRAPH)
     (tmp_path / 'rich.py').write_text('raise ImportError', encoding='utf-8')
     status, out, err = run(tmp_path, 'jobs.py', FORCE_COLOR='1', PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
-    assert (status, err) == (1, '')
+    assert (status, err) == (1, RETRIED)
     assert '\x1b' not in out
     assert '» All     blocked by Broken' in out
 
 
 def test_without_what_only_posix_has_the_command_works(tmp_path):
     write_jobs(tmp_path, GRAPH)
-    hidden = "import sys; sys.modules.update(dict.fromkeys(['fcntl', 'pty', 'termios', 'tty']))"
+    hidden = "import sys; sys.modules.update(dict.fromkeys(['curses', 'fcntl', 'termios', 'tty']))"
     code = f'{hidden}; from dojobber.cli import main; main()'
     done = subprocess.run(
         [sys.executable, '-c', code, 'jobs.py'], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False
     )
-    assert (done.returncode, done.stderr) == (1, b'')
-    assert done.stdout.count(b'\n') == 5
+    assert (done.returncode, done.stderr.decode()) == (1, RETRIED)
+    assert done.stdout.count(b'\n') == 6
 
 
 DOCUMENT = {
@@ -373,7 +379,8 @@ def test_a_reader_that_has_had_enough_is_no_trouble(tmp_path, arguments):
     ) as child:
         os.close(writing)
         _, err = child.communicate(timeout=PATIENCE)
-    assert (child.returncode, err) == (1, b'')
+    assert child.returncode == 1
+    assert err.decode() in ('', RETRIED)
 
 
 @pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
@@ -391,7 +398,7 @@ def test_what_cannot_be_written_is_said(tmp_path, arguments):
             check=False,
         )
     assert done.returncode == 1
-    assert done.stderr == 'stdout: [Errno 28] No space left on device\n'
+    assert done.stderr.replace(RETRIED, '') == 'stdout: [Errno 28] No space left on device\n'
 
 
 @pytest.mark.parametrize('status', [0, 1])
@@ -448,7 +455,7 @@ def test_a_signal_ends_it_after_the_cleanups(tmp_path, number, status):
     code, out, err = signalled(tmp_path, number)
     assert (code, err) == (status, '')
     lines = out.splitlines()
-    assert lines[0] == 'tidied'
+    assert 'tidied' in lines
     assert lines[-1].endswith(f'; interrupted by {number.name}')
 
 
@@ -509,8 +516,9 @@ class All(DummyJob): DEPS = [Denied, Curt, Explains, Calls, Looks, Recovers, Man
 def test_why_the_last_run_of_a_failed_job_raised_is_said_too(tmp_path):
     write_jobs(tmp_path, RUN_ERRORS)
     _, out, err = run(tmp_path, 'jobs.py')
-    assert err == ''
-    *failures, _ = out.splitlines()[2:]
+    assert 'only root' not in err
+    lines = out.splitlines()
+    *failures, _ = lines[next(number for number, line in enumerate(lines) if line.startswith('»')) + 1 :]
     assert [re.sub(r'^✗ |  +failed .*s: |   +', '|', line) for line in failures] == [
         '|Denied|Denied is broken',
         '|its Run: only root may do this',
