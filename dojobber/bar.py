@@ -137,9 +137,10 @@ class Bar:
         )
 
     def give_back(self) -> None:
-        """Remove the bar for good. A signal handler may call it."""
-        self._end.set()
-        self._hide()
+        """Remove the bar for good, and leave the cursor at the start of a line. A signal handler may call it."""
+        if not self._end.is_set():
+            self._end.set()
+            self._hide(ends_line=True)
 
     def refresh(self) -> None:
         """Draw the bar if it has changed, or hide it if it must not be shown now."""
@@ -218,14 +219,16 @@ class Bar:
     def _is_ours(self) -> bool:
         return _is_foreground(self._descriptor) and _takes_lines(self._descriptor)
 
-    def _hide(self) -> None:
+    def _hide(self, ends_line: bool = False) -> None:
         """Remove the bar. A drawing under way is waited for, but not for ever: this may be its own thread."""
         is_locked = self._lock.acquire(timeout=PATIENCE)
         try:
-            if self._is_reserved and os.getpid() == self._owner:
-                with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):
+                if self._is_reserved and os.getpid() == self._owner:
                     self._write(self._room(self._size))
                     self._release(self._codes.clr_eos)
+                if ends_line and os.getpid() == self._owner and self._is_ours():
+                    self._write(self._new_line())
         finally:
             if is_locked:
                 self._lock.release()

@@ -137,6 +137,8 @@ class Last(Changing):
     DEPS = [Prints]
     def act(self, **settings):
         os.write(2, b'nor here')
+    def Cleanup(self):
+        os.write(1, b'nor there')
 """)
     assert screen.end() == 0
     assert masked(screen.all_lines) == [
@@ -144,6 +146,7 @@ class Last(Changing):
         '✓ Prints  changed    N s',
         'nor here',
         '✓ Last    changed    N s',
+        'nor there',
         '2 jobs: 2 changed in N s',
     ]
 
