@@ -6,6 +6,7 @@ import fcntl
 import io
 import os
 import pty
+import select
 import signal
 import struct
 import termios
@@ -19,28 +20,38 @@ from dojobber.bar import bar_on
 WHOLE, RESERVED = b'\x1b[1;24r', b'\x1b[1;22r'
 
 
+class Terminal:
+    """A pseudo-terminal of 80 columns and 24 lines: ``file`` is what a program has of it."""
+
+    def __init__(self):
+        self.ours, theirs = pty.openpty()
+        self.file = open(theirs, 'w', encoding='utf-8')  # noqa: SIM115 - the fixture closes it
+        self.resize(80, 24)
+
+    def resize(self, columns, lines):
+        fcntl.ioctl(self.file, termios.TIOCSWINSZ, struct.pack('HHHH', lines, columns, 0, 0))
+
+    def written(self):
+        """Return what has been written to it since the last time."""
+        os.write(self.file.fileno(), b'<end>')
+        text = b''
+        while not text.endswith(b'<end>'):
+            assert select.select([self.ours], [], [], 20)[0]
+            text += os.read(self.ours, 65536)
+        return text[: -len(b'<end>')]
+
+
 @pytest.fixture
 def terminal(monkeypatch):
-    """Return a text file that is a terminal of 80 columns and 24 lines, and the file descriptor of its other end."""
     monkeypatch.setenv('TERM', 'xterm-256color')
-    ours, theirs = pty.openpty()
-    os.set_blocking(ours, False)
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
-    with open(theirs, 'w', encoding='utf-8') as file:
-        yield file, ours
-    os.close(ours)
+    terminal = Terminal()
+    yield terminal
+    terminal.file.close()
+    os.close(terminal.ours)
 
 
 def render(width):
     return [f'{width} columns', 'below']
-
-
-def written(descriptor):
-    """Return what has been written to the terminal since the last time."""
-    try:
-        return os.read(descriptor, 65536)
-    except BlockingIOError:
-        return b''
 
 
 def test_there_is_no_bar_on_what_is_no_terminal(tmp_path):
@@ -53,56 +64,53 @@ def test_there_is_no_bar_on_what_is_no_terminal(tmp_path):
 
 def test_there_is_no_bar_outside_the_main_thread(terminal):
     bars = []
-    thread = threading.Thread(target=lambda: bars.append(bar_on(terminal[0], render)))
+    thread = threading.Thread(target=lambda: bars.append(bar_on(terminal.file, render)))
     thread.start()
     thread.join()
     assert bars == [None]
-    assert bar_on(terminal[0], render) is not None
+    assert bar_on(terminal.file, render) is not None
 
 
 def test_the_bar_is_drawn_below_a_region_that_scrolls_and_taken_away(terminal):
-    file, ours = terminal
-    bar = bar_on(file, render)
+    bar = bar_on(terminal.file, render)
     bar.refresh()
-    drawn = written(ours)
+    drawn = terminal.written()
     assert RESERVED in drawn
     assert b'\x1b[23;1H79 columns' in drawn
     bar.refresh()
-    assert written(ours) == b''  # nothing has changed
+    assert terminal.written() == b''  # nothing has changed
     bar.give_back()
-    assert written(ours).rindex(WHOLE) > 0
+    assert terminal.written().rindex(WHOLE) > 0
     bar.refresh()
     bar.give_back()
-    assert written(ours) == b''
+    assert terminal.written() == b''
 
 
 def test_a_terminal_that_gives_each_key_away_is_left_alone(terminal):
-    file, ours = terminal
-    bar = bar_on(file, render)
+    bar = bar_on(terminal.file, render)
     bar.refresh()
-    written(ours)
-    lines = termios.tcgetattr(file)
-    tty.setcbreak(file)
+    terminal.written()
+    lines = termios.tcgetattr(terminal.file)
+    tty.setcbreak(terminal.file)
     bar.refresh()
-    assert WHOLE in written(ours)
-    assert os.get_terminal_size(file.fileno()) == (80, 24)
+    assert WHOLE in terminal.written()
+    assert os.get_terminal_size(terminal.file.fileno()) == (80, 24)
     bar.refresh()
-    assert written(ours) == b''
-    termios.tcsetattr(file, termios.TCSANOW, lines)
+    assert terminal.written() == b''
+    termios.tcsetattr(terminal.file, termios.TCSANOW, lines)
     bar.refresh()
-    assert RESERVED in written(ours)
+    assert RESERVED in terminal.written()
 
 
 @pytest.mark.parametrize(('columns', 'lines'), [(80, 5), (10, 24), (0, 0)])
 def test_a_terminal_that_is_too_small_shows_no_bar(terminal, columns, lines):
-    file, ours = terminal
-    fcntl.ioctl(file, termios.TIOCSWINSZ, struct.pack('HHHH', lines, columns, 0, 0))
-    bar_on(file, render).refresh()
-    assert written(ours) == b''
+    terminal.resize(columns, lines)
+    bar_on(terminal.file, render).refresh()
+    assert terminal.written() == b''
 
 
 def test_a_line_of_ours_starts_in_a_line_of_its_own(terminal):
-    bar = bar_on(terminal[0], render)
+    bar = bar_on(terminal.file, render)
     with bar.above() as end_of_line:
         assert end_of_line.startswith(' ' * 80 + '\r')
     bar.refresh()
@@ -112,11 +120,10 @@ def test_a_line_of_ours_starts_in_a_line_of_its_own(terminal):
 
 
 def test_a_terminal_that_is_gone_ends_the_bar(terminal):
-    file, ours = terminal
-    bar = bar_on(file, render)
+    bar = bar_on(terminal.file, render)
     bar.refresh()
     with open(os.devnull, 'wb') as nowhere:
-        os.dup2(nowhere.fileno(), ours)  # which closes it
+        os.dup2(nowhere.fileno(), terminal.ours)  # which closes it
     bar.refresh()
     bar.give_back()
     with bar.above() as end_of_line:
@@ -127,7 +134,7 @@ def test_a_terminal_that_is_gone_ends_the_bar(terminal):
 def test_the_signal_of_ctrl_z_is_handled_while_the_bar_is_shown_unless_it_was_ignored(terminal, earlier):
     before = signal.signal(signal.SIGTSTP, earlier)
     try:
-        with bar_on(terminal[0], render).shown():
+        with bar_on(terminal.file, render).shown():
             assert (signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN) == (earlier is signal.SIG_IGN)
             assert signal.getsignal(signal.SIGTSTP) is not signal.SIG_DFL
             assert [each.daemon for each in threading.enumerate() if each.name == 'dojobber-bar'] == [True]
@@ -139,14 +146,13 @@ def test_the_signal_of_ctrl_z_is_handled_while_the_bar_is_shown_unless_it_was_ig
 
 @pytest.mark.filterwarnings('ignore:.*fork:DeprecationWarning')  # the threads here are those that run the tests
 def test_only_the_process_that_shows_the_bar_draws_it(terminal):
-    file, ours = terminal
-    bar = bar_on(file, render)
+    bar = bar_on(terminal.file, render)
     bar.refresh()
-    written(ours)
+    terminal.written()
     child = os.fork()
     if not child:
         bar.refresh()
         bar.give_back()
         os._exit(0)
     os.waitpid(child, 0)
-    assert written(ours) == b''
+    assert terminal.written() == b''
