@@ -207,9 +207,7 @@ class Bar:
         if not self._is_reserved:
             return
         self._release(b'')
-        if _is_foreground(
-            self._descriptor
-        ):  # the program has painted around the bar: let it paint anew, as on a resize
+        if _is_foreground(self._descriptor):  # let the program, which has painted around the bar, see a resize
             passing = os.terminal_size((size.columns, size.lines - 1))
             _set_size(self._descriptor, passing)
             self._end.wait(INTERVAL)  # for it to look

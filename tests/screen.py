@@ -28,7 +28,14 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 class Emulator(pyte.HistoryScreen):
-    """The emulator, but a restored cursor may be behind the last column, as on terminals that wrap late."""
+    """The emulator, but with a cursor behind the last column, before a wrap, as terminals have it.
+
+    They restore it there, and no longer wrap when it has been moved up.
+    """
+
+    def cursor_up(self, count=None):
+        self.cursor.x = min(self.cursor.x, self.columns - 1)
+        super().cursor_up(count)
 
     def restore_cursor(self):
         column = self.savepoints[-1].cursor.x if self.savepoints else 0

@@ -146,7 +146,7 @@ def test_the_signal_of_ctrl_z_is_handled_while_the_bar_is_shown_unless_it_was_ig
 
 @pytest.mark.filterwarnings('ignore:.*fork:DeprecationWarning')  # the threads here are those that run the tests
 def test_only_the_process_that_shows_the_bar_draws_it(terminal):
-    bar = bar_on(terminal.file, render)
+    bar = bar_on(terminal.file, lambda width: [str(os.getpid())])
     bar.refresh()
     terminal.written()
     child = os.fork()

@@ -392,8 +392,19 @@ def shell(tmp_path):
         yield screen
 
 
+STOPPABLE = """
+class First(Waiting): pass
+class Second(Waiting):
+    DEPS = [First]
+    def act(self, **settings):
+        time.sleep(0.5)  # in which a bar would be drawn
+        print('a while later')
+        super().act()
+"""
+
+
 def test_when_it_is_stopped_the_shell_has_its_terminal_back(shell, tmp_path):
-    write_jobs(tmp_path, 'class First(Waiting): pass\nclass Second(Waiting): DEPS = [First]')
+    write_jobs(tmp_path, STOPPABLE)
     shell.press(f'{" ".join(command("jobs.py"))}\n')
     shell.until('0/2')
     shell.press('\x1a')
@@ -403,11 +414,12 @@ def test_when_it_is_stopped_the_shell_has_its_terminal_back(shell, tmp_path):
     assert not shell.cursor_is_hidden
     shell.press('bg\n')
     shell.until(r'^prompt: bg', '^prompt:$')
-    shell.press('typed')
-    open_gate(tmp_path)  # the first Job is done, which is a line, and the second runs
-    lines = shell.until('✓ First')
+    shell.press('cat\ntyped')  # a program that takes lines, as the shell itself does not
+    open_gate(tmp_path)
+    lines = shell.until('✓ First', 'a while later')
     assert not any(REST in line for line in lines)
-    shell.press('\x15fg\n')  # away with what was typed
+    shell.press('\x03')
+    shell.press('fg\n')
     shell.until('1/2', 'Second')
     shell.press('\x1a')
     shell.until_true(lambda: sum('Stopped' in line for line in shell.lines) == 2)
