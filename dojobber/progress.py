@@ -10,6 +10,7 @@ from typing import Any, Callable, NamedTuple
 
 from .events import Event, EventKind
 from .outcome import Outcome, State, is_interrupt
+from .streams import Output
 from .terminal import Terminal, encodable, printable
 
 MOST_NAMES = 3  # of those who block a Job
@@ -44,13 +45,18 @@ class Progress:
         tries: How often each Job may be tried, by name, in plan order.
         delays: Seconds from try to try, by name.
         message: Returns what an exception says.
+        output: The stdout to write to, by default that of this moment.
     """
 
     def __init__(
-        self, tries: Mapping[str, float], delays: Mapping[str, float], message: Callable[[BaseException], str]
+        self,
+        tries: Mapping[str, float],
+        delays: Mapping[str, float],
+        message: Callable[[BaseException], str],
+        output: Output | None = None,
     ) -> None:
         self._tries, self._delays, self._message = tries, delays, message
-        self._terminal = Terminal()
+        self._terminal = Terminal(output)
         widest = min(WIDEST_NAME, self._terminal.width // 2)
         widths = [self._terminal.columns(printable(name)) for name in tries]
         self._width = max([width for width in widths if width <= widest], default=0)
@@ -67,6 +73,10 @@ class Progress:
         """Show the bar, if the terminal can, for as long as this lasts."""
         with self._terminal.below(self._bar):
             yield
+
+    def ending(self, by: str) -> None:
+        """Note that a signal has come."""
+        self.ended_by = by
 
     def give_back(self) -> None:
         """Leave the terminal as it was, where there is no time to wait for the end of the run."""

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, Callable
 
+from .streams import Output
+
 LONGEST = 16384
 """Characters after which a line that has not ended yet is passed on in pieces."""
 
@@ -34,14 +36,18 @@ def encodable(text: str) -> str:
 
 
 class Terminal:
-    """Writes lines to stdout, with rich's colours where it is installed and the terminal has them."""
+    """Writes lines to stdout, with rich's colours where it is installed and the terminal has them.
 
-    def __init__(self) -> None:
+    Args:
+        output: The stdout to write to, by default that of this moment.
+    """
+
+    def __init__(self, output: Output | None = None) -> None:
+        self._output = output or Output()
         self._console: Any = None
-        self._is_broken = sys.stdout is None
         self._bar: Any = None  # the console of the bar, as long as it is shown
         with contextlib.suppress(ImportError):
-            self._console = _console()
+            self._console = _console(self._output.stream)
 
     @property
     def width(self) -> int:
@@ -69,17 +75,12 @@ class Terminal:
 
     def write(self, text: str, style: str) -> None:
         """Write a line. When nobody reads it any more, nothing is written."""
-        if self._is_broken:
-            return
-        try:
-            if self._console is None:
-                print(encodable(text), flush=True)
-            else:
-                sys.stdout.write(NEW_LINE if self._bar is not None else '')
+        line = f'{encodable(text)}\n'
+        if self._console is not None:
+            with self._console.capture() as lines:
                 self._console.print(encodable(text), style=style)
-                sys.stdout.flush()
-        except (OSError, ValueError, SystemExit):  # no space is left, a Job has closed it; nobody reads it, says rich
-            self._is_broken = True
+            line = (NEW_LINE if self._bar is not None else '') + lines.get()
+        self._output.write(line)
 
     @contextlib.contextmanager
     def below(self, render: Callable[[int], Any]) -> Iterator[None]:
