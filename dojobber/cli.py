@@ -48,7 +48,7 @@ def main(root: type[Job] | None = None, argv: Sequence[str] | None = None) -> No
         SystemExit: At the end. 0 all passed; 1 some failed or are blocked, a Cleanup failed, or something could not be
             written; 2 usage; 3 ``--no-act`` found work to do and nothing worse; 129, 130 and 143 after SIGHUP, SIGINT
             and SIGTERM.
-        ValueError: It would run Jobs, and this is not the main thread. No Job was tried.
+        ValueError: It would run Jobs or draw the graph, and this is not the main thread. No Job was tried.
     """
     with imports_undone():
         status = _main(root, argv, Output())
@@ -127,7 +127,7 @@ def _show(root: type[Job], plan: Plan, options: argparse.Namespace, output: Outp
         output.write(''.join([f'{line}\n' for line in (tree if options.tree else listing)(plan)]))
     if options.graph is None:
         return SUCCESS
-    with Interrupts(str, bool) as interrupts:
+    with Interrupts() as interrupts:
         return _drawn(SUCCESS, engine, options, interrupts)
 
 

@@ -54,7 +54,9 @@ class Interrupts:
         give_back: Called before the process is ended at once.
     """
 
-    def __init__(self, announce: Callable[[str], object], give_back: Callable[[], object]) -> None:
+    def __init__(
+        self, announce: Callable[[str], object] = lambda _: None, give_back: Callable[[], object] = lambda: None
+    ) -> None:
         self._announce, self._give_back = announce, give_back
         self._is_raising = False
         self._has_raised = False  # in this raised()

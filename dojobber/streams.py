@@ -52,6 +52,18 @@ class Output:
             self.failure = error
             discard(self.stream)
 
+    def flush(self) -> None:
+        """Do nothing: it is here for those who write to this as to a file."""
+
+    def isatty(self) -> bool:
+        """Tell whether it is a terminal."""
+        return is_terminal(self.stream)
+
+    @property
+    def encoding(self) -> str:
+        """Its encoding."""
+        return getattr(self.stream, 'encoding', None) or 'utf-8'
+
     def _open_stream(self) -> Any:
         if self.stream is None:
             raise ValueError('it is closed')
@@ -64,8 +76,13 @@ class Output:
 
         Otherwise a line on stderr says so.
         """
-        if self.stream is not None and not getattr(self.stream, 'closed', False):
-            self.write('')
+        _flush(sys.stderr)
+        if self.failure is None and self.stream is not None and not getattr(self.stream, 'closed', False):
+            try:
+                self.stream.flush()
+            except (OSError, ValueError) as error:
+                self.failure = error
+                discard(self.stream)
         if self.failure is None or _has_no_reader(self.failure):
             return True
         complain(f'stdout: {self.failure}')
@@ -78,17 +95,18 @@ class Output:
     def divert(self) -> None:
         """Let what Jobs and their children write to stdout go to stderr, until it is put back."""
         self.was_diverted = True
-        _flush(sys.stdout)
+        _flush(getattr(sys, 'stdout', None))
         for number in {1, _number_of(self.stream) or 1}:
             with contextlib.suppress(OSError):  # it is closed
                 self._kept[number] = os.dup(number), os.get_inheritable(number)
                 _send_to_stderr(number)
-        sys.stdout = sys.stderr
+        sys.stdout = None if sys.stderr is None else _Lossy(sys.stderr)
 
     def put_back(self) -> None:
         """Make stdout what it was."""
-        if sys.stdout is not self.stream:
-            _flush(sys.stdout)
+        current = getattr(sys, 'stdout', None)  # a Job may have deleted it
+        if current is not self.stream:
+            _flush(current)
         if self._kept:
             _flush(self.stream)  # whoever has kept it writes to stderr, too
         for number, (kept, is_inheritable) in self._kept.items():
@@ -96,6 +114,26 @@ class Output:
             os.close(kept)
         self._kept.clear()
         sys.stdout = self.stream
+
+
+class _Lossy:
+    """Writes to a stream, and loses what this cannot write: what is diverted to it must not fail for that."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        try:
+            self._stream.write(text)
+        except OSError:
+            discard(self._stream)
+        return len(text)
+
+    def flush(self) -> None:
+        _flush(self._stream)
 
 
 def is_terminal(stream: Any) -> bool:

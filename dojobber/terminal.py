@@ -31,7 +31,7 @@ def printable(text: str) -> str:
 
 def encodable(text: str) -> str:
     """Return ``text`` with what stdout cannot encode written as escapes."""
-    encoding = getattr(sys.stdout, 'encoding', None) or 'utf-8'
+    encoding = getattr(getattr(sys, 'stdout', None), 'encoding', None) or 'utf-8'  # a Job may have deleted it
     return text.encode(encoding, 'backslashreplace').decode(encoding)
 
 
@@ -47,7 +47,7 @@ class Terminal:
         self._console: Any = None
         self._bar: Any = None  # the console of the bar, as long as it is shown
         with contextlib.suppress(ImportError):
-            self._console = _console(self._output.stream)
+            self._console = _console(self._output)
 
     @property
     def width(self) -> int:
@@ -75,12 +75,12 @@ class Terminal:
 
     def write(self, text: str, style: str) -> None:
         """Write a line. When nobody reads it any more, nothing is written."""
-        line = f'{encodable(text)}\n'
-        if self._console is not None:
-            with self._console.capture() as lines:
-                self._console.print(encodable(text), style=style)
-            line = (NEW_LINE if self._bar is not None else '') + lines.get()
-        self._output.write(line)
+        if self._console is None:
+            self._output.write(f'{text}\n')
+            return
+        if self._bar is not None:
+            self._output.write(NEW_LINE)
+        self._console.print(text, style=style)
 
     @contextlib.contextmanager
     def below(self, render: Callable[[int], Any]) -> Iterator[None]:

@@ -91,6 +91,11 @@ def run(folder, *arguments, **environment):
     return _run(command(*arguments), folder, environment)
 
 
+def run_in_shell(folder, redirection, *arguments, **environment):
+    """Run the command line with a redirection of the shell, such as ``>&-``, and return (status, stdout, stderr)."""
+    return _run(['sh', '-c', f'exec "$@" {redirection}', 'sh', *command(*arguments)], folder, environment)
+
+
 def run_script(folder, script, *arguments, **environment):
     """Run a script likewise."""
     return _run(_script(script, arguments), folder, environment)
