@@ -101,7 +101,7 @@ class Interrupts:
         """Handle a signal."""
         if os.getpid() != self._process:
             self._pass_on(number, frame)
-        elif frame is not None and frame.f_code in _FORK_HOOKS:  # Python would print the exception and go on
+        elif _is_in_fork_hook(frame):  # where Python would print the exception and go on
             again = threading.Timer(REDELIVERY, os.kill, (self._process, number))
             again.daemon = True
             again.start()
@@ -180,3 +180,9 @@ def _disown_all() -> None:
 
 
 _FORK_HOOKS = {each.__code__ for each in (_hold_signals, _release_signals)}
+
+
+def _is_in_fork_hook(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code not in _FORK_HOOKS:
+        frame = frame.f_back
+    return frame is not None

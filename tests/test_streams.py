@@ -85,7 +85,7 @@ import sys
 print('imported')
 class Root(Changing):
     def act(self):
-        print('printed')
+        sys.stdout.write('printed\n')
         subprocess.run(['true'], check=True)
     def Cleanup(self): raise OSError('in use')
 """
@@ -203,7 +203,7 @@ def noisy():
     """Return a Job that prints by itself and by a child."""
 
     def run(self):
-        print('printed')
+        sys.stdout.write('printed\n')
         subprocess.run(['echo', 'by a child'], check=True)
         self.storage['ran'] = True
 
@@ -223,7 +223,7 @@ def test_a_program_that_goes_on_finds_its_streams_and_descriptors_as_they_were(c
     called(noisy(), *arguments)
     assert (sys.stdout, sys.stderr, descriptors()) == before
     capfd.readouterr()
-    print('after')
+    sys.stdout.write('after\n')
     subprocess.run(['echo', 'child after'], check=True)
     sys.stdout.flush()
     assert sorted(capfd.readouterr().out.splitlines()) == ['after', 'child after']
