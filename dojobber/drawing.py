@@ -11,7 +11,7 @@ import sys
 from .dojobber import DoJobber
 from .errors import GraphError
 from .job import DummyJob
-from .signals import INTERRUPTS, Interrupts, signal_of
+from .signals import INTERRUPTS, Interrupts, Stopped, signal_of
 from .streams import complain, is_terminal
 from .terminal import printable
 
@@ -69,7 +69,7 @@ def draw(engine: DoJobber, path: str, rankdir: str, interrupts: Interrupts) -> t
         complain(f'drawing {printable(path)} ...')
     interrupt = None
     try:
-        with interrupts.raised():
+        with interrupts.raised(Stopped):  # with KeyboardInterrupt, subprocess would not wait for the renderer it kills
             engine.write_graph(path, rankdir=rankdir)
             return None, True
     except INTERRUPTS as error:

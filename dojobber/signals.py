@@ -17,9 +17,15 @@ REDELIVERY = 0.01  # seconds after which a signal is sent again that arrived whe
 
 
 class Interrupted(BaseException):
-    """A signal arrived. For SIGINT it is KeyboardInterrupt that is raised."""
+    """A signal arrived. While Jobs run, SIGINT raises KeyboardInterrupt."""
 
     by: ClassVar[str]
+
+
+class Stopped(Interrupted):
+    """SIGINT arrived."""
+
+    by = 'SIGINT'
 
 
 class Terminated(Interrupted):
@@ -61,6 +67,7 @@ class Interrupts:
         self._is_raising = False
         self._has_raised = False  # in this raised()
         self._is_ending = False
+        self._for_sigint: type[BaseException] = KeyboardInterrupt
         self._process = os.getpid()
         self._earlier: dict[signal.Signals, Any] = {}
         self._terminals: list[int] = []
@@ -88,8 +95,9 @@ class Interrupts:
             signal.signal(each, earlier)
 
     @contextlib.contextmanager
-    def raised(self) -> Iterator[None]:
-        """Let the first signal that arrives in this block raise an exception."""
+    def raised(self, for_sigint: type[BaseException] = KeyboardInterrupt) -> Iterator[None]:
+        """Let the first signal that arrives in this block raise an exception, SIGINT that of ``for_sigint``."""
+        self._for_sigint = for_sigint
         self._has_raised = False
         self._is_raising = True
         try:
@@ -111,7 +119,7 @@ class Interrupts:
             if self._is_raising and is_first:
                 self._raise(HungUp)
         elif self._is_raising and not self._has_raised:
-            self._raise(Terminated if number == signal.SIGTERM else KeyboardInterrupt)
+            self._raise(Terminated if number == signal.SIGTERM else self._for_sigint)
         else:
             with contextlib.suppress(Exception):  # the terminal may be gone
                 self._give_back()

@@ -19,7 +19,8 @@ from dojobber.signals import SIGNALS
 pytest.importorskip('termios', reason='needs signals and terminals as POSIX has them')
 
 FORKING = """
-import multiprocessing, signal
+import multiprocessing, signal, warnings
+warnings.filterwarnings('ignore', 'This process .* multi-threaded', DeprecationWarning)  # by fork() with -j
 HANDLED = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 context = multiprocessing.get_context('fork')
 
@@ -64,7 +65,7 @@ class Root(Changing):
             assert helper.exitcode == -signal.SIGTERM, helper.kill()
 """
     write_jobs(tmp_path, FORKING + code)
-    assert run(tmp_path, 'jobs.py', '--tries', '1', workers, PYTHONWARNINGS='ignore')[::2] == (0, '')
+    assert run(tmp_path, 'jobs.py', '--tries', '1', workers)[::2] == (0, '')
 
 
 def test_a_pool_of_forked_processes_ends_quietly(tmp_path, workers):
@@ -76,7 +77,7 @@ class Root(Changing):
                 assert pool.map(told, range(3)) == [before] * 3
 """
     write_jobs(tmp_path, FORKING + code)
-    assert run(tmp_path, 'jobs.py', '--tries', '1', workers, PYTHONWARNINGS='ignore')[::2] == (0, '')
+    assert run(tmp_path, 'jobs.py', '--tries', '1', workers)[::2] == (0, '')
 
 
 @pytest.mark.parametrize('trap', ['', 'trap "" HUP;', 'trap "" INT HUP TERM;'])
@@ -88,8 +89,7 @@ class Root(Changing):
 """
     write_jobs(tmp_path, FORKING + code)
     shell = ['sh', '-c', f'{trap} exec "$@"', 'sh', *command('jobs.py', '--tries', '1', workers)]
-    environment = {**ENVIRONMENT, 'PYTHONWARNINGS': 'ignore'}
-    done = subprocess.run(shell, cwd=tmp_path, env=environment, capture_output=True, check=False, timeout=PATIENCE)
+    done = subprocess.run(shell, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False, timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (0, b'')
 
 
@@ -133,7 +133,7 @@ class Root(Waiting):
     def Cleanup(self): print('tidied', flush=True)
 """
     write_jobs(tmp_path, FORKING + code)
-    status, out, err = run(tmp_path, 'jobs.py', PYTHONWARNINGS='ignore')
+    status, out, err = run(tmp_path, 'jobs.py')
     assert (status, err) == (143, '')
     assert out.splitlines()[0] == 'tidied'
 
@@ -158,6 +158,7 @@ class Root(Changing):
     assert run(tmp_path, 'jobs.py') == (143, 'own\nown\ncleans\n', '')
 
 
+@pytest.mark.filterwarnings('ignore:This process:DeprecationWarning')  # of whoever has threads here
 def test_where_no_run_is_left_forked_processes_are_as_in_any_program(capsys):
     own = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
