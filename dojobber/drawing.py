@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 import signal
 import sys
+import threading
+from collections.abc import Iterator
 
 from .dojobber import DoJobber
 from .errors import GraphError
@@ -14,6 +17,8 @@ from .job import DummyJob
 from .signals import INTERRUPTS, Interrupts, Stopped, signal_of
 from .streams import complain, is_terminal
 from .terminal import printable
+
+PATIENCE = 1.0  # seconds without a word
 
 LIMITED = ('mermaid',)
 """Formats that refuse some graphs, and cost next to nothing."""
@@ -65,11 +70,12 @@ def draw(engine: DoJobber, path: str, rankdir: str, interrupts: Interrupts) -> t
 
     Where it is not, a line on stderr says why.
     """
-    if is_terminal(sys.stderr):
-        complain(f'drawing {printable(path)} ...')
     interrupt = None
     try:
-        with interrupts.raised(Stopped):  # with KeyboardInterrupt, subprocess would not wait for the renderer it kills
+        with (
+            interrupts.raised(Stopped),
+            _said_if_long(path),
+        ):  # subprocess kills, but does not wait at KeyboardInterrupt
             engine.write_graph(path, rankdir=rankdir)
             return None, True
     except INTERRUPTS as error:
@@ -79,3 +85,16 @@ def draw(engine: DoJobber, path: str, rankdir: str, interrupts: Interrupts) -> t
         why = str(error)
     complain(f'the graph is not drawn: {printable(why)}')
     return interrupt, False
+
+
+@contextlib.contextmanager
+def _said_if_long(path: str) -> Iterator[None]:
+    """Say on a terminal what is going on if this takes long."""
+    timer = threading.Timer(PATIENCE, complain, [f'drawing {printable(path)} ...'])
+    timer.daemon = True
+    if is_terminal(sys.stderr):
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

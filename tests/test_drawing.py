@@ -157,12 +157,10 @@ class Last(Failing):
 def drawing(folder, number, *arguments, first='pass'):
     """Send a signal while the graph is drawn, and return (status, stdout, stderr, whether the renderer still runs)."""
     write_jobs(folder, BROKEN.format(first=first))
-    (folder / 'dot').write_text(SLOW_RENDERER, encoding='utf-8')
-    (folder / 'dot').chmod(0o755)
     with subprocess.Popen(
         command('jobs.py', '--graph', 'graph.svg', *arguments),
         cwd=folder,
-        env={**ENVIRONMENT, 'PATH': os.pathsep.join([str(folder), ENVIRONMENT['PATH']])},
+        env=write_slow_renderer(folder),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding='utf-8',
@@ -213,12 +211,23 @@ def test_of_two_signals_the_one_that_ended_the_run_is_the_status(tmp_path):
     assert err == 'the graph is not drawn: interrupted by SIGTERM\n'
 
 
+def write_slow_renderer(folder):
+    (folder / 'dot').write_text(SLOW_RENDERER, encoding='utf-8')
+    (folder / 'dot').chmod(0o755)
+    return {**ENVIRONMENT, 'PATH': os.pathsep.join([str(folder), ENVIRONMENT['PATH']])}
+
+
 def test_on_a_terminal_it_is_said_what_takes_so_long(tmp_path):
     write_jobs(tmp_path, BROKEN.format(first='pass'))
-    arguments = command('jobs.py', '--list', '--graph', 'graph.dot')
-    with Screen(arguments, cwd=tmp_path, env=ENVIRONMENT) as screen:
-        assert screen.end() == 0
-        assert screen.lines == ['First  Job', 'Last   Job', 'drawing graph.dot ...']
+    arguments = command('jobs.py', '--list', '--graph', 'graph.svg')
+    with Screen(arguments, cwd=tmp_path, env=write_slow_renderer(tmp_path)) as screen:
+        assert screen.until('drawing graph.svg ...') == ['First  Job', 'Last   Job', 'drawing graph.svg ...']
+        screen.press('\x03')
+        assert screen.end() == 130
+
+
+def test_what_is_drawn_at_once_is_not_worth_a_word(tmp_path):
+    write_jobs(tmp_path, BROKEN.format(first='pass'))
     assert run(tmp_path, 'jobs.py', '--list', '--graph', 'graph.dot') == (0, 'First  Job\nLast   Job\n', '')
 
 
