@@ -19,6 +19,8 @@ from time import monotonic
 from types import FrameType
 from typing import Any, Callable, NamedTuple
 
+from .signals import leave_signals_to_main_thread
+
 INTERVAL = 0.1  # seconds from look to look
 LONGEST_PAUSE = 1.0  # seconds after which the bar is drawn although nothing in it changed: it may have been cleared
 LINES_AT_FIRST = 2
@@ -123,8 +125,14 @@ class Bar:
     def above(self) -> Iterator[str]:
         """Let the caller write lines of its own, after what this returns: it ends a line that somebody has begun."""
         with self._lock:
-            yield self._new_line().decode('latin-1') if self._is_ours() else ''
+            yield self._end_of_line()
             self._must_draw = True
+
+    def _end_of_line(self) -> str:
+        with contextlib.suppress(OSError):  # the terminal is gone
+            if self._is_ours():
+                return self._new_line().decode('latin-1')
+        return ''
 
     def _new_line(self) -> bytes:
         """Return what takes the cursor to the start of an empty line above the bar, wherever it is now."""
@@ -156,7 +164,7 @@ class Bar:
                 self._draw(size)
 
     def _keep(self) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # above all SIGTTOU, which would stop us
+        leave_signals_to_main_thread()  # and above all block SIGTTOU, which would stop us
         while not self._end.wait(INTERVAL):
             self.refresh()
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import math
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from time import monotonic
 from typing import Callable
 
+from .signals import leave_signals_to_main_thread
+from .streams import complain
 from .terminal import duration
 
 LONG = 60.0
@@ -46,7 +47,7 @@ class Notices:
         """Write that an attempt failed, with ``error``, and that the next one comes in ``seconds``."""
         of = f' of {math.ceil(tries)}' if tries < math.inf else ''
         following = f'next in {duration(seconds, 0)}' if seconds >= 0.5 else 'trying again'
-        _write(f'{name}: attempt {attempt}{of} failed: {error}; {following}')
+        complain(f'{name}: attempt {attempt}{of} failed: {error}; {following}')
 
     def mention(self) -> None:
         """Write which Jobs have been running for another minute."""
@@ -57,13 +58,9 @@ class Notices:
             count = math.floor((now - start) / self._long)
             if count > self._mentioned.get((name, start), 0):
                 self._mentioned[name, start] = count
-                _write(f'{name}: still running after {duration(count * self._long, 0)}')
+                complain(f'{name}: still running after {duration(count * self._long, 0)}')
 
     def _watch(self, end: threading.Event, interval: float) -> None:
+        leave_signals_to_main_thread()
         while not end.wait(interval):
             self.mention()
-
-
-def _write(line: str) -> None:
-    with contextlib.suppress(Exception):  # there is no stderr, or it is closed, broken or full
-        print(line, file=sys.stderr, flush=True)

@@ -12,7 +12,7 @@ from typing import Callable, NamedTuple
 from .events import Event, EventKind
 from .notices import Notices
 from .outcome import Outcome, State, is_interrupt
-from .terminal import Terminal, clipped, columns, duration, printable, shows
+from .terminal import Terminal, clipped, columns, duration, printable
 
 MOST_NAMES = 3  # of those who block a Job
 MOST_AT_WORK = 20  # that are looked at for the bar, which has no room for more
@@ -47,8 +47,8 @@ class Progress:
         tries: How often each Job may be tried, by name, in plan order.
         delays: Seconds from attempt to attempt, by name.
         message: Returns the text of an exception.
-        bar: Whether to show the bar, if the terminal can.
-        lines: Whether to print anything on stdout at all.
+        terminal: Where to print, by default the stdout of this moment.
+        has_lines: Whether to print anything there at all.
     """
 
     def __init__(
@@ -56,14 +56,13 @@ class Progress:
         tries: Mapping[str, float],
         delays: Mapping[str, float],
         message: Callable[[BaseException], str],
-        bar: bool = True,
-        lines: bool = True,
+        terminal: Terminal | None = None,
+        has_lines: bool = True,
     ) -> None:
         self._tries, self._delays, self._message = tries, delays, message
-        self._has_bar, self._has_lines = bar and lines, lines
-        self._terminal = Terminal()
+        self._terminal, self._has_lines = terminal or Terminal(), has_lines
         widest = min(WIDEST_NAME, self._terminal.width // 2)
-        widths = [columns(printable(name)) for name in tries]
+        widths = [columns(self._terminal.printable(name)) for name in tries]
         self._width = max([width for width in widths if width <= widest], default=0)
         self._start = monotonic()
         self.done = self.failed = 0
@@ -74,18 +73,12 @@ class Progress:
         self.ended_by: str | None = None
         """The signal that has come."""
         self._notices: Notices | None = None  # where no bar is shown
-        self._cleanup_errors: dict[str, BaseException] = {}
-
-    @property
-    def write_error(self) -> Exception | None:
-        """Why lines could not be written, if that was not because nobody reads them any more."""
-        return self._terminal.failure
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
         """Show the bar, if the terminal can, for as long as this lasts; else let stderr have the notices."""
         self._start = monotonic()
-        below = self._terminal.below(self._bar) if self._has_bar else contextlib.nullcontext(False)
+        below = self._terminal.below(self._bar) if self._has_lines else contextlib.nullcontext(False)
         with below as is_shown:
             if is_shown:
                 yield
@@ -93,6 +86,10 @@ class Progress:
             self._notices = Notices(self.running)
             with self._notices.watching():
                 yield
+
+    def ending(self, by: str) -> None:
+        """Note that a signal has come."""
+        self.ended_by = by
 
     def give_back(self) -> None:
         """Leave the terminal as it was, where there is no time to wait for the end of the run."""
@@ -110,8 +107,6 @@ class Progress:
             self.running[f'{name}.cleanup'] = monotonic()
         elif event.kind is EventKind.CLEANUP:
             self.running.pop(f'{name}.cleanup', None)
-            if event.exception is not None:
-                self._cleanup_errors[name] = event.exception
 
     def _finished(self, job: str, attempt: int, outcome: Outcome) -> None:
         start = self.running.pop(job, 0.0)
@@ -132,15 +127,24 @@ class Progress:
         self,
         outcomes: Mapping[str, Outcome],
         run_errors: Mapping[str, BaseException],
+        cleanup_errors: Mapping[str, BaseException],
         seconds: float,
         interrupted: str | None,
     ) -> None:
-        """Print the lines of the Jobs that have not passed, those that failed last, and how many there are of each."""
+        """Print the lines of the Jobs that have not passed, those that failed last, and how many there are of each.
+
+        Args:
+            outcomes: By Job, in plan order.
+            run_errors: By Job, the error of its last Run, if that failed.
+            cleanup_errors: By Job, the error of its Cleanup, if that failed.
+            seconds: How long the run took.
+            interrupted: The name of the signal that ended it, if one did.
+        """
         for state in (State.NOT_RUN, State.BLOCKED, State.WOULD_RUN, State.FAILED):
             for name, outcome in outcomes.items():
                 if outcome.state is state:
                     self._describe(name, outcome, run_errors.get(name))
-        for name, error in self._cleanup_errors.items():
+        for name, error in cleanup_errors.items():
             start = self._start_of_line(f'{name}.cleanup', State.FAILED)
             self._write(f'{start}failed{self._text(error)}', State.FAILED)
         counts = [(state, sum(each.state is state for each in outcomes.values())) for state in LOOKS]
@@ -166,8 +170,8 @@ class Progress:
 
     def _start_of_line(self, name: str, state: State) -> str:
         look = LOOKS[state]
-        text = printable(name)
-        symbol = look.symbol if shows(look.symbol) else look.ascii
+        text = self._terminal.printable(name)
+        symbol = look.symbol if self._terminal.shows(look.symbol) else look.ascii
         return f'{symbol} {text}{" " * (self._width - columns(text))}  '
 
     def _head(self, name: str, outcome: Outcome) -> str:
@@ -211,24 +215,25 @@ class Progress:
         counts += f', ending by {self.ended_by}' if self.ended_by else ''
         first = [(clipped(f'{counts}, {duration(now - self._start, 0)}', width), '')]
         if columns(first[0][0]) + WIDTH_OF_BAR + 1 <= width:
-            done, left = ('━', '─') if shows('━') else ('#', '-')
+            done, left = ('━', '─') if self._terminal.shows('━') else ('#', '-')
             filled = WIDTH_OF_BAR * self.done // max(len(self._tries), 1)
             first = [(done * filled, 'green'), (left * (WIDTH_OF_BAR - filled), 'dim'), (' ', ''), *first]
-        running = [(name, f' {duration(now - start, 0)}') for name, start in list(self.running.items())]
+        text = self._terminal.printable
+        running = [(text(name), f' {duration(now - start, 0)}') for name, start in list(self.running.items())]
         waiting = []
         for name, (number, due) in sorted(self.waiting.items(), key=lambda each: each[1][1]):
             tries = self._tries[name]
             of = f'/{math.ceil(tries)}' if tries < math.inf else ''
-            waiting.append((name, f': try {number}{of} in {duration(max(due - now, 0), 0)}'))
+            waiting.append((text(name), f': try {number}{of} in {duration(max(due - now, 0), 0)}'))
         return [first, *[[(fitting(items, width), '')] for items in (running, waiting) if items]]
 
 
 def fitting(items: Sequence[tuple[str, str]], width: int) -> str:
-    """Return as many names, each with the text that follows it, as fit, and how many more there are.
+    """Return as many printable names, each with the text that follows it, as fit, and how many more there are.
 
     Names are shortened only as far as that lets one more have room, or a single one fit.
     """
-    names = [printable(name) for name, _ in items[:MOST_AT_WORK]]
+    names = [name for name, _ in items[:MOST_AT_WORK]]
     widths = [min(columns(name), WIDEST_NAME) for name in names]
     for count in range(len(names), 0, -1):
         rest = len(items) - count

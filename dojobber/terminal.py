@@ -4,39 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterator
-from typing import Any, Callable
+from typing import IO, Any, Callable, cast
 
 from .bar import Bar, bar_on
+from .streams import Output
 
 NO_BAR = 'DOJOBBER_NO_BAR'
 """The environment variable that asks for no bar."""
 
 
-def printable(text: str) -> str:
-    """Return ``text`` with what would move the cursor or change colours written as escapes."""
-    return ''.join(each if each.isprintable() else each.encode('unicode_escape').decode() for each in text)
-
-
-def encodable(text: str) -> str:
-    """Return ``text`` with what stdout cannot encode written as escapes."""
-    encoding = getattr(sys.stdout, 'encoding', None) or 'utf-8'
+def printable(text: str, encoding: str = 'utf-8') -> str:
+    """Return ``text`` with escapes for what moves the cursor or changes colours, and for what ``encoding`` lacks."""
+    text = ''.join(each if each.isprintable() else each.encode('unicode_escape').decode() for each in text)
     return text.encode(encoding, 'backslashreplace').decode(encoding)
 
 
-def shows(symbol: str) -> bool:
-    """Tell whether stdout can show a symbol. The fonts of Linux's own console lack what is not in Latin alphabets."""
-    return symbol.isascii() or (encodable(symbol) == symbol and os.environ.get('TERM') != 'linux')
-
-
 def columns(text: str) -> int:
-    """Return how wide ``text`` is; without rich, its length."""
-    try:
-        from rich.cells import cell_len
-    except ImportError:
-        return len(text)
-    return int(cell_len(text))
+    """Return how many columns of a terminal ``text`` takes, as far as that can be known without the terminal."""
+    return len(text) if text.isascii() else sum(map(_width, text))
+
+
+def _width(character: str) -> int:
+    import unicodedata
+
+    if unicodedata.category(character) in ('Mn', 'Me', 'Cf'):  # drawn on the character before it, or not at all
+        return 0
+    if '\u1160' <= character <= '\u11ff' or '\ud7b0' <= character <= '\ud7fb':  # completes a Korean syllable
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in 'WF' else 1
 
 
 def clipped(text: str, width: int) -> str:
@@ -60,16 +56,19 @@ def duration(seconds: float, digits: int = 1) -> str:
 
 
 class Terminal:
-    """Writes lines to stdout, with rich's colours where it is installed and the terminal has them."""
+    """Writes lines to stdout, with rich's colours where it is installed and the terminal has them.
 
-    def __init__(self) -> None:
+    Args:
+        output: The stdout to write to, by default that of this moment.
+        has_bar: Whether a bar may be shown below the lines.
+    """
+
+    def __init__(self, output: Output | None = None, has_bar: bool = True) -> None:
+        self._output, self._has_bar = output or Output(), has_bar
         self._console: Any = None
-        self.failure: Exception | None = None
-        """Why lines could not be written, unless it is that nobody reads them any more."""
-        self._is_broken = sys.stdout is None
         self._bar: Bar | None = None  # as long as it is shown
         with contextlib.suppress(ImportError):
-            self._console = _console()
+            self._console = _console(self._output)
 
     @property
     def width(self) -> int:
@@ -78,22 +77,23 @@ class Terminal:
 
         return shutil.get_terminal_size().columns if self._console is None else int(self._console.width)
 
+    def printable(self, text: str) -> str:
+        """Return ``text`` as it can be written, with escapes for the rest."""
+        return printable(text, self._output.encoding)
+
+    def shows(self, symbol: str) -> bool:
+        """Tell whether a symbol can be shown. The fonts of Linux's own console lack what is not in Latin alphabets."""
+        return symbol.isascii() or (self.printable(symbol) == symbol and os.environ.get('TERM') != 'linux')
+
     def write(self, text: str, style: str) -> None:
         """Write one or more lines. When nobody reads them any more, nothing is written."""
-        if self._is_broken:
-            return
-        try:
-            with contextlib.nullcontext('') if self._bar is None else self._bar.above() as end_of_line:
-                if self._console is None:
-                    print(encodable(text), flush=True)
-                else:
-                    sys.stdout.write(end_of_line)
-                    self._console.print(encodable(text), style=style)
-                    sys.stdout.flush()
-        except (BrokenPipeError, SystemExit):  # nobody reads it any more; the latter is rich's word for that
-            self._is_broken = True
-        except (OSError, ValueError) as error:  # no space is left, a Job has closed it
-            self._is_broken, self.failure = True, error
+        with contextlib.nullcontext('') if self._bar is None else self._bar.above() as end_of_line:
+            if end_of_line:
+                self._output.write(end_of_line)
+            if self._console is None:
+                self._output.write(f'{text}\n')
+            else:
+                self._console.print(text, style=style)
 
     @contextlib.contextmanager
     def below(self, render: Callable[[int], list[list[tuple[str, str]]]]) -> Iterator[bool]:
@@ -103,8 +103,8 @@ class Terminal:
             render: Returns for a width the lines, each a list of texts and their styles.
         """
         bar = None
-        if self._console is not None and not self._console.is_dumb_terminal:
-            bar = bar_on(sys.stdout, lambda width: [self._in_colour(line) for line in render(width)])
+        if self._has_bar and self._console is not None and not self._console.is_dumb_terminal:
+            bar = bar_on(self._output.stream, lambda width: [self._in_colour(line) for line in render(width)])
         if bar is None:
             yield False
             return
@@ -141,12 +141,12 @@ def _no_bar_in_children() -> Iterator[None]:
     try:
         yield
     finally:
-        del os.environ[NO_BAR]
+        os.environ.pop(NO_BAR, None)  # a Job may have removed it
         if earlier is not None:
             os.environ[NO_BAR] = earlier
 
 
-def _console() -> Any:
+def _console(output: Output) -> Any:
     from rich.console import Console
 
-    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    return Console(file=cast('IO[str]', output), highlight=False, markup=False, emoji=False, soft_wrap=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from dojobber import terminal
 from dojobber.events import Event, EventKind
 from dojobber.outcome import Outcome, State
 from dojobber.progress import LOOKS, Progress, fitting, shortened
-from dojobber.terminal import columns, duration, encodable, printable
+from dojobber.terminal import columns, duration, printable
 
 
 @pytest.mark.parametrize(
@@ -54,10 +56,34 @@ def test_what_moves_the_cursor_is_shown_as_an_escape():
     assert printable('Zoë 服务器 שרת') == 'Zoë 服务器 שרת'
 
 
+def test_what_the_encoding_lacks_is_shown_as_an_escape():
+    assert printable('Zoë ✓ 服', 'latin-1') == r'Zoë \u2713 \u670d'
+    assert printable('Zoë\n', 'ascii') == r'Zo\xeb\n'
+
+
+KOREAN = ['\u1112\u1161\u11ab\u1100\u116e\u11a8', 'a\ud7b0\ud7fb']  # as macOS stores it, and letters of old
+
+
+@pytest.mark.parametrize(
+    ('text', 'width'),
+    [
+        *[('', 0), ('abc', 3), ('Zoë', 3), ('Zoe\u0308', 3), ('שרת', 3), ('a\u200db', 2), ('हिन्दी', 5)],
+        *[('服务器', 6), ('\uff46\uff55', 4), ('한국', 4), (KOREAN[0], 4), (KOREAN[1], 1), ('🚀', 2), ('✓━', 2)],
+    ],
+)
+def test_columns_are_those_of_a_terminal(text, width):
+    assert columns(text) == width
+
+
+def test_columns_are_the_same_without_rich(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'rich.cells', None)
+    assert columns('服务器') == 6
+
+
 def test_every_state_has_a_symbol_in_ascii_and_a_word_of_its_own():
     assert set(LOOKS) == set(State)
     assert len({look.word for look in LOOKS.values()}) == len(LOOKS)
-    assert all(look.ascii.isascii() and encodable(look.symbol) for look in LOOKS.values())
+    assert all(look.ascii.isascii() and printable(look.symbol) == look.symbol for look in LOOKS.values())
 
 
 @pytest.mark.parametrize(
@@ -76,7 +102,7 @@ def test_the_recap_ends_with_the_failures_at_the_root(capsys):
         'Later': Outcome(State.NOT_RUN),
     }
     progress = Progress(dict.fromkeys(outcomes, 3), dict.fromkeys(outcomes, 0), str)
-    progress.recap(outcomes, {}, 61.26, 'SIGTERM')
+    progress.recap(outcomes, {}, {}, 61.26, 'SIGTERM')
     assert capsys.readouterr().out.splitlines() == [
         '- Later   not run',
         '» Waits   blocked by Broken, Mute, C and 2 more',
@@ -89,7 +115,7 @@ def test_the_recap_ends_with_the_failures_at_the_root(capsys):
 
 def test_a_run_that_changes_nothing_says_so(capsys):
     progress = Progress({'Fine': 3}, {'Fine': 0}, str)
-    progress.recap({'Fine': Outcome(State.OK, 1)}, {}, 0.04, None)
+    progress.recap({'Fine': Outcome(State.OK, 1)}, {}, {}, 0.04, None)
     assert capsys.readouterr().out == '1 job: 1 ok in 40 ms; nothing was changed\n'
 
 
@@ -142,7 +168,7 @@ def test_a_job_whose_last_attempt_has_failed_gets_a_line_at_once(capsys):
 
 
 def test_without_lines_nothing_is_printed_on_stdout(capsys):
-    progress = Progress({'Copy': 1}, {'Copy': 0}, str, lines=False)
+    progress = Progress({'Copy': 1}, {'Copy': 0}, str, has_lines=False)
     with progress.shown():
         finish(progress, 'Copy', ValueError('disk full'))
     assert capsys.readouterr() == ('', '')
@@ -166,7 +192,7 @@ def test_an_error_of_many_lines_is_shown_whole_and_indented(capsys):
     text = '\nthe build failed:\r\n\tmain.c:3: \x1b[31merror\n\n  ^~~~ here  \n\n'
     outcomes = {'Build': Outcome(State.FAILED, 1, exception=RuntimeError(text))}
     run_errors = {'Build': OSError('make: 2 errors\nstop.')}
-    Progress({'Build': 1}, {'Build': 0}, str).recap(outcomes, run_errors, 1.0, None)
+    Progress({'Build': 1}, {'Build': 0}, str).recap(outcomes, run_errors, {}, 1.0, None)
     assert capsys.readouterr().out.splitlines() == [
         '✗ Build  failed     0 ms: the build failed:',
         r'            main.c:3: \x1b[31merror',
@@ -180,10 +206,8 @@ def test_an_error_of_many_lines_is_shown_whole_and_indented(capsys):
 
 def test_the_recap_names_each_cleanup_that_failed(capsys):
     progress = Progress({'Mount': 1, 'Lock': 1}, {'Mount': 0, 'Lock': 0}, str)
-    for name, error in [('Mount', OSError('busy\nby cp')), ('Lock', None)]:
-        progress(Event(EventKind.CLEANUP_STARTED, name))
-        progress(Event(EventKind.CLEANUP, name, exception=error))
-    progress.recap({name: Outcome(State.CHANGED, 1) for name in ('Mount', 'Lock')}, {}, 2.0, None)
+    outcomes = {name: Outcome(State.CHANGED, 1) for name in ('Mount', 'Lock')}
+    progress.recap(outcomes, {}, {'Mount': OSError('busy\nby cp')}, 2.0, None)
     assert capsys.readouterr().out.splitlines() == [
         '✗ Mount.cleanup  failed: busy',
         '    by cp',
