@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -16,7 +17,8 @@ from kit import job
 from dojobber import cli
 from dojobber.signals import SIGNALS
 
-pytest.importorskip('termios', reason='needs signals and terminals as POSIX has them')
+fcntl = pytest.importorskip('fcntl')
+termios = pytest.importorskip('termios', reason='needs signals and terminals as POSIX has them')
 
 FORKING = """
 import multiprocessing, signal, warnings
@@ -248,6 +250,7 @@ class Root(Changing):
 def test_a_terminal_that_has_gone_keeps_no_cleanup_from_its_work(tmp_path, document, term):
     write_jobs(tmp_path, LOCKED)
     master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))  # room for the bar
     launch = 'import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])'
     arguments = command('jobs.py', '-v', '--graph', 'graph.dot', *(['--json'] if document else []))
     with (
@@ -268,6 +271,9 @@ def test_a_terminal_that_has_gone_keeps_no_cleanup_from_its_work(tmp_path, docum
         while not (tmp_path / 'lock').exists():
             assert child.poll() is None
             os.sched_yield()
+        written = b''
+        while b'0/1' not in written and (document, term) == (False, 'xterm'):
+            written += os.read(master, 65536)
         os.close(master)
         status = child.wait()
         limit.cancel()
