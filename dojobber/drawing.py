@@ -7,7 +7,6 @@ import errno
 import io
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 
@@ -15,7 +14,7 @@ from .dojobber import DoJobber
 from .errors import GraphError
 from .job import DummyJob
 from .signals import INTERRUPTS, Interrupts, Stopped, signal_of
-from .streams import complain, is_terminal
+from .streams import complain, is_terminal, standard_error
 from .terminal import printable
 
 PATIENCE = 1.0  # seconds without a word
@@ -92,7 +91,7 @@ def _said_if_long(path: str) -> Iterator[None]:
     """Say on a terminal what is going on if this takes long."""
     timer = threading.Timer(PATIENCE, complain, [f'drawing {printable(path)} ...'])
     timer.daemon = True
-    if is_terminal(sys.stderr):
+    if is_terminal(standard_error()):
         timer.start()
     try:
         yield

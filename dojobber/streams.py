@@ -11,7 +11,7 @@ from typing import Any
 
 def complain(text: str) -> None:
     """Write a line to stderr; where that is closed, full or no file at all, to nowhere."""
-    stream = getattr(sys, 'stderr', None)  # a Job may have deleted it
+    stream = standard_error()
     if stream is None:
         return
     try:
@@ -25,10 +25,11 @@ class Output:
     """The stdout that the command finds when it is called, for what the command itself writes.
 
     Jobs may replace, close or redirect ``sys.stdout``; this keeps to the one it has found, and ``put_back()`` makes it
-    ``sys.stdout`` again. The first failure ends the writing.
+    ``sys.stdout`` again, and ``sys.stderr`` what it was. The first failure ends the writing.
     """
 
     def __init__(self) -> None:
+        self._stderr = standard_error()
         self.stream: Any = sys.stdout
         """None where stdout was closed before Python started."""
         self.failure: Exception | None = None
@@ -76,7 +77,7 @@ class Output:
 
         Otherwise a line on stderr says so.
         """
-        _flush(getattr(sys, 'stderr', None))
+        _flush(standard_error())
         if self.failure is None and self.stream is not None and not getattr(self.stream, 'closed', False):
             try:
                 self.stream.flush()
@@ -100,10 +101,11 @@ class Output:
             with contextlib.suppress(OSError):  # it is closed
                 self._kept[number] = os.dup(number), os.get_inheritable(number)
                 _send_to_stderr(number)
-        sys.stdout = None if sys.stderr is None else _Lossy(sys.stderr)
+        stderr = standard_error()
+        sys.stdout = None if stderr is None else _Lossy(stderr)
 
     def put_back(self) -> None:
-        """Make stdout what it was."""
+        """Make stdout and stderr what they were."""
         current = getattr(sys, 'stdout', None)  # a Job may have deleted it
         if current is not self.stream:
             _flush(current)
@@ -114,6 +116,9 @@ class Output:
             os.close(kept)
         self._kept.clear()
         sys.stdout = self.stream
+        if standard_error() is not self._stderr:
+            _flush(standard_error())
+            sys.stderr = self._stderr
 
 
 class _Lossy:
@@ -134,6 +139,11 @@ class _Lossy:
 
     def flush(self) -> None:
         _flush(self._stream)
+
+
+def standard_error() -> Any:
+    """Return ``sys.stderr``; None where it was closed before Python started, or a Job has deleted it."""
+    return getattr(sys, 'stderr', None)
 
 
 def is_terminal(stream: Any) -> bool:

@@ -119,6 +119,29 @@ def test_a_job_that_leaves_no_stdout_hides_neither_lines_nor_recap(tmp_path, lin
     assert [each.split()[1] for each in out.splitlines()] == ['First', 'Root', 'jobs:']
 
 
+@pytest.mark.parametrize('line', [line.replace('stdout', 'stderr') for line in list(MEDDLING.values())[1:]])
+@pytest.mark.parametrize('arguments', [[], ['-v', '--graph', 'graph.dot'], ['--json']])
+def test_a_job_that_leaves_no_stderr_changes_nothing_on_stdout(tmp_path, line, arguments):
+    code = f"""
+class First(Changing):
+    def act(self):
+        {line}
+class Second(Failing):
+    DEPS = [First]
+    TRIES = 2
+    def Cleanup(self): raise OSError('in use')
+class Root(DummyJob): DEPS = [Second]
+"""
+    write_jobs(tmp_path, code)
+    status, out, _ = run(tmp_path, 'jobs.py', *arguments)
+    assert status == 1
+    if '--json' in arguments:
+        assert [each['state'] for each in json.loads(out)['jobs']] == ['changed', 'failed', 'blocked']
+    else:
+        names = [each.split()[1] for each in out.splitlines()]
+        assert names == ['First', 'Second', 'Root', 'Second', 'Second.cleanup', 'jobs:']
+
+
 @pytest.mark.parametrize('line', MEDDLING.values(), ids=MEDDLING)
 def test_a_job_that_leaves_no_stdout_leaves_the_document_and_the_status_alone(tmp_path, line):
     write_jobs(
