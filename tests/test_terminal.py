@@ -655,11 +655,11 @@ def test_without_rich_it_gets_plain_lines(shown):
     assert masked(screen.all_lines) == [*RECAP[:2], *RETRIED, *RECAP[2:]]
 
 
+ONLY_ASCII = {'PYTHONUTF8': '0', 'PYTHONIOENCODING': 'ascii', 'LC_ALL': 'C', 'PYTHONCOERCECLOCALE': '0'}
+
+
 def test_a_terminal_that_knows_only_ascii_gets_ascii(shown, tmp_path):
-    screen = shown(
-        f'{SIMPLE}\nclass Grün(Waiting): DEPS = [Prints]\nAll.DEPS.append(Grün)\n',
-        environment={'PYTHONUTF8': '0', 'PYTHONIOENCODING': 'ascii', 'LC_ALL': 'C', 'PYTHONCOERCECLOCALE': '0'},
-    )
+    screen = shown(f'{SIMPLE}\nclass Grün(Waiting): DEPS = [Prints]\nAll.DEPS.append(Grün)\n', environment=ONLY_ASCII)
     screen.until(r'Gr\\xfcn \d+ s')
     open_gate(tmp_path)
     assert screen.end() == 1
@@ -667,6 +667,16 @@ def test_a_terminal_that_knows_only_ascii_gets_ascii(shown, tmp_path):
     assert r'+ Gr\xfcn  changed    N s' in masked(screen.all_lines)
     assert masked(screen.all_lines)[-2] == 'x Broken   failed     3 tries, N s: Broken is broken'
     assert not screen.cursor_is_hidden
+
+
+def test_names_with_escapes_fit_into_the_bar_too(shown, tmp_path):
+    screen = shown('class 数据库服务器数据库服务器(Waiting): pass', columns=40, environment=ONLY_ASCII)
+    lines = screen.until('0/1, [1-9]', r'\d s$')
+    assert re.fullmatch(r'(\\u[0-9a-f]{4})+.*\.\.\. \d s', lines[-1])
+    assert len(lines[-1]) <= 39
+    open_gate(tmp_path)
+    assert screen.end() == 0
+    assert_left_clean(screen)
 
 
 STOPPED = """
