@@ -62,7 +62,7 @@ setup(
         'python-graph-core',  # the digraph that engine.graph is
         'python-graph-dot',  # writes it as DOT
     ],
-    entry_points={'console_scripts': ['dojobber = dojobber.cli:main']},
+    entry_points={'console_scripts': ['dojobber = dojobber.cli:command']},
     extras_require={
         'cli': ['rich'],  # the command's bar and colours, without escape sequences of our own
         'render': ['graphviz-pure'],  # draws pictures where Graphviz is not installed

@@ -1,6 +1,6 @@
 """Lets ``python -m dojobber`` do what the command ``dojobber`` does."""
 
-from .cli import main
+from .cli import command
 
 if __name__ == '__main__':
-    main()
+    command()

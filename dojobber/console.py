@@ -49,7 +49,7 @@ class Console:
 
     def _write(self, line: str, details: str = '') -> None:
         text = _on_one_line(line) + '\n' + details
-        stream = sys.stderr
+        stream = getattr(sys, 'stderr', None)  # a Job may have deleted it
         if stream is None or stream is self._broken:
             return
         try:

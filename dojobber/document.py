@@ -1,4 +1,4 @@
-"""What happened, as the document that ``--json`` prints. README.rst describes it."""
+"""The documents that ``--json`` prints: the result of a run, and with ``--list`` or ``--tree`` the plan."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from typing import Any
 from .__version__ import __version__
 from .console import message
 from .events import Event, EventKind
+from .job import kind_of
+from .listing import summary
 from .outcome import Outcome, State
+from .plan import Plan
 
 SCHEMA = 1
-"""Of the document that ``--json`` prints: raised when something in it changes its meaning or goes."""
+"""Of the documents: raised when something in one of them changes its meaning or goes."""
 
 
 class Raised:
@@ -26,8 +29,8 @@ class Raised:
         self._runnable = runnable
         self.by_run: dict[str, BaseException] = {}
         """By Job: what its last Run has raised."""
-        self.by_cleanup: BaseException | None = None
-        """What the last failing Cleanup has raised."""
+        self.by_cleanup: dict[str, BaseException] = {}
+        """By Job: what its last failing Cleanup has raised; the Job whose Cleanup failed last comes last."""
 
     def __call__(self, event: Event) -> None:
         """Keep what ``event`` tells of that."""
@@ -39,10 +42,21 @@ class Raised:
         elif event.kind is EventKind.RUN and name in self._runnable:
             self.by_run[name] = event.exception
         elif event.kind is EventKind.CLEANUP:
-            self.by_cleanup = event.exception
+            self.by_cleanup.pop(name, None)
+            self.by_cleanup[name] = event.exception
+
+
+def plan_document(root: str, plan: Plan) -> dict[str, Any]:
+    """Return the plan of the Job named ``root``, or the part of it that ``--only`` asks for, in what JSON knows."""
+    jobs = [
+        {'name': name, 'kind': kind_of(step.job), 'summary': summary(step.job), 'deps': list(step.needs)}
+        for name, step in plan.items()
+    ]
+    return {'schema': SCHEMA, 'version': __version__, 'root': root, 'jobs': jobs}
 
 
 def document(
+    root: str,
     outcomes: Mapping[str, Outcome],
     no_act: bool,
     seconds: float,
@@ -50,22 +64,23 @@ def document(
     raised: Raised,
     exit_status: int,
 ) -> dict[str, Any]:
-    """Return what happened, in what JSON knows. ``outcomes`` are in plan order, the root last."""
+    """Return the result of a run of the Job named ``root``, or a part of it, in what JSON knows."""
+    cleanup_errors = list(raised.by_cleanup.values())
     return {
         'schema': SCHEMA,
         'version': __version__,
-        'root': next(reversed(list(outcomes)), None),
+        'root': root,
         'no_act': no_act,
         'exit_status': exit_status,
         'interrupted_by': interrupted_by,
-        'cleanup_error': _error(raised.by_cleanup),
+        'cleanup_error': _error(cleanup_errors[-1] if cleanup_errors else None),
         'seconds': seconds,
         'totals': {state.value: sum(each.state is state for each in outcomes.values()) for state in State},
-        'jobs': [_entry(name, outcome, raised.by_run.get(name)) for name, outcome in outcomes.items()],
+        'jobs': [_entry(name, outcome, raised) for name, outcome in outcomes.items()],
     }
 
 
-def _entry(name: str, outcome: Outcome, run_error: BaseException | None) -> dict[str, Any]:
+def _entry(name: str, outcome: Outcome, raised: Raised) -> dict[str, Any]:
     return {
         'name': name,
         'state': outcome.state.value,
@@ -74,7 +89,8 @@ def _entry(name: str, outcome: Outcome, run_error: BaseException | None) -> dict
         'phases': dict(outcome.phases),
         'result': _plain(outcome.result),
         'error': _error(outcome.exception),
-        'run_error': _error(run_error),
+        'run_error': _error(raised.by_run.get(name)),
+        'cleanup_error': _error(raised.by_cleanup.get(name)),
         'blocked_by': list(outcome.blocked_by),
     }
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -57,15 +59,45 @@ def _imported(where: str) -> ModuleType:
 
 def _imported_file(path: str) -> ModuleType:
     name = os.path.splitext(os.path.basename(path))[0]
-    if name in sys.modules:  # json.py, say, is not to become what all others import as json
+    while name in sys.modules:  # json.py, say, must not become what all others import as json
         name = f'_{name}'
     spec: Any = importlib.util.spec_from_file_location(name, os.path.abspath(path))
     if spec is None:
         raise ImportError('a file with Jobs ends with .py')
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    _of_files[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        _forget(name)
+        raise
     return module
+
+
+_of_files: dict[str, ModuleType] = {}
+"""The modules in ``sys.modules`` that were made of files."""
+
+
+@contextlib.contextmanager
+def imports_undone() -> Iterator[None]:
+    """At the end, leave ``sys.path`` as it was, and forget what was imported here from a file rather than by its name.
+
+    Other modules that it has imported stay, as they always do.
+    """
+    path, before = list(sys.path), set(_of_files)
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        for name in set(_of_files) - before:
+            _forget(name)
+
+
+def _forget(name: str) -> None:
+    module = _of_files.pop(name)
+    if sys.modules.get(name) is module:
+        del sys.modules[name]
 
 
 def _place(error: BaseException) -> str:

@@ -1,21 +1,27 @@
-"""What there is to do, without doing it: the lines of ``--list`` and ``--tree``."""
+"""The lines of ``--list`` and ``--tree``."""
 
 from __future__ import annotations
 
 from .job import Job, kind_of
 from .plan import Plan
-from .terminal import printable
+from .terminal import columns, printable
+
+WIDEST_NAME = 40  # columns; longer names push what follows
 
 
-def listing(plan: Plan) -> list[str]:
+def listing(plan: Plan, encoding: str) -> list[str]:
     """Return a line for each Job, in the order in which they would be tried first."""
-    kinds = {name: kind_of(step.job) for name, step in plan.items()}
-    widest = max(map(len, plan))
-    lines = [f'{name:{widest}}  {kinds[name]:10}  {_summary(step.job)}' for name, step in plan.items()]
-    return [printable(line.rstrip()) for line in lines]
+    names = {name: printable(name, encoding) for name in plan}
+    widths = {name: columns(text) for name, text in names.items()}
+    widest = max([width for width in widths.values() if width <= WIDEST_NAME], default=0)
+    lines = []
+    for name, step in plan.items():
+        start = names[name] + ' ' * (widest - widths[name])
+        lines.append(f'{start}  {kind_of(step.job):10}  {printable(summary(step.job), encoding)}'.rstrip())
+    return lines
 
 
-def tree(plan: Plan) -> list[str]:
+def tree(plan: Plan, encoding: str) -> list[str]:
     """Return a line for each Job below that which needs it; what was shown before is not shown again."""
     lines: list[str] = []
     shown: set[str] = set()
@@ -23,7 +29,7 @@ def tree(plan: Plan) -> list[str]:
     while stack:
         name, first, rest = stack.pop()
         needs = plan[name].needs
-        lines.append(f'{first}{printable(name)}' + (' (see above)' if name in shown and needs else ''))
+        lines.append(f'{first}{printable(name, encoding)}' + (' (see above)' if name in shown and needs else ''))
         if name in shown:
             continue
         shown.add(name)
@@ -33,5 +39,7 @@ def tree(plan: Plan) -> list[str]:
     return lines
 
 
-def _summary(job: type[Job]) -> str:
-    return (vars(job).get('__doc__') or '').strip().partition('\n')[0]
+def summary(job: type[Job]) -> str:
+    """Return the first line of the docstring that the class itself has."""
+    text = vars(job).get('__doc__')
+    return text.strip().partition('\n')[0] if isinstance(text, str) else ''

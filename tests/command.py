@@ -55,12 +55,17 @@ def note(name):
         file.write('noted')
 """
 
+# The last two are also set by readline, which pytest imports.
+SET_BY_USERS = ('NO_COLOR', 'FORCE_COLOR', 'PYTHON_COLORS', 'COLUMNS', 'LINES')
+    'NO_COLOR',
+    'FORCE_COLOR',
+    'PYTHON_COLORS',
+    'COLUMNS',
+    'LINES',
+)  # the last two also by readline, which pytest imports
+
 ENVIRONMENT = {
-    **{
-        name: value
-        for name, value in os.environ.items()
-        if name not in ('NO_COLOR', 'FORCE_COLOR', 'PYTHON_COLORS', 'COLUMNS')
-    },
+    **{name: value for name, value in os.environ.items() if name not in SET_BY_USERS},
     'TERM': 'xterm-256color',
     'PYTHONUTF8': '1',
 }
@@ -93,6 +98,11 @@ def command(*arguments):
 def run(folder, *arguments, **environment):
     """Run the command line in a folder, through pipes, and return (status, stdout, stderr)."""
     return _run(command(*arguments), folder, environment)
+
+
+def run_in_shell(folder, redirection, *arguments, **environment):
+    """Run the command line with a redirection of the shell, such as ``>&-``, and return (status, stdout, stderr)."""
+    return _run(['sh', '-c', f'exec "$@" {redirection}', 'sh', *command(*arguments)], folder, environment)
 
 
 def run_script(folder, script, *arguments, **environment):

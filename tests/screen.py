@@ -21,10 +21,27 @@ PATIENCE = 20.0  # seconds, for a machine that is busy with other things
 
 LAUNCHER = """
 import fcntl, os, signal, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C there is a signal here
+fcntl.ioctl(1, termios.TIOCSCTTY, 0)  # so that Ctrl-C there is a signal here
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])
 """
+
+
+class Emulator(pyte.HistoryScreen):
+    """The emulator, but with a cursor behind the last column, before a wrap, as terminals have it.
+
+    They restore it there, and no longer wrap when it has been moved up.
+    """
+
+    def cursor_up(self, count=None):
+        self.cursor.x = min(self.cursor.x, self.columns - 1)
+        super().cursor_up(count)
+
+    def restore_cursor(self):
+        column = self.savepoints[-1].cursor.x if self.savepoints else 0
+        super().restore_cursor()
+        if column == self.columns:
+            self.cursor.x = column
 
 
 class Screen:
@@ -33,7 +50,7 @@ class Screen:
     def __init__(self, command, columns=80, lines=24, **options):
         self.raw = b''
         self.is_drawn = True  # which takes seconds for megabytes
-        self._screen = pyte.HistoryScreen(columns, lines, history=100_000)
+        self._screen = Emulator(columns, lines, history=100_000)
         self._stream = pyte.ByteStream(self._screen)
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', lines, columns, 0, 0))
@@ -82,6 +99,21 @@ class Screen:
         return self._screen.cursor.hidden
 
     @property
+    def scrolls_as_a_whole(self):
+        """Whether no line at the top or bottom is kept out of the scrolling."""
+        return self._screen.margins in (None, (0, self._screen.lines - 1))
+
+    @property
+    def cursor(self):
+        """The line and the column of the cursor."""
+        return self._screen.cursor.y, self._screen.cursor.x
+
+    def resize(self, columns, lines):
+        """Give the window another size, as a user does."""
+        self._screen.resize(lines, columns)
+        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack('HHHH', lines, columns, 0, 0))
+
+    @property
     def settings(self):
         return termios.tcgetattr(self._slave)
 
@@ -99,6 +131,13 @@ class Screen:
             assert time.monotonic() < deadline, f'{patterns} did not come: {self.lines}'
             assert self._read(0.1) or self.process.poll() is None, f'it ended without {patterns}: {self.lines}'
         return self.lines
+
+    def until_true(self, is_so):
+        """Wait until ``is_so`` returns true; it is asked whenever something has been written."""
+        deadline = time.monotonic() + PATIENCE
+        while not is_so():
+            assert time.monotonic() < deadline, f'it does not become so: {self.lines}'
+            self._read(0.1)
 
     def press(self, keys):
         os.write(self._master, keys.encode())

@@ -29,7 +29,7 @@ def provision(folder, *arguments):
     status, out, err = run(folder, PROVISION, '--retry-delay', '0', *arguments)
     assert 'Traceback' not in err
     *lines, last = out.splitlines()
-    return status, dict(line.split()[1:3] for line in lines), re.sub(r' in [\d.]+ s', '', last)
+    return status, dict(line.split()[1:3] for line in lines), re.sub(r' in [\d.]+ m?s', '', last)
 
 
 def test_provisioning_makes_what_is_missing_and_then_changes_nothing(tmp_path):

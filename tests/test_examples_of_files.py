@@ -122,7 +122,7 @@ class TestRelease:
     @staticmethod
     def last(out):
         """Return the last line without the time in it."""
-        return re.sub(r' in [\d.]+ s', '', out.splitlines()[-1])
+        return re.sub(r' in [\d.]+ m?s', '', out.splitlines()[-1])
 
     def test_what_passes_its_test_is_released_and_then_left_alone(self, folder):
         status, out, err = run_script(folder, *self.arguments('grep Welcome page'))

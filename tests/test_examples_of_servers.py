@@ -67,7 +67,7 @@ class TestWait:
         with listening(server):
             status, out, err = run_script(tmp_path, *self.arguments(server))
         assert status == 0
-        assert re.fullmatch(r'4 jobs: 4 ok in [\d.]+ s; nothing was changed', out.splitlines()[-1])
+        assert re.fullmatch(r'4 jobs: 4 ok in [\d.]+ m?s; nothing was changed', out.splitlines()[-1])
         names = 'WaitForServer', 'FetchPage', 'CheckSpace', 'CheckServer'
         assert err.splitlines() == [f'{name}.check: pass' for name in names]
         assert not list(tmp_path.iterdir())
@@ -76,7 +76,7 @@ class TestWait:
         with listening(server):
             status, out, _ = run_script(tmp_path, *self.arguments(server, 'path=/shop', 'gigabytes=1e9'))
         assert status == 1
-        space, fetch = sorted(line for line in out.splitlines() if line.startswith('✗'))
+        space, fetch = sorted({line for line in out.splitlines() if line.startswith('✗')})  # at once, and in the recap
         assert fetch.startswith('✗ FetchPage')
         assert fetch.endswith(': /shop: 404 File not found')
         assert space.startswith('✗ CheckSpace')

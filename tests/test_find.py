@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dojobber.find import NotFoundError, find_root
+from dojobber.find import NotFoundError, find_root, imports_undone
 
 JOBS = """
 from dojobber import DummyJob, Job
@@ -140,3 +140,28 @@ def test_what_is_not_there_is_said_in_a_line(write, text, said):
 def test_an_import_that_fails_says_where(write, code, said):
     write('jobs.py', code)
     assert re.fullmatch(f'jobs.py cannot be imported: ({said})', complaint('jobs.py'))
+
+
+def test_where_it_is_undone_nothing_of_a_file_is_left_in_the_way_of_the_next(write):
+    path, modules = list(sys.path), set(sys.modules)
+    for folder in 'one', 'two':
+        write(f'{folder}/jobs.py', f'{JOBS}\nHighest.where = {folder!r}')
+        with imports_undone():
+            root = find_root(f'{folder}/jobs.py')
+            assert sys.modules[root.__module__].Highest is root
+        assert root.where == folder
+        assert root.__module__ == 'jobs'
+    assert (sys.path, set(sys.modules)) == (path, modules)
+
+
+def test_a_file_that_cannot_be_imported_is_not_left_among_the_modules(write):
+    write('jobs.py', '1 / 0')
+    complaint('jobs.py')
+    assert 'jobs' not in sys.modules
+
+
+def test_modules_that_are_imported_by_their_names_stay(write):
+    write('jobs.py')
+    with imports_undone():
+        root = find_root('jobs')
+    assert sys.modules['jobs'].Highest is root

@@ -56,7 +56,7 @@ def locked(folder):
 
 def masked(lines):
     """Return the lines without the times in them."""
-    return [re.sub(r'\d+\.\d ?s', 'N s', line) for line in lines]
+    return [re.sub(r'\b(\d+ ms|\d+\.\d s|\dm \d\ds)', 'N s', line) for line in lines]
 
 
 if __name__ == '__main__':
