@@ -57,12 +57,6 @@ def note(name):
 
 # The last two are also set by readline, which pytest imports.
 SET_BY_USERS = ('NO_COLOR', 'FORCE_COLOR', 'PYTHON_COLORS', 'COLUMNS', 'LINES')
-    'NO_COLOR',
-    'FORCE_COLOR',
-    'PYTHON_COLORS',
-    'COLUMNS',
-    'LINES',
-)  # the last two also by readline, which pytest imports
 
 ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if name not in SET_BY_USERS},

@@ -21,9 +21,11 @@ fcntl = pytest.importorskip('fcntl')
 termios = pytest.importorskip('termios', reason='needs signals and terminals as POSIX has them')
 
 FORKING = """
+import warnings
 import multiprocessing, signal, warnings
 warnings.filterwarnings('ignore', 'This process .* multi-threaded', DeprecationWarning)  # by fork() with -j
 HANDLED = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+warnings.filterwarnings('ignore', 'This process .* is multi-threaded', DeprecationWarning)
 context = multiprocessing.get_context('fork')
 
 def stubborn():
@@ -163,6 +165,7 @@ class Root(Changing):
 
 
 @pytest.mark.filterwarnings('ignore:This process:DeprecationWarning')  # of whoever has threads here
+@pytest.mark.filterwarnings('ignore:This process .* is multi-threaded:DeprecationWarning')
 def test_where_no_run_is_left_forked_processes_are_as_in_any_program(capsys):
     own = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
