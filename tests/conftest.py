@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -8,6 +9,12 @@ import sysconfig
 import pytest
 
 pytest.register_assert_rewrite('faults')
+
+
+def pytest_collection_finish():
+    """Keep the garbage collector from looking through thousands of collected tests each time that a test calls it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

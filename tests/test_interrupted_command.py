@@ -21,11 +21,9 @@ fcntl = pytest.importorskip('fcntl')
 termios = pytest.importorskip('termios', reason='needs signals and terminals as POSIX has them')
 
 FORKING = """
-import warnings
 import multiprocessing, signal, warnings
 warnings.filterwarnings('ignore', 'This process .* multi-threaded', DeprecationWarning)  # by fork() with -j
 HANDLED = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
-warnings.filterwarnings('ignore', 'This process .* is multi-threaded', DeprecationWarning)
 context = multiprocessing.get_context('fork')
 
 def stubborn():
