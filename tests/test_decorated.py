@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 from kit import arrive, changing, configured, failing, job, wait_for, worked
-from test_draw import NAMES, TestNames
+from names import NAMES, named, shown
 
 from dojobber import GraphError
 
@@ -217,11 +217,11 @@ class TestAttributes:
         names = [
             name for name in dict.fromkeys(NAMES) if '\n' not in name and name == name.strip() and '  ' not in name
         ]
-        engine = configured(job('THE ROOT', [TestNames.named(name) for name in names]))
+        engine = configured(job('THE ROOT', [named(name) for name in names]))
         for name in names:
             engine.graph.add_node_attribute(name, ('shape', shape))
-        shown = {text.replace('\xa0', ' ') for text in texts(engine)}
-        assert {TestNames.shown(name) for name in names} - shown - {''} == set()
+        seen = {text.replace('\xa0', ' ') for text in texts(engine)}
+        assert {shown(name) for name in names} - seen - {''} == set()
 
 
 class TestStructure:

@@ -8,7 +8,6 @@ import json
 import os
 import pathlib
 import re
-import string
 import sys
 import sysconfig
 import tempfile
@@ -17,8 +16,9 @@ from xml.etree import ElementTree
 
 import pytest
 from kit import chain, changing, configured, failing, job, worked
+from names import NAMES, named, shown
 
-from dojobber import DoJobber, DummyJob, GraphError, NotConfiguredError
+from dojobber import DoJobber, GraphError, NotConfiguredError
 from dojobber.draw import write
 
 SVG = '{http://www.w3.org/2000/svg}'
@@ -475,93 +475,6 @@ class TestRenderer:
             engine.write_graph(io.BytesIO())
 
 
-NAMES = [
-    *['node', 'Graph', 'EDGE', 'edge', 'graph', 'strict', 'subgraph', 'digraph'],  # keywords of DOT
-    *[' before', 'after ', ' ', 'in between', '\ttab', 'a\tb', 'two\nlines', '\n', 'carriage\rreturn'],
-    *[
-        'db:migrate',
-        'a:n',
-        'a:n:s',
-        'colon:',
-        ':',
-        ':colon',
-        'a;b',
-        'a,b',
-        '{a|b}',
-        '[a=b]',
-        '#hash',
-        '//',
-        '/*x*/',
-        '=',
-        '+',
-    ],
-    *[
-        'back\\slash',
-        'back\\',
-        '\\',
-        '\\\\',
-        '\\N',
-        '\\G',
-        '\\L',
-        '\\E',
-        '\\T',
-        '\\l',
-        '\\n',
-        '\\x01',
-        '\\"',
-        '\\\\x01',
-    ],
-    *['"quoted"', '"', '""', 'a"b"', "it's", '`', '<b>', '<<b>>', '<', '>', '<b>bold</b>'],
-    *['&', '&lt;', '&amp;', '&#37;d', '&#x41;', '&nbsp;', '%', '%d', '%%', '100%', '%s %d'],
-    *[
-        '1a',
-        '12',
-        '-3.4',
-        '.5',
-        '1e5',
-        'a-b',
-        'b-c',
-        'a',
-        'c',
-        'a->b',
-        'a--b',
-        '->',
-        '_',
-        '$',
-        '@',
-        '!',
-        '?',
-        '*',
-        '(',
-        ')',
-    ],
-    *['\x01', '\x1b[31m', '\x7f', '\x85', '\x9f'],  # control characters
-    *[
-        'é',
-        'ß',
-        'Ω',
-        'Привет',
-        '日本語',
-        '한국어',
-        'ไทย',
-        'हिन्दी',
-        'עברית',
-        'العربية',
-        'ქართული',
-        '🍕',
-        '👩‍🚀',
-        '𐏿',
-        '\u202ertl',
-        '\u2028',
-    ],
-    *[f'a{char}b' for char in string.punctuation],
-    *[char * 2 for char in string.punctuation],
-    *['x' * 300, ''],
-    *['\ufffe', 'a\uffffb'],  # not in XML
-    *['lone \ud800 surrogate', '\udfff', 'nul\0byte'],  # which only a metaclass can give
-]
-
-
 ERRORS = [
     'one\ntwo\n\nthree',
     '"quoted" \'too\'',
@@ -577,19 +490,8 @@ ERRORS = [
 class TestNames:
     """Any name renders as itself: nodes and edges as Graphviz understood them, and the text that people see."""
 
-    @staticmethod
-    def shown(name):
-        return re.sub(
-            '[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]', lambda found: f'\\x{ord(found.group()):02x}', name
-        )
-
-    @staticmethod
-    def named(name):
-        metaclass = type('Named', (type,), {'__name__': property(lambda cls: name)})
-        return metaclass('Job', (DummyJob,), {})
-
     def check(self, names):
-        engine = configured(job('THE ROOT', [self.named(name) for name in names]))
+        engine = configured(job('THE ROOT', [named(name) for name in names]))
         as_json, as_svg = io.BytesIO(), io.BytesIO()
         engine.write_graph(as_json, 'json')
         engine.write_graph(as_svg, 'svg')
@@ -607,7 +509,7 @@ class TestNames:
             if group.get('class') == 'node':
                 lines = [text.text or '' for text in group.iter('{http://www.w3.org/2000/svg}text')]
                 seen.append('\n'.join(lines).replace('\xa0', ' '))
-        assert sorted(seen) == sorted([self.shown(name).rstrip('\n') for name in names] + ['THE ROOT'])
+        assert sorted(seen) == sorted([shown(name).rstrip('\n') for name in names] + ['THE ROOT'])
 
     def test_all_in_one_graph(self, renderer):
         assert len(set(NAMES)) >= 150
@@ -620,9 +522,9 @@ class TestNames:
     @pytest.mark.parametrize('name', dict.fromkeys(NAMES))
     def test_each_is_the_title_of_its_picture_in_one_line(self, renderer, name):
         filed = io.BytesIO()
-        configured(self.named(name)).write_graph(filed, 'svg')
+        configured(named(name)).write_graph(filed, 'svg')
         title = ElementTree.fromstring(filed.getvalue()).find(f'{SVG}g').findtext(f'{SVG}title')
-        assert title == (self.shown(name).replace('\n', ' ') or None)
+        assert title == (shown(name).replace('\n', ' ') or None)
 
     def test_a_name_of_several_lines_does_not_break_postscript(self, dot):
         filed = io.BytesIO()
@@ -667,7 +569,7 @@ class TestNames:
         worked(job('Job', Check=check, __doc__='Break.'), default_tries=1).write_graph(picture, 'svg')
         links = ElementTree.fromstring(picture.getvalue()).iter(f'{SVG}a')
         titles = [link.get('{http://www.w3.org/1999/xlink}title').split() for link in links]
-        assert f'Job Break. failed, after 1 try {self.shown(error)}'.split() in titles
+        assert f'Job Break. failed, after 1 try {shown(error)}'.split() in titles
 
     def test_names_too_long_for_the_renderer_are_cut_and_stay_apart(self, renderer):
         names = ['\N{GRINNING FACE}' * 20_000, '\N{GRINNING FACE}' * 20_001, '\\' * 20_000]
