@@ -520,7 +520,7 @@ class TestNames:
         self.check([name])
 
     @pytest.mark.parametrize('name', dict.fromkeys(NAMES))
-    def test_each_is_the_title_of_its_picture_in_one_line(self, renderer, name):
+    def test_each_is_the_title_of_its_picture_in_one_line(self, dot, name):
         filed = io.BytesIO()
         configured(named(name)).write_graph(filed, 'svg')
         title = ElementTree.fromstring(filed.getvalue()).find(f'{SVG}g').findtext(f'{SVG}title')

@@ -276,11 +276,14 @@ class Struck:
         return self.place is not None
 
 
-@BOTH
-def test_a_time_limit_that_ends_anywhere_in_the_package_spoils_one_job_at_most_and_loses_no_cleanup(options):
+@pytest.mark.parametrize(
+    ('options', 'step'),
+    [({}, 2), ({'max_workers': 2}, 3), pytest.param({'max_workers': 2}, 1, marks=pytest.mark.faults)],
+)
+def test_a_time_limit_that_ends_anywhere_in_the_package_spoils_one_job_at_most_and_loses_no_cleanup(options, step):
     number, faults = 0, []
     while True:
-        number += 1
+        number += step
         struck = Struck(options)
         if not struck.at(number):
             break

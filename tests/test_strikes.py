@@ -143,8 +143,17 @@ def check_every_place(root, way, is_cleaned):
         at_every_place(attempt)
 
 
-@pytest.mark.parametrize('is_cleaned', [True, False])
-@pytest.mark.parametrize('way', [serial, own_threads, executor_threads])
+@pytest.mark.parametrize(
+    ('way', 'is_cleaned'),
+    [
+        (serial, True),
+        (serial, False),
+        (own_threads, True),
+        (executor_threads, True),
+        pytest.param(own_threads, False, marks=pytest.mark.faults),
+        pytest.param(executor_threads, False, marks=pytest.mark.faults),
+    ],
+)
 def test_nothing_is_lost(way, is_cleaned):
     check_every_place(small(), way, is_cleaned)
 
