@@ -1,12 +1,15 @@
 """The system's clocks and sleep, also where a test has replaced those of the ``time`` module, as freezegun does.
 
 Under a clock that stands still, a Job that waits for its next attempt would wait for ever. So this is a second copy of
-the built-in module, which nobody else knows.
+the built-in module, which nobody else knows. On Linux the monotonic clock is read in a way that time-machine, which
+replaces functions in the copy as well, leaves alone.
 """
 
 from __future__ import annotations
 
+import sys
 import time
+from functools import partial
 from importlib.machinery import BuiltinImporter
 from typing import Any
 
@@ -17,3 +20,5 @@ if _spec is not None:
     BuiltinImporter.exec_module(_time)
 
 monotonic, perf_counter, sleep = _time.monotonic, _time.perf_counter, _time.sleep
+if sys.platform == 'linux':
+    monotonic = partial(_time.clock_gettime, _time.CLOCK_MONOTONIC)
