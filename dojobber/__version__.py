@@ -1,3 +1,6 @@
 """The version of this package; setup.py reads it from here."""
 
-__version__ = '1.0.0'
+VERSION = (1, 0, 0)
+"""As numbers, for comparisons."""
+
+__version__ = '.'.join(map(str, VERSION))

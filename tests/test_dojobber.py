@@ -26,6 +26,7 @@ from dojobber import (
     UnknownJobError,
     clock,
 )
+from dojobber.__version__ import VERSION
 
 
 def test_the_published_names_can_be_imported_from_both_places():
@@ -37,6 +38,7 @@ def test_the_published_names_can_be_imported_from_both_places():
     exec('from dojobber.dojobber import *', everything)
     assert everything.keys() - {'__builtins__'} == {'DoJobber', 'Job', 'DummyJob', 'RunonlyJob'}
     assert dojobber.__version__ == '1.0.0'
+    assert VERSION == (1, 0, 0), 'as 0.6.3 has it'
     assert sorted(dojobber.__all__) == dojobber.__all__
 
 
