@@ -151,7 +151,7 @@ class Progress:
         jobs = f'{len(outcomes)} {"job" if len(outcomes) == 1 else "jobs"}'
         listed = ', '.join(f'{count} {LOOKS[state].word}' for state, count in counts if count)
         end = f'; interrupted by {interrupted}' if interrupted else ''
-        if not interrupted and outcomes and all(outcome.state is State.OK for outcome in outcomes.values()):
+        if not interrupted and outcomes and all(map(_is_untouched, outcomes.values())):
             end = '; nothing was changed'
         self._write(f'{jobs}: {listed or "none tried"} in {duration(seconds)}{end}')
         if {State.WOULD_RUN, State.BLOCKED} <= {outcome.state for outcome in outcomes.values()}:
@@ -226,6 +226,11 @@ class Progress:
             of = f'/{math.ceil(tries)}' if tries < math.inf else ''
             waiting.append((text(name), f': try {number}{of} in {duration(max(due - now, 0), 0)}'))
         return [first, *[[(fitting(items, width), '')] for items in (running, waiting) if items]]
+
+
+def _is_untouched(outcome: Outcome) -> bool:
+    """Tell whether a Job has passed without its Run, which an earlier attempt may have called."""
+    return outcome.state is State.OK and 'run' not in outcome.phases
 
 
 def fitting(items: Sequence[tuple[str, str]], width: int) -> str:

@@ -119,6 +119,13 @@ def test_a_run_that_changes_nothing_says_so(capsys):
     assert capsys.readouterr().out == '1 job: 1 ok in 40 ms; nothing was changed\n'
 
 
+def test_a_job_whose_run_an_earlier_attempt_has_called_is_not_said_to_be_unchanged(capsys):
+    progress = Progress({'StartServer': 3}, {'StartServer': 0}, str)
+    passed_later = Outcome(State.OK, 2, phases={'check': 0.01, 'run': 0.02, 'recheck': 0.01})
+    progress.recap({'StartServer': passed_later}, {}, {}, 0.04, None)
+    assert capsys.readouterr().out == '1 job: 1 ok in 40 ms\n'
+
+
 def test_what_is_done_failed_running_and_waiting_is_counted():
     progress = Progress({'A': 2, 'B': 1}, {'A': 5, 'B': 5}, str)
 
