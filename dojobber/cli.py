@@ -16,7 +16,7 @@ from .console import message
 from .document import Raised, document, plan_document
 from .dojobber import DoJobber
 from .drawing import check_graph, draw
-from .errors import DoJobberError
+from .errors import DoJobberError, UnknownJobError
 from .events import Listener
 from .find import NotFoundError, find_root, imports_undone
 from .job import Job
@@ -110,10 +110,18 @@ def _at_least_failed(status: int) -> int:
 def _command(root: type[Job], options: argparse.Namespace, output: Output) -> int:
     plan = make_plan(root, options.tries, options.retry_delay)
     if options.only is not None:
-        plan = under(plan, options.only)
+        plan = _part(plan, options.only)
     if options.list or options.tree:
         return _show(root, plan, options, output)
     return _run(root, plan, options, output)
+
+
+def _part(plan: Plan, only: str) -> Plan:
+    try:
+        return under(plan, only)
+    except UnknownJobError as error:
+        hint = '' if 'did you mean' in str(error) else '; --list prints the Jobs'
+        raise UnknownJobError(f'--only: {error}{hint}', error.culprit) from None
 
 
 def _show(root: type[Job], plan: Plan, options: argparse.Namespace, output: Output) -> int:
