@@ -17,12 +17,12 @@ from .document import Raised, document, plan_document
 from .dojobber import DoJobber
 from .drawing import check_graph, draw
 from .errors import DoJobberError, UnknownJobError
-from .events import Listener
+from .events import Event, EventKind, Listener
 from .find import NotFoundError, find_root, imports_undone
 from .job import Job
 from .listing import listing, tree
 from .options import Answer, UsageError, parse_options
-from .outcome import State
+from .outcome import State, is_interrupt
 from .plan import Plan, make_plan, under
 from .progress import Progress
 from .signals import INTERRUPTS, Interrupts, signal_of
@@ -146,10 +146,11 @@ def _run(root: type[Job], plan: Plan, options: argparse.Namespace, output: Outpu
     terminal = Terminal(output, has_bar=not (options.no_bar or wants_no_bar()))
     progress = Progress(tries, delays, message, terminal, has_lines=not options.json)
     raised = Raised({name for name, step in plan.items() if getattr(step.job, 'Run', None) is not None})
-    engine = _engine(root, options, [raised, progress])
+    interrupts = Interrupts(progress.ending, progress.give_back)
+    engine = _engine(root, options, [raised, progress, _resumption(interrupts, options.jobs)])
     _check(engine, options)
     start = monotonic()
-    with Interrupts(progress.ending, progress.give_back) as interrupts:
+    with interrupts:
         with progress.shown():
             interrupt, failure = _outcome(engine, options.only, interrupts)
         seconds = monotonic() - start
@@ -183,6 +184,19 @@ def _engine(root: type[Job], options: argparse.Namespace, listeners: list[Listen
 def _check(engine: DoJobber, options: argparse.Namespace) -> None:
     if options.graph is not None:
         check_graph(engine, options.graph, options.rankdir)
+
+
+def _resumption(interrupts: Interrupts, workers: int) -> Listener:
+    """Return a listener that finds out when a Job has caught what a signal raised.
+
+    Jobs on threads cannot: signals raise in the main thread, which waits for them.
+    """
+
+    def resume(event: Event) -> None:
+        if workers == 1 and event.kind is EventKind.ATTEMPT_FINISHED and not is_interrupt(event.exception):
+            interrupts.resume()
+
+    return resume
 
 
 def _outcome(

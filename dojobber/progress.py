@@ -99,6 +99,7 @@ class Progress:
         """Note what happened, and print the line of a Job that is done."""
         name = str(event.job)
         if event.kind is EventKind.ATTEMPT_STARTED:
+            self.ended_by = None  # a Job has caught what the signal raised
             self.waiting.pop(name, None)
             self.running[name] = monotonic()
         elif event.kind is EventKind.ATTEMPT_FINISHED:

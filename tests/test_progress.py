@@ -159,6 +159,14 @@ def test_a_job_that_was_interrupted_waits_for_no_other_try():
     assert (progress.waiting, progress.failed) == ({}, 1)
 
 
+def test_the_run_is_ending_after_a_signal_until_another_attempt_starts():
+    progress = Progress({'A': 2}, {'A': 0}, str)
+    progress.ending('SIGINT')
+    assert progress.ended_by == 'SIGINT'
+    finish(progress, 'A', None)
+    assert progress.ended_by is None
+
+
 def finish(progress, name, error, attempt=1):
     """Tell ``progress`` that an attempt has been made, and has failed with ``error`` unless that is None."""
     state = State.OK if error is None else State.FAILED
