@@ -18,6 +18,7 @@ MOST_NAMES = 3  # of those who block a Job
 MOST_AT_WORK = 20  # that are looked at for the bar, which has no room for more
 WIDTH_OF_BAR = 20  # columns
 WIDEST_NAME = 40  # columns; longer names push what follows
+UNCHECKED = 'Dependents of Jobs that would run were not checked; some may have work to do.'
 LEAST_NAME = 20  # columns that a name keeps in the bar when others are shown beside it
 
 
@@ -156,7 +157,7 @@ class Progress:
             end = '; nothing was changed'
         self._write(f'{jobs}: {listed or "none tried"} in {duration(seconds)}{end}')
         if {State.WOULD_RUN, State.BLOCKED} <= {outcome.state for outcome in outcomes.values()}:
-            self._terminal.write('What waits for a Job that would run was not checked: it may turn out otherwise.', '')
+            self._terminal.write(UNCHECKED, '')
 
     def _describe(self, name: str, outcome: Outcome, run_error: BaseException | None) -> None:
         """Print what became of a Job, with the whole of its errors."""
