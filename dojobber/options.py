@@ -48,9 +48,9 @@ def _parser(root: type[Job] | None) -> _Parser:
     parser = _Parser(
         prog=None if root else 'dojobber',
         description=(root.__doc__ or '').strip().partition('\n')[0] if root else 'Run a graph of idempotent Jobs.',
-        epilog='Exit status: 0 if all Jobs have passed; 1 if some failed or are blocked, a Cleanup failed, or something '
-        'could not be written; 2 after a usage error; 3 if --no-act found work to do; 129, 130 or 143 after SIGHUP, '
-        'SIGINT or SIGTERM.',
+        epilog='Exit status: 0 if all Jobs have passed; 1 if some failed or are blocked, a Cleanup failed, or '
+        'something could not be written; 2 after a usage error; 3 if --no-act found work to do; 129, 130 or 143 after '
+        'SIGHUP, SIGINT or SIGTERM.',
         allow_abbrev=False,
     )
     if root is None:
