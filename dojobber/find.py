@@ -49,7 +49,10 @@ def _imported(where: str) -> ModuleType:
         raise NotFoundError(f'{where}: there is no such file')
     if not is_file and not (all(where.split('.')) and set(where).isdisjoint({os.sep, os.altsep, ':'})):
         raise NotFoundError(f'{where!r} is neither a file that ends with .py nor the name of a module')
-    sys.path.insert(0, os.path.dirname(os.path.abspath(where)) if is_file else os.getcwd())
+    try:
+        sys.path.insert(0, os.path.dirname(os.path.abspath(where)) if is_file else os.getcwd())
+    except OSError as error:
+        raise NotFoundError(f'{where} cannot be imported: the current directory does not exist any more') from error
     try:
         return _imported_file(where) if is_file else importlib.import_module(where)
     except (Exception, SystemExit) as error:

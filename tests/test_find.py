@@ -145,6 +145,17 @@ def test_an_import_that_fails_says_where(write, code, said):
     assert re.fullmatch(f'jobs.py cannot be imported: ({said})', complaint('jobs.py'))
 
 
+@pytest.mark.skipif(sys.platform == 'win32', reason='there the current directory cannot be removed')
+def test_a_current_directory_that_is_gone_is_said(write, tmp_path, monkeypatch):
+    gone = tmp_path / 'gone'
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert complaint('jobs') == 'jobs cannot be imported: the current directory does not exist any more'
+    with imports_undone():
+        assert find_root(write('jobs.py')).__name__ == 'Highest'
+
+
 def test_where_it_is_undone_nothing_of_a_file_is_left_in_the_way_of_the_next(write):
     path, modules = list(sys.path), set(sys.modules)
     for folder in 'one', 'two':
