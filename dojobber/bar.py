@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import select
 import signal
 import sys
@@ -17,9 +16,10 @@ import threading
 from collections.abc import Iterator
 from time import monotonic
 from types import FrameType
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable
 
 from .signals import leave_signals_to_main_thread
+from .terminfo import Codes, codes_of, filled
 
 INTERVAL = 0.1  # seconds from look to look
 LONGEST_PAUSE = 1.0  # seconds after which the bar is drawn although nothing in it changed: it may have been cleared
@@ -31,41 +31,6 @@ PATIENCE = 0.5  # seconds to wait for a drawing under way, where a signal handle
 DOWN = b'\v'  # as a line feed, but in the same column: the terminal's driver adds a carriage return to '\n' only
 
 Render = Callable[[int], 'list[str]']
-
-
-class Codes(NamedTuple):
-    """The control codes of a terminal, from its terminfo entry."""
-
-    change_scroll_region: bytes
-    cursor_address: bytes
-    parm_up_cursor: bytes
-    save_cursor: bytes
-    restore_cursor: bytes
-    clr_eol: bytes
-    clr_eos: bytes
-    exit_attribute_mode: bytes
-
-    def region(self, last: int) -> bytes:
-        """Let the lines from the first to ``last`` scroll. The cursor stays; without saving it, it would go home."""
-        return self.save_cursor + _filled(self.change_scroll_region, 0, last) + self.restore_cursor
-
-
-NAMES = ('csr', 'cup', 'cuu', 'sc', 'rc', 'el', 'ed', 'sgr0')  # of the Codes, in terminfo
-
-
-def codes_of(descriptor: int) -> Codes | None:
-    """Return the codes of a terminal; None if it, or this Python, cannot keep lines free."""
-    try:
-        import curses
-        import termios  # noqa: F401 - to watch the terminal with
-
-        curses.setupterm(fd=descriptor)
-        found = [curses.tigetstr(name) for name in NAMES]
-        wraps_late = curses.tigetflag('xenl') > 0  # only when another character comes
-    except Exception:  # no curses here, no TERM, one that is not known
-        return None
-    codes = [re.sub(rb'\$<[^>]*>', b'', code) for code in found if code]  # without delays for hardware terminals
-    return Codes(*codes) if wraps_late and len(codes) == len(NAMES) else None
 
 
 def bar_on(stream: Any, render: Render) -> Bar | None:
@@ -189,7 +154,7 @@ class Bar:
 
     def _room(self, size: os.terminal_size) -> bytes:
         """Return what scrolls the whole screen up as far as the cursor is where the bar will be."""
-        up = _filled(self._codes.parm_up_cursor, self._count)
+        up = filled(self._codes.parm_up_cursor, self._count)
         return self._codes.region(size.lines - 1) + DOWN * self._count + up
 
     def _at_the_bottom(self, size: os.terminal_size, lines: list[str]) -> bytes:
@@ -197,7 +162,7 @@ class Bar:
         output = codes.save_cursor + codes.exit_attribute_mode
         for number in range(self._count):
             text = lines[number] if number < len(lines) else ''
-            output += _filled(codes.cursor_address, self._top(size) + number, 0)
+            output += filled(codes.cursor_address, self._top(size) + number, 0)
             output += text.encode(self._encoding, 'backslashreplace') + codes.clr_eol
         return output + codes.restore_cursor
 
@@ -271,12 +236,6 @@ class Bar:
                     select.select([], [self._descriptor], [], PATIENCE)
         except OSError:  # the terminal is gone
             self._end.set()
-
-
-def _filled(code: bytes, *numbers: int) -> bytes:
-    import curses
-
-    return curses.tparm(code, *numbers)
 
 
 def _is_foreground(descriptor: int) -> bool:

@@ -16,13 +16,13 @@ from .console import message
 from .document import Raised, document, plan_document
 from .dojobber import DoJobber
 from .drawing import check_graph, draw
-from .errors import DoJobberError
-from .events import Listener
+from .errors import DoJobberError, UnknownJobError
+from .events import Event, EventKind, Listener
 from .find import NotFoundError, find_root, imports_undone
 from .job import Job
 from .listing import listing, tree
 from .options import Answer, UsageError, parse_options
-from .outcome import State
+from .outcome import State, is_interrupt
 from .plan import Plan, make_plan, under
 from .progress import Progress
 from .signals import INTERRUPTS, Interrupts, signal_of
@@ -110,10 +110,18 @@ def _at_least_failed(status: int) -> int:
 def _command(root: type[Job], options: argparse.Namespace, output: Output) -> int:
     plan = make_plan(root, options.tries, options.retry_delay)
     if options.only is not None:
-        plan = under(plan, options.only)
+        plan = _part(plan, options.only)
     if options.list or options.tree:
         return _show(root, plan, options, output)
     return _run(root, plan, options, output)
+
+
+def _part(plan: Plan, only: str) -> Plan:
+    try:
+        return under(plan, only)
+    except UnknownJobError as error:
+        hint = '' if 'did you mean' in str(error) else '; --list prints the Jobs'
+        raise UnknownJobError(f'--only: {error}{hint}', error.culprit) from None
 
 
 def _show(root: type[Job], plan: Plan, options: argparse.Namespace, output: Output) -> int:
@@ -138,10 +146,11 @@ def _run(root: type[Job], plan: Plan, options: argparse.Namespace, output: Outpu
     terminal = Terminal(output, has_bar=not (options.no_bar or wants_no_bar()))
     progress = Progress(tries, delays, message, terminal, has_lines=not options.json)
     raised = Raised({name for name, step in plan.items() if getattr(step.job, 'Run', None) is not None})
-    engine = _engine(root, options, [raised, progress])
+    interrupts = Interrupts(progress.ending, progress.give_back)
+    engine = _engine(root, options, [raised, progress, _resumption(interrupts, options.jobs)])
     _check(engine, options)
     start = monotonic()
-    with Interrupts(progress.ending, progress.give_back) as interrupts:
+    with interrupts:
         with progress.shown():
             interrupt, failure = _outcome(engine, options.only, interrupts)
         seconds = monotonic() - start
@@ -175,6 +184,19 @@ def _engine(root: type[Job], options: argparse.Namespace, listeners: list[Listen
 def _check(engine: DoJobber, options: argparse.Namespace) -> None:
     if options.graph is not None:
         check_graph(engine, options.graph, options.rankdir)
+
+
+def _resumption(interrupts: Interrupts, workers: int) -> Listener:
+    """Return a listener that finds out when a Job has caught what a signal raised.
+
+    Jobs on threads cannot: signals raise in the main thread, which waits for them.
+    """
+
+    def resume(event: Event) -> None:
+        if workers == 1 and event.kind is EventKind.ATTEMPT_FINISHED and not is_interrupt(event.exception):
+            interrupts.resume()
+
+    return resume
 
 
 def _outcome(

@@ -51,17 +51,18 @@ def _check_file(path: str) -> None:
         raise GraphError('the path of a file is expected', path)
     if os.path.isdir(path):
         raise GraphError(f'{path!r} is a folder, and the graph needs a file', path)
-    target = os.path.realpath(path)
-    folder = os.path.dirname(target) if os.path.basename(path) else path
-    if not os.path.isdir(folder):
-        raise GraphError(f'there is no folder {os.path.dirname(path)!r} for the graph', path)
-    if not os.path.exists(target):
+    if os.path.isfile(path):
+        os.close(os.open(path, os.O_WRONLY | os.O_APPEND))
+    elif os.path.exists(path):  # a pipe, whose reader must not be sent away, or a device
+        if not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    else:
+        target = os.path.realpath(path) if os.path.islink(path) else path
+        folder = os.path.dirname(target)
+        if not os.path.isdir(folder or os.curdir):
+            raise GraphError(f'there is no folder {folder!r} for the graph', path)
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL))  # asks all who may have something against it
         os.unlink(target)
-    elif os.path.isfile(target):
-        os.close(os.open(target, os.O_WRONLY | os.O_APPEND))
-    elif not os.access(target, os.W_OK):  # a pipe, whose reader must not be sent away, or a device
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def draw(engine: DoJobber, path: str, rankdir: str, interrupts: Interrupts) -> tuple[signal.Signals | None, bool]:

@@ -39,7 +39,7 @@ def find_root(text: str) -> type[Job]:
 
     near = difflib.get_close_matches(name, jobs)
     hint = f'; did you mean {" or ".join(near)}?' if near else f'; it has {", ".join(jobs) or "no Job"}'
-    what = 'no Job' if name in vars(module) else 'not there'
+    what = 'not a Job' if name in vars(module) else 'not there'
     raise NotFoundError(f'{name} of {where} is {what}{hint}')
 
 
@@ -47,7 +47,12 @@ def _imported(where: str) -> ModuleType:
     is_file = where.endswith('.py') or os.path.isfile(where)
     if is_file and not os.path.isfile(where):
         raise NotFoundError(f'{where}: there is no such file')
-    sys.path.insert(0, os.path.dirname(os.path.abspath(where)) if is_file else os.getcwd())
+    if not is_file and not (all(where.split('.')) and set(where).isdisjoint({os.sep, os.altsep, ':'})):
+        raise NotFoundError(f'{where!r} is neither a file that ends with .py nor the name of a module')
+    try:
+        sys.path.insert(0, os.path.dirname(os.path.abspath(where)) if is_file else os.getcwd())
+    except OSError as error:
+        raise NotFoundError(f'{where} cannot be imported: the current directory does not exist any more') from error
     try:
         return _imported_file(where) if is_file else importlib.import_module(where)
     except (Exception, SystemExit) as error:

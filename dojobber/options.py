@@ -48,29 +48,33 @@ def _parser(root: type[Job] | None) -> _Parser:
     parser = _Parser(
         prog=None if root else 'dojobber',
         description=(root.__doc__ or '').strip().partition('\n')[0] if root else 'Run a graph of idempotent Jobs.',
-        epilog='Exit status: 0 all passed, 1 some failed or are blocked, a Cleanup has failed, or something could not '
-        'be written, 2 usage, 3 --no-act found work to do, 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM.',
+        epilog='Exit status: 0 if all Jobs have passed; 1 if some failed or are blocked, a Cleanup failed, or '
+        'something could not be written; 2 after a usage error; 3 if --no-act found work to do; 129, 130 or 143 after '
+        'SIGHUP, SIGINT or SIGTERM.',
         allow_abbrev=False,
     )
     if root is None:
         parser.add_argument(
-            'root', metavar='ROOT', type=_root, help='FILE.py:JOB or MODULE:JOB, to import; without :JOB its only root'
+            'root',
+            metavar='ROOT',
+            type=_root,
+            help='FILE.py:JOB or MODULE:JOB; without :JOB, the one Job in it on which no other depends',
         )
     parser.add_argument('--version', action=_Version, nargs=0, help='show the version and exit')
     group = parser.add_argument_group('what to do')
     add = group.add_argument
     add('--only', metavar='JOB', action=_Once, help='run only this Job and its dependencies')
-    add('-j', '--jobs', metavar='N', type=_count, default=1, help='how many Jobs to run at once (1)')
-    add('--tries', metavar='N', type=_number, default=3, help='attempts of Jobs that set no TRIES (%(default)s)')
+    add('-j', '--jobs', metavar='N', type=_count, default=1, help='how many Jobs to run at once (default: 1)')
+    add('--tries', metavar='N', type=_number, default=3, help='attempts of Jobs that set no TRIES (default: 3)')
     add(
         '--retry-delay',
         metavar='SECONDS',
         type=_number,
         default=1,
-        help='between the starts of two attempts, for Jobs that set no RETRY_DELAY (%(default)s)',
+        help='seconds between the starts of two attempts, for Jobs that set no RETRY_DELAY (default: 1)',
     )
     add = group.add_mutually_exclusive_group().add_argument
-    add('-n', '--no-act', action='store_true', help='call Check only, and say what would run')
+    add('-n', '--no-act', action='store_true', help='call Check only, and print what would run')
     add('--list', action='store_true', help='print the Jobs in order, and run nothing')
     add('--tree', action='store_true', help='print which Job depends on which, and run nothing')
     add = parser.add_argument_group('arguments of Check and Run').add_argument
@@ -79,16 +83,16 @@ def _parser(root: type[Job] | None) -> _Parser:
     add('--set-json', metavar='KEY=JSON', type=_json, help='the same, with a value in JSON', **given)
     add = parser.add_argument_group('what to show').add_argument
     add('-v', '--verbose', action='store_true', help='print a line for each check, run and recheck on stderr')
-    add('-d', '--debug', action='store_true', help='print their tracebacks, too')
+    add('-d', '--debug', action='store_true', help='print tracebacks of errors as well')
     add(
         '--graph',
         metavar='FILE',
         action=_Once,
-        help='draw the result, or with --list or --tree the plan; the suffix of FILE is the format',
+        help='draw the result to FILE, or with --list or --tree the plan; its suffix is the format',
     )
-    add('--rankdir', choices=('TB', 'LR', 'BT', 'RL'), help='the direction of that picture (TB, from top to bottom)')
-    add('--no-bar', action='store_true', help='show no progress bar, as DOJOBBER_NO_BAR=1 in the environment')
-    add('--json', action='store_true', help='print one JSON document, and everything else on stderr')
+    add('--rankdir', choices=('TB', 'LR', 'BT', 'RL'), help='direction of that picture (default: TB, top to bottom)')
+    add('--no-bar', action='store_true', help='show no progress bar; so does DOJOBBER_NO_BAR=1 in the environment')
+    add('--json', action='store_true', help='print one JSON document on stdout, and everything else on stderr')
     return parser
 
 

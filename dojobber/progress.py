@@ -18,6 +18,7 @@ MOST_NAMES = 3  # of those who block a Job
 MOST_AT_WORK = 20  # that are looked at for the bar, which has no room for more
 WIDTH_OF_BAR = 20  # columns
 WIDEST_NAME = 40  # columns; longer names push what follows
+UNCHECKED = 'Dependents of Jobs that would run were not checked; some may have work to do.'
 LEAST_NAME = 20  # columns that a name keeps in the bar when others are shown beside it
 
 
@@ -99,6 +100,7 @@ class Progress:
         """Note what happened, and print the line of a Job that is done."""
         name = str(event.job)
         if event.kind is EventKind.ATTEMPT_STARTED:
+            self.ended_by = None  # a Job has caught what the signal raised
             self.waiting.pop(name, None)
             self.running[name] = monotonic()
         elif event.kind is EventKind.ATTEMPT_FINISHED:
@@ -151,11 +153,11 @@ class Progress:
         jobs = f'{len(outcomes)} {"job" if len(outcomes) == 1 else "jobs"}'
         listed = ', '.join(f'{count} {LOOKS[state].word}' for state, count in counts if count)
         end = f'; interrupted by {interrupted}' if interrupted else ''
-        if not interrupted and outcomes and all(outcome.state is State.OK for outcome in outcomes.values()):
+        if not interrupted and outcomes and all(map(_is_untouched, outcomes.values())):
             end = '; nothing was changed'
         self._write(f'{jobs}: {listed or "none tried"} in {duration(seconds)}{end}')
         if {State.WOULD_RUN, State.BLOCKED} <= {outcome.state for outcome in outcomes.values()}:
-            self._terminal.write('What waits for a Job that would run was not checked: it may turn out otherwise.', '')
+            self._terminal.write(UNCHECKED, '')
 
     def _describe(self, name: str, outcome: Outcome, run_error: BaseException | None) -> None:
         """Print what became of a Job, with the whole of its errors."""
@@ -226,6 +228,11 @@ class Progress:
             of = f'/{math.ceil(tries)}' if tries < math.inf else ''
             waiting.append((text(name), f': try {number}{of} in {duration(max(due - now, 0), 0)}'))
         return [first, *[[(fitting(items, width), '')] for items in (running, waiting) if items]]
+
+
+def _is_untouched(outcome: Outcome) -> bool:
+    """Tell whether a Job has passed without its Run, which an earlier attempt may have called."""
+    return outcome.state is State.OK and 'run' not in outcome.phases
 
 
 def fitting(items: Sequence[tuple[str, str]], width: int) -> str:

@@ -71,7 +71,7 @@ class Interrupts:
     ) -> None:
         self._announce, self._give_back = announce, give_back
         self._is_raising = False
-        self._has_raised = False  # in this raised()
+        self._raised: type[BaseException] | None = None  # in this raised()
         self._is_ending = False
         self._for_sigint: type[BaseException] = KeyboardInterrupt
         self._process = os.getpid()
@@ -104,7 +104,7 @@ class Interrupts:
     def raised(self, for_sigint: type[BaseException] = KeyboardInterrupt) -> Iterator[None]:
         """Let the first signal that arrives in this block raise an exception, SIGINT that of ``for_sigint``."""
         self._for_sigint = for_sigint
-        self._has_raised = False
+        self._raised = None
         self._is_raising = True
         try:
             yield
@@ -124,15 +124,27 @@ class Interrupts:
             is_first, self._is_ending = not self._is_ending, True
             if self._is_raising and is_first:
                 self._raise(HungUp)
-        elif self._is_raising and not self._has_raised:
+        elif self._is_raising and self._raised is None:
             self._raise(Terminated if number == signal.SIGTERM else self._for_sigint)
         else:
             with contextlib.suppress(Exception):  # the terminal may be gone
                 self._give_back()
             os._exit(128 + number)
 
+    def resume(self) -> None:
+        """Note that the run goes on: if a signal has raised an exception, a Job has caught it.
+
+        A Job may do so with KeyboardInterrupt, to let the user end a part of it. The next signal then counts as the
+        first. Any other exception is raised again, since no Job knows what it means.
+        """
+        raised, self._raised = self._raised, None
+        if raised is KeyboardInterrupt:
+            self._is_ending = False
+        elif raised is not None:
+            self._raise(raised)
+
     def _raise(self, error: type[BaseException]) -> NoReturn:
-        self._has_raised = self._is_ending = True
+        self._raised, self._is_ending = error, True
         self._announce(error.by if issubclass(error, Interrupted) else 'SIGINT')
         raise error
 

@@ -48,7 +48,7 @@ class Output:
                 stream.write(text)
             except UnicodeEncodeError as error:
                 stream.write(text.encode(error.encoding, 'backslashreplace').decode(error.encoding))
-            stream.flush()
+            _flush_what_can_be(stream)
         except (OSError, ValueError) as error:
             self.failure = error
             discard(self.stream)
@@ -80,7 +80,7 @@ class Output:
         _flush(standard_error())
         if self.failure is None and self.stream is not None and not getattr(self.stream, 'closed', False):
             try:
-                self.stream.flush()
+                _flush_what_can_be(self.stream)
             except (OSError, ValueError) as error:
                 self.failure = error
                 discard(self.stream)
@@ -205,3 +205,9 @@ def _flush(stream: Any) -> None:
             stream.flush()
     except (AttributeError, OSError, ValueError):  # it is no file at all, cannot be written, is closed
         discard(stream)
+
+
+def _flush_what_can_be(stream: Any) -> None:
+    """Flush a stream; ``print()`` writes to one without ``flush()`` as well."""
+    if hasattr(stream, 'flush'):
+        stream.flush()

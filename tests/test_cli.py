@@ -73,8 +73,8 @@ def test_a_failing_cleanup_is_named_at_once_and_in_the_recap(capsys):
 @pytest.mark.parametrize(
     ('arguments', 'said'),
     [
-        (['--only', 'Fin'], "'Fin' is not in the graph that was configured; did you mean 'Fine'?"),
-        (['--only', ''], "'' is not in the graph that was configured"),
+        (['--only', 'Fin'], "--only: 'Fin' is not in the graph that was configured; did you mean 'Fine'?"),
+        (['--only', ''], "--only: '' is not in the graph that was configured; --list prints the Jobs"),
         (['--tries', '0'], '--tries must be a number of at least 1, not 0.0'),
         (['--tries', 'nan'], '--tries must be a number of at least 1, not nan'),
         (['--retry-delay', '-1'], '--retry-delay must be a finite number of seconds of at least 0, not -1.0'),

@@ -54,7 +54,8 @@ def root(ran):
         ('folder/', "'folder/' is a folder, and the graph needs a file"),
         ('no/graph.dot', "there is no folder 'no' for the graph"),
         ('file/graph.dot', "there is no folder 'file' for the graph"),
-        ('dangling', "there is no folder '' for the graph"),
+        ('dangling', "nowhere' for the graph"),
+        ('no/../graph.dot', "there is no folder 'no/..' for the graph"),
         pytest.param('/proc/graph.dot', "'/proc/graph.dot' cannot be written", marks=needs_proc),
         ('x' * 300 + '.dot', 'cannot be written: File name too long'),
     ],
@@ -92,6 +93,24 @@ def test_what_this_user_may_not_write_is_found_out(exists):
         finally:
             os.seteuid(user)
             os.chmod(folder, 0o755)
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/fd'), reason='pipes have no names here')
+def test_a_pipe_that_is_named_by_its_descriptor_can_be_drawn_to(capsys, root):
+    reader, writer = os.pipe()
+    with open(reader, 'rb') as file:
+        status, _, err = called(capsys, root, '--graph', f'/dev/fd/{writer}', '--list')
+        os.close(writer)
+        assert (status, err) == (0, '')
+        assert file.read().startswith(b'\x89PNG')  # a path without a suffix
+
+
+def test_a_link_to_a_file_that_is_still_to_come_can_be_drawn_to(capsys, tmp_path, monkeypatch, root):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'folder').mkdir()
+    (tmp_path / 'link.dot').symlink_to('folder/graph.dot')
+    assert called(capsys, root, '--graph', 'link.dot', '--list')[0] == 0
+    assert (tmp_path / 'folder' / 'graph.dot').is_file()
 
 
 def test_the_check_leaves_the_file_as_it_is(capsys, tmp_path, ran):

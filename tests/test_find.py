@@ -109,13 +109,16 @@ def test_what_is_asked_in_a_module_finds_itself_there(write):
     [
         ('jobs.py:Highst', 'Highst of jobs.py is not there; did you mean Highest?'),
         ('jobs.py:Xyz', 'Xyz of jobs.py is not there; it has Lowest, Base, Middle, Highest'),
-        ('jobs.py:nothing', 'nothing of jobs.py is no Job; it has Lowest, Base, Middle, Highest'),
-        ('jobs.py:DummyJob', 'DummyJob of jobs.py is no Job; it has Lowest, Base, Middle, Highest'),
+        ('jobs.py:nothing', 'nothing of jobs.py is not a Job; it has Lowest, Base, Middle, Highest'),
+        ('jobs.py:DummyJob', 'DummyJob of jobs.py is not a Job; it has Lowest, Base, Middle, Highest'),
         ('absent.py:Highest', 'absent.py: there is no such file'),
         ('absent.py', 'absent.py: there is no such file'),
         ('absent:Highest', "absent cannot be imported: ModuleNotFoundError: No module named 'absent'"),
         ('text', 'text cannot be imported: ImportError: a file with Jobs ends with .py'),
-        ('', ' cannot be imported: ValueError: Empty module name'),
+        *[
+            (text, f'{text!r} is neither a file that ends with .py nor the name of a module')
+            for text in ('', '.', '..', '.jobs', 'jobs.', './jobs', '/', ':Highest', 'a/b')
+        ],
     ],
 )
 def test_what_is_not_there_is_said_in_a_line(write, text, said):
@@ -140,6 +143,17 @@ def test_what_is_not_there_is_said_in_a_line(write, text, said):
 def test_an_import_that_fails_says_where(write, code, said):
     write('jobs.py', code)
     assert re.fullmatch(f'jobs.py cannot be imported: ({said})', complaint('jobs.py'))
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='there the current directory cannot be removed')
+def test_a_current_directory_that_is_gone_is_said(write, tmp_path, monkeypatch):
+    gone = tmp_path / 'gone'
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert complaint('jobs') == 'jobs cannot be imported: the current directory does not exist any more'
+    with imports_undone():
+        assert find_root(write('jobs.py')).__name__ == 'Highest'
 
 
 def test_where_it_is_undone_nothing_of_a_file_is_left_in_the_way_of_the_next(write):

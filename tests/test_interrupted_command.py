@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -233,6 +234,52 @@ def test_a_second_signal_still_ends_it_at_once(tmp_path, second):
         out, _ = child.communicate()
         limit.cancel()
     assert (child.returncode, out) == (128 + second, '')
+
+
+CATCHING = """
+class Locks(Changing):
+    def act(self): note('lock')
+    def Cleanup(self): os.unlink('lock')
+
+class Catches(Changing):
+    DEPS = [Locks]
+    def act(self):
+        try:
+            os.kill(os.getpid(), {number})
+            time.sleep(10)
+        except BaseException:
+            print('caught', flush=True)
+
+class Root(Changing):
+    DEPS = [Catches]
+    def act(self):
+        print('next', flush=True)
+        os.kill(os.getpid(), 2)
+        time.sleep(10)
+"""
+
+
+def test_ctrl_c_that_a_job_catches_ends_neither_the_run_nor_the_cleanups_of_the_next_ctrl_c(tmp_path):
+    write_jobs(tmp_path, CATCHING.format(number=2))
+    status, out, _ = run(tmp_path, 'jobs.py')
+    assert (status, 'next' in out.splitlines()) == (130, True)
+    assert out.splitlines()[-1].endswith('interrupted by SIGINT')
+    assert not (tmp_path / 'lock').exists()
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
+def test_any_other_signal_ends_the_run_even_if_a_job_catches_it(tmp_path, number):
+    write_jobs(tmp_path, CATCHING.format(number=int(number)))
+    status, out, _ = run(tmp_path, 'jobs.py')
+    assert (status, out.splitlines()[1]) == (128 + number, 'caught')
+    assert 'next' not in out.splitlines()
+    assert re.fullmatch(f'3 jobs: 2 changed, 1 not run in .*; interrupted by {number.name}', out.splitlines()[-1])
+    assert not (tmp_path / 'lock').exists()
+
+
+def test_a_signal_that_the_last_job_catches_still_gives_its_status(tmp_path):
+    write_jobs(tmp_path, CATCHING.format(number=15))
+    assert run(tmp_path, 'jobs.py:Catches')[0] == 143
 
 
 LOCKED = """

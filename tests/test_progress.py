@@ -119,6 +119,13 @@ def test_a_run_that_changes_nothing_says_so(capsys):
     assert capsys.readouterr().out == '1 job: 1 ok in 40 ms; nothing was changed\n'
 
 
+def test_a_job_whose_run_an_earlier_attempt_has_called_is_not_said_to_be_unchanged(capsys):
+    progress = Progress({'StartServer': 3}, {'StartServer': 0}, str)
+    passed_later = Outcome(State.OK, 2, phases={'check': 0.01, 'run': 0.02, 'recheck': 0.01})
+    progress.recap({'StartServer': passed_later}, {}, {}, 0.04, None)
+    assert capsys.readouterr().out == '1 job: 1 ok in 40 ms\n'
+
+
 def test_what_is_done_failed_running_and_waiting_is_counted():
     progress = Progress({'A': 2, 'B': 1}, {'A': 5, 'B': 5}, str)
 
@@ -150,6 +157,14 @@ def test_a_job_that_was_interrupted_waits_for_no_other_try():
     progress(Event(EventKind.ATTEMPT_STARTED, 'A', 1, 1))
     progress(Event(EventKind.ATTEMPT_FINISHED, 'A', 1, 1, value=outcome))
     assert (progress.waiting, progress.failed) == ({}, 1)
+
+
+def test_the_run_is_ending_after_a_signal_until_another_attempt_starts():
+    progress = Progress({'A': 2}, {'A': 0}, str)
+    progress.ending('SIGINT')
+    assert progress.ended_by == 'SIGINT'
+    finish(progress, 'A', None)
+    assert progress.ended_by is None
 
 
 def finish(progress, name, error, attempt=1):

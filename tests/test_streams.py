@@ -278,6 +278,19 @@ def test_a_redirected_stdout_gets_what_is_for_stdout(capfd, arguments):
     assert capfd.readouterr().out == ('by a child\n' if arguments == [] else '')
 
 
+@pytest.mark.parametrize('arguments', [[], ['--json'], ['--list'], ['--help']])
+def test_a_redirected_stdout_may_be_any_object_that_can_be_written_to(capfd, arguments):
+    class Lines(list):
+        def write(self, text):
+            self.append(text)
+
+    lines = Lines()
+    with contextlib.redirect_stdout(lines):
+        assert called(job('Fine'), *arguments) == 0
+    assert 'Fine' in ''.join(lines) or '--help' in arguments
+    assert capfd.readouterr() == ('', '')
+
+
 def test_a_redirected_stdout_that_cannot_be_written_is_a_failure(capfd):
     class Full(io.StringIO):
         def write(self, text):

@@ -771,7 +771,7 @@ class All(DummyJob): DEPS = [Change, Verify]
         '~ Change  would run  N s: Change is not done',
         '✗ Verify  failed     N s: cannot tell',
         '4 jobs: 1 ok, 1 would run, 1 failed, 1 blocked in N s',
-        'What waits for a Job that would run was not checked: it may turn out otherwise.',
+        'Dependents of Jobs that would run were not checked; some may have work to do.',
     ]
 
 

@@ -44,7 +44,8 @@ def rendered(text: bytes, fmt: str, timeout: float) -> bytes:
     if TOO_LARGE.search(words):
         raise GraphError(f'the picture is too large for the format {fmt!r}, use svg: {words}', fmt)
     if status or not picture:
-        raise GraphError(f'{command} made no {fmt!r}: {words or f"it said nothing and ended with {status}"}', fmt)
+        why = words or f'it said nothing and ended with {status}'
+        raise GraphError(f'{command} cannot draw the format {fmt!r}: {why}', fmt)
     if words:
         with contextlib.suppress(Exception):  # a log that cannot be written harms nothing
             logger.warning('%s: %s', command, words)
