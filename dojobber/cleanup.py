@@ -59,6 +59,13 @@ class CleanupStack:
         self._numbers = itertools.count()
         self._claim = Claim()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is copied and pickled: iterators cannot be, from Python 3.14 on."""
+        return {**vars(self), '_numbers': self.next_sequence()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _numbers=itertools.count(state['_numbers']))
+
     def next_sequence(self) -> int:
         """Return the sequence number of an attempt that starts now."""
         return next(self._numbers)

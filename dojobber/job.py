@@ -117,7 +117,7 @@ def instantiate(job_class: Any, global_storage: dict[Any, Any]) -> Any:
     if type(job_class).__call__ is not type.__call__:
         job = _called(job_class, global_storage)
     else:
-        if job_class.__new__ is Job.__new__:
+        if job_class.__new__ is Job.__new__ and job_class.__mro__[-2] is Job:  # which would call object's next
             job = _new(job_class)
         else:
             job = job_class.__new__(job_class)

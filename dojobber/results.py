@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable
 
 from .outcome import Outcome, State, added_up
 from .read_only import OrderedView, ReadOnlyDict
@@ -16,19 +16,17 @@ _put: Callable[[Any, str, Any], None] = dict.__setitem__
 
 Follow = Callable[[Any, str, Outcome], None]
 
-View = TypeVar('View')
-
 
 def _follow_status(view: ReadOnlyDict[bool | None], name: str, outcome: Outcome) -> None:
     _put(view, name, outcome.state.passed)
 
 
-def _follow_values(view: OrderedView[Any], name: str, outcome: Outcome) -> None:
+def _follow_values(view: ReadOnlyDict[Any], name: str, outcome: Outcome) -> None:
     if outcome.state.passed:
         _put(view, name, outcome.result)
 
 
-def _follow_errors(view: OrderedView[BaseException], name: str, outcome: Outcome) -> None:
+def _follow_errors(view: ReadOnlyDict[BaseException], name: str, outcome: Outcome) -> None:
     if outcome.exception is not None:
         _put(view, name, outcome.exception)
     else:
@@ -39,7 +37,8 @@ class Results:
     """What is known of one run: the outcome of each Job so far, and by name what follows from the outcomes.
 
     The engine's thread records; any thread may look. The three views are made when somebody first asks for one, and
-    then follow the outcomes. Recording the same twice changes nothing.
+    then follow the outcomes. Those that are asked for when the run is over follow nothing, and are simpler. Recording
+    the same twice changes nothing.
 
     Args:
         needs: The names that each Job depends on, in plan order.
@@ -51,8 +50,9 @@ class Results:
         self.names = names = tuple(needs)
         """In plan order."""
         self.outcomes: ReadOnlyDict[Outcome] = ReadOnlyDict(dict.fromkeys(names, NOT_RUN))
-        self._views: dict[Follow, Any] = {}
+        self._views: dict[Follow, ReadOnlyDict[Any]] = {}
         self._followers: list[tuple[Follow, Any]] = []
+        self._is_complete = False
         self.passed_count = 0
         self.attempts: object = None
         """To be kept as long as the exceptions are."""
@@ -68,18 +68,23 @@ class Results:
         return self._view(_follow_status, lambda: ReadOnlyDict(dict.fromkeys(self.names)))
 
     @property
-    def values(self) -> OrderedView[Any]:
+    def values(self) -> ReadOnlyDict[Any]:
         """What the passing Check of each Job that passed returned."""
         return self._view(_follow_values, lambda: OrderedView(self.names))
 
     @property
-    def errors(self) -> OrderedView[BaseException]:
+    def errors(self) -> ReadOnlyDict[BaseException]:
         """Why each Job that failed did."""
         return self._view(_follow_errors, lambda: OrderedView(self.names))
 
-    def _view(self, follow: Follow, make: Callable[[], View]) -> View:
-        view: View | None = self._views.get(follow)
-        if view is None:
+    def _view(self, follow: Follow, make: Callable[[], ReadOnlyDict[Any]]) -> ReadOnlyDict[Any]:
+        view = self._views.get(follow)
+        if view is None and self._is_complete:
+            made = ReadOnlyDict[Any]()
+            for name, outcome in self.outcomes.items():
+                follow(made, name, outcome)
+            view = self._views.setdefault(follow, made)
+        elif view is None:
             made = make()
             self._followers.append((follow, made))  # first: from here on, the engine keeps it up to date as well
             for name in self.names:
@@ -131,6 +136,8 @@ class Results:
         for _, view in self._followers:
             if isinstance(view, OrderedView):
                 view.complete()
+        self._is_complete = True
+        self._views = {}  # Jobs are in those as they came
 
     def _settle(self) -> None:
         outcomes = self.outcomes

@@ -108,7 +108,7 @@ def check_hooks(job: type[Job]) -> None:
     except Exception:  # there is no Check, or a descriptor raises
         hooks = tuple([_read(job, name) for name in HOOKS])
     check, run, _ = hooks
-    if not callable(check):
+    if not callable(check) and not hasattr(type(_definition(job, 'Check')), '__get__'):  # a property, say
         is_misspelt = hasattr(job, 'check')
         hint = 'is it the one called check?' if is_misspelt else 'derive from DummyJob if it only groups others'
         raise PlanError(f'{job.__name__!r} has no Check method; {hint}', job)
@@ -126,9 +126,14 @@ def check_hooks(job: type[Job]) -> None:
         raise PlanError(f'{job.__name__!r} is abstract: it does not implement {names}', job)
 
 
+def _definition(job: type[Job], name: str) -> Any:
+    """Return the hook as it stands in the class; None if there is none."""
+    return next((vars(each)[name] for each in job.__mro__ if name in vars(each)), None)
+
+
 def _check_hook(job: type[Job], name: str) -> None:
     hook = _read(job, name)
-    definition = next((vars(each)[name] for each in job.__mro__ if name in vars(each)), hook)
+    definition = _definition(job, name)
     if hook is not None and not callable(hook) and not hasattr(type(definition), '__get__'):
         raise PlanError(f'{name} of {job.__name__!r} must be a method, not {shown(hook)}', job)
     if is_lazy(definition):

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 import gc
 import os
+import pickle
 import signal
 import threading
 import time
+import warnings
 import weakref
 
 import pytest
@@ -887,3 +890,34 @@ class TestSize:
         engine = worked(job('Root', leaves))
         assert len(engine.nodeexceptions) == COUNT // 10
         assert len(engine.outcomes['Root'].blocked_by) == COUNT // 10
+
+
+@pytest.mark.parametrize('copied', [copy.deepcopy, lambda engine: pickle.loads(pickle.dumps(engine))])
+def test_a_copy_of_an_engine_has_the_pending_cleanups_and_adds_its_own_to_them(copied):
+    CopiedJob.log.clear()
+    engine = configured(CopiedJob, cleanup=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        assert not copied(engine).success()
+        engine.checknrun()
+        other = copied(engine)
+    assert other.success()
+    other.checknrun()
+    other.cleanup()
+    assert CopiedJob.log == ['run', 'run', 'cleanup', 'cleanup']
+    engine.cleanup()
+    assert CopiedJob.log[4:] == ['cleanup']
+
+
+class CopiedJob(RunonlyJob):
+    """Says what is called; pickle finds it by its name."""
+
+    log = []
+
+    def Run(self):
+        """Say so."""
+        self.log.append('run')
+
+    def Cleanup(self):
+        """Say so."""
+        self.log.append('cleanup')

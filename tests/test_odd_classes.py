@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import fractions
+import functools
 import gc
 import importlib.util
 import sys
@@ -332,3 +333,58 @@ def test_no_instance_is_kept_after_the_run(options):
         engine.checknrun()
         gc.collect()
         assert len(alive) == 0
+
+
+class Stamped:
+    """A mixin that does something of its own when an instance is made."""
+
+    def __new__(cls, *args, **kwargs):
+        made = super().__new__(cls)
+        made.stamp = 'made'
+        return made
+
+
+@BOTH
+@pytest.mark.parametrize('base', [dict, list, int, tuple, ValueError, Stamped], ids=lambda base: base.__name__)
+@pytest.mark.parametrize('is_job_first', [True, False])
+def test_a_job_may_derive_from_a_class_with_a_new_of_its_own_too(base, is_job_first, options):
+    cleaned = []
+
+    def check(self):
+        if 'ran' not in self.storage:
+            raise LookupError
+        return isinstance(self, base), getattr(self, 'stamp', 'made'), self.global_storage
+
+    def run(self):
+        self.storage['ran'] = True
+
+    hooks = {'Check': check, 'Run': run, 'Cleanup': lambda self: cleaned.append(self.storage)}
+    mixed = type('Mixed', (Job, base) if is_job_first else (base, Job), hooks)
+    engine = worked(mixed, default_tries=1, **options)
+    assert engine.noderesults == {'Mixed': (True, 'made', {})}, engine.nodeexceptions
+    assert cleaned == [{'ran': True}]
+
+
+@BOTH
+@pytest.mark.parametrize('descriptor', [property, functools.cached_property], ids=lambda kind: kind.__name__)
+def test_hooks_may_be_properties_that_return_a_callable(descriptor, options):
+    log = []
+
+    class Computed(Job):
+        @descriptor
+        def Check(self):
+            return lambda wanted: log.index(wanted)
+
+        @descriptor
+        def Run(self):
+            return log.append
+
+        @descriptor
+        def Cleanup(self):
+            return lambda: log.append('cleaned')
+
+    engine = configured(Computed, default_tries=1, **options)
+    engine.set_args('wanted')
+    engine.checknrun()
+    assert engine.noderesults == {'Computed': 0}, engine.nodeexceptions
+    assert log == ['wanted', 'cleaned']

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import pprint
 import sys
 
 import pytest
@@ -198,3 +199,16 @@ def test_success_is_exact_at_every_event(options):
             (None, True, True, False),
         ]
         assert not any(success for kind, job, success, *_ in seen if job == 'Leaf')
+
+
+@pytest.mark.parametrize('is_asked_early', [True, False])
+@pytest.mark.parametrize('name', VIEWS)
+def test_after_the_run_pprint_shows_a_view_as_it_shows_a_dict(name, is_asked_early):
+    late = scripted('Late', [], [], passes_at=2)
+    root = job('Root', [late, *(failing(f'Lost{number}') for number in range(9)), *map(job, 'ABCDEFGHI')])
+    engine = configured(root, listeners=[lambda event: getattr(engine, name) if is_asked_early else None])
+    engine.checknrun()
+    view = getattr(engine, name)
+    assert len(pprint.pformat(view).splitlines()) >= 9
+    assert pprint.pformat(view) == pprint.pformat(dict(view))
+    assert repr(view) == repr(dict(view))
