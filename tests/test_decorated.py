@@ -159,7 +159,7 @@ class TestAttributes:
         assert {'bold', 'cell'} <= set(texts(engine))
 
     @pytest.mark.parametrize('value', ODD, ids=ascii)
-    def test_no_value_breaks_anything(self, engine, renderer, value):
+    def test_no_value_breaks_anything(self, engine, dot, value):
         for name in ('label', 'tooltip', 'comment', 'shape', 'style'):
             engine.graph.add_node_attribute('Fine', (name, value))
         for name in ('label', 'xlabel', 'tooltip', 'comment'):
@@ -247,7 +247,7 @@ class TestStructure:
         assert edges.keys() == {('Root', 'Broken')}
 
     @pytest.mark.parametrize('key', [*NAMES[:60], 'graph', 'node', 7, None, ('a', 'b')], ids=ascii)
-    def test_any_node_can_be_added(self, engine, renderer, key):
+    def test_any_node_can_be_added(self, engine, dot, key):
         engine.graph.add_node(key)
         engine.graph.add_edge((key, 'Root'))
         nodes, edges = drawn(engine)

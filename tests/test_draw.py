@@ -504,27 +504,37 @@ class TestNames:
         assert {edge['tail'] for edge in picture['edges']} == {root['_gvid']}
         heads = [edge['head'] for edge in picture['edges']]
         assert sorted([*heads, root['_gvid']]) == sorted(node['_gvid'] for node in picture['objects'])
+        seen = self.texts(ElementTree.fromstring(as_svg.getvalue()))
+        assert seen == sorted([shown(name).rstrip('\n') for name in names] + ['THE ROOT'])
+
+    def texts(self, svg):
+        """Return the texts of all nodes, sorted."""
         seen = []
-        for group in ElementTree.fromstring(as_svg.getvalue()).iter('{http://www.w3.org/2000/svg}g'):
+        for group in svg.iter(f'{SVG}g'):
             if group.get('class') == 'node':
-                lines = [text.text or '' for text in group.iter('{http://www.w3.org/2000/svg}text')]
+                lines = [text.text or '' for text in group.iter(f'{SVG}text')]
                 seen.append('\n'.join(lines).replace('\xa0', ' '))
-        assert sorted(seen) == sorted([shown(name).rstrip('\n') for name in names] + ['THE ROOT'])
+        return sorted(seen)
 
     def test_all_in_one_graph(self, renderer):
         assert len(set(NAMES)) >= 150
         self.check(list(dict.fromkeys(NAMES)))
 
     @pytest.mark.parametrize('name', dict.fromkeys(NAMES))
-    def test_each_alone(self, renderer, name):
-        self.check([name])
-
-    @pytest.mark.parametrize('name', dict.fromkeys(NAMES))
-    def test_each_is_the_title_of_its_picture_in_one_line(self, dot, name):
-        filed = io.BytesIO()
-        configured(named(name)).write_graph(filed, 'svg')
-        title = ElementTree.fromstring(filed.getvalue()).find(f'{SVG}g').findtext(f'{SVG}title')
-        assert title == (shown(name).replace('\n', ' ') or None)
+    def test_each_as_the_root_is_the_title_in_one_line_too(self, dot, name):
+        root = named(name)
+        root.DEPS = [job('THE LEAF')]
+        as_json, as_svg = io.BytesIO(), io.BytesIO()
+        engine = configured(root)
+        engine.write_graph(as_json, 'json')
+        engine.write_graph(as_svg, 'svg')
+        picture = json.loads(as_json.getvalue())
+        assert len(picture['objects']) == 2
+        leaf = next(node for node in picture['objects'] if node['label'] == 'THE LEAF')
+        assert [edge['head'] for edge in picture['edges']] == [leaf['_gvid']]
+        svg = ElementTree.fromstring(as_svg.getvalue())
+        assert svg.find(f'{SVG}g').findtext(f'{SVG}title') == (shown(name).replace('\n', ' ') or None)
+        assert self.texts(svg) == sorted([shown(name).rstrip('\n'), 'THE LEAF'])
 
     def test_a_name_of_several_lines_does_not_break_postscript(self, dot):
         filed = io.BytesIO()

@@ -110,7 +110,9 @@ class Mute(Future):
 
 
 @pytest.mark.parametrize('kind', [Repeating, Mute])
-def test_a_future_that_calls_back_twice_or_never_is_waited_for_once(kind):
+def test_a_future_that_calls_back_twice_or_never_is_waited_for_once(kind, monkeypatch):
+    monkeypatch.setattr('dojobber.execute.loop.LONGEST_WAIT', 0.05)  # seconds after which futures are looked at
+
     def convert(future):
         odd = kind()
         odd.set_result(future.result())

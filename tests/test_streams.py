@@ -29,8 +29,9 @@ class Root(DummyJob):
 WRITING = [[], ['--list'], ['--tree'], ['--json'], ['--list', '--json'], ['-n'], ['--help'], ['--version']]
 
 
-@pytest.mark.parametrize('unbuffered', ['', '1'])
-@pytest.mark.parametrize('arguments', WRITING)
+@pytest.mark.parametrize(
+    ('arguments', 'unbuffered'), [*[(each, '') for each in WRITING], ([], '1'), (['--json'], '1'), (['--help'], '1')]
+)
 @pytest.mark.parametrize(
     ('redirection', 'said'),
     [

@@ -149,7 +149,7 @@ def check_every_place(root, way, is_cleaned):
         (serial, True),
         (serial, False),
         (own_threads, True),
-        (executor_threads, True),
+        pytest.param(executor_threads, True, marks=pytest.mark.faults),
         pytest.param(own_threads, False, marks=pytest.mark.faults),
         pytest.param(executor_threads, False, marks=pytest.mark.faults),
     ],
