@@ -56,13 +56,18 @@ def no_renderer(monkeypatch, tmp_path):
 
 
 @pytest.fixture(autouse=True, scope='session')
-def _ctrl_c_is_heeded():
-    """Let Ctrl-C interrupt the tests' programs also where the tests ignore it, as in the background of a script."""
-    before = signal.getsignal(signal.SIGINT)
-    if before == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+def _signals_are_heeded():
+    """Let signals end the tests' programs also where the tests ignore them, as after nohup or in the background."""
+    ends = {signal.SIGINT: signal.default_int_handler}
+    if hasattr(signal, 'SIGHUP'):
+        ends[signal.SIGHUP] = signal.SIG_DFL
+    before = {number: signal.getsignal(number) for number in ends}
+    for number, handler in ends.items():
+        if before[number] == signal.SIG_IGN:
+            signal.signal(number, handler)
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)
