@@ -47,13 +47,12 @@ class OrderedView(ReadOnlyDict[Value]):
     changes that another thread makes.
     """
 
-    __slots__ = ('_is_complete', '_names', '_seen')
+    __slots__ = ('_names', '_seen')
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__()
         self._names = names
         self._seen: dict[int, dict[str, Value]] = {}  # by thread: what it began to iterate over last
-        self._is_complete = False
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
@@ -75,7 +74,7 @@ class OrderedView(ReadOnlyDict[Value]):
 
     def copy(self) -> dict[str, Value]:
         """Return a dict with what is in it now."""
-        return self._plain()
+        return dict(self._plain())
 
     __copy__ = copy
 
@@ -88,19 +87,10 @@ class OrderedView(ReadOnlyDict[Value]):
     def __ror__(self, other: Any) -> Any:
         return other | self._plain()
 
-    def complete(self) -> None:
-        """Note that no Job will be added or removed any more."""
-        self._is_complete = True
-        self._seen.clear()
-
     def __missing__(self, name: str) -> Value:
         # dict(view), like many a loop, asks for the names and then for the value of each. It may have been removed in
         # between.
-        if not self._is_complete:
-            seen = self._seen.get(get_ident(), {})
-            if name in seen:
-                return seen[name]
-        raise KeyError(name)
+        return self._seen.get(get_ident(), {})[name]
 
     def _plain(self) -> dict[str, Value]:
         while True:
@@ -110,6 +100,5 @@ class OrderedView(ReadOnlyDict[Value]):
                 continue
             if len(now) > 1:
                 now = {name: now[name] for name in self._names if name in now}
-            if not self._is_complete:
-                self._seen[get_ident()] = now
+            self._seen[get_ident()] = now
             return now

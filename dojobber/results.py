@@ -133,9 +133,6 @@ class Results:
         """
         if is_interrupted or not self.all_passed:
             self._settle()
-        for _, view in self._followers:
-            if isinstance(view, OrderedView):
-                view.complete()
         self._is_complete = True
         self._views = {}  # Jobs are in those as they came
 
