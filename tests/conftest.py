@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import signal
@@ -9,12 +8,6 @@ import sysconfig
 import pytest
 
 pytest.register_assert_rewrite('faults')
-
-
-def pytest_collection_finish():
-    """Keep the garbage collector from looking through thousands of collected tests each time that a test calls it."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture

@@ -148,7 +148,7 @@ def test_mermaid_itself_understands_it(tmp_path):
     assert len(graph['edges']) == len(engine.graph.edges())
     assert graph['limits'] == [MOST_EDGES, MOST_CHARACTERS]
 
-    from test_draw import NAMES, TestNames
+    from names import NAMES, named
 
-    named = [TestNames.named(name) for name in dict.fromkeys(NAMES)]
-    assert len(parsed(configured(job('Root', named)))['edges']) == len(named)
+    leaves = [named(name) for name in dict.fromkeys(NAMES)]
+    assert len(parsed(configured(job('Root', leaves)))['edges']) == len(leaves)
