@@ -922,11 +922,11 @@ class Watched:
         future.add_done_callback = add_done_callback
         return future
 
-def settle(workers, settle=Futures._settle):
+def drain(workers, drain=Futures.drain):
     arrive(FOLDER, 'waiting')
-    settle(workers)
+    drain(workers)
 
-Futures._settle = settle
+Futures.drain = drain
 
 def ignore():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
