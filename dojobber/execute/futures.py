@@ -52,9 +52,12 @@ class Futures(Pool):
             del self._running[index]
             raise no_future(future)
 
+        identity = id(future)  # without a reference: Dask re-runs a task whose future is still there
+
         def on_done(_: object) -> None:
-            if self._running.get(index) is future:  # else it says so a second time
-                self._results[index] = future
+            running = self._running.get(index)
+            if running is not None and id(running) == identity:  # else it says so a second time
+                self._results[index] = running
                 self._ended.put(index)
 
         try:
