@@ -433,10 +433,12 @@ class TestExecutor:
     def test_a_job_whose_future_somebody_else_cancels_has_failed(self):
         class Leaving(ThreadPoolExecutor):
             both = threading.Barrier(2)
+            calls = 0
 
             def submit(self, *args):
                 future = super().submit(*args)
-                if self._work_queue.qsize():
+                self.calls += 1
+                if self.calls == 2:  # the other one is being made
                     self.both.wait(LIMIT)
                 return future
 
