@@ -146,7 +146,8 @@ def test_no_metaclass_drops_a_job_or_hinders_the_run(members, options):
     meta = type('Meta', (type,), members)
     bodies = {'Check': lambda self: None, '__module__': __name__}
     first, second = (meta(name, (DummyJob,), dict(bodies)) for name in ('First', 'Second'))
-    broken = meta('Broken', (Job,), {**vars(failing('Broken')), 'TRIES': 1})
+    pattern = failing('Broken')  # kept: a class that is collected empties its dictionary
+    broken = meta('Broken', (Job,), {**vars(pattern), 'TRIES': 1})
     root = meta('Root', (DummyJob,), {'DEPS': [first, second, broken, first]})
     engine = worked(root, **options)
     assert engine.nodestatus == {'First': True, 'Second': True, 'Broken': False, 'Root': None}
