@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 VERSION: dict = {}
@@ -55,7 +55,7 @@ setup(
         'Topic :: System :: Systems Administration',
         'Typing :: Typed',
     ],
-    packages=['dojobber', 'dojobber.draw', 'dojobber.execute'],
+    packages=find_packages(include=['dojobber', 'dojobber.*']),
     package_data={'dojobber': ['py.typed']},
     python_requires='>=3.9',
     install_requires=[

@@ -9,26 +9,29 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
-from . import clock
-from .attempt import Setting
-from .claim import Claim
-from .cleanup import CleanupStack
-from .console import Console, log_event, message, show_developer_log
-from .directory import current_directory, go_to, returning_to
-from .error_chain import capture_error, chain_errors, get_context, set_context
+from ._attempt import clock
+from ._attempt.attempt import Setting
+from ._attempt.claim import Claim
+from ._attempt.cleanup import CleanupStack
+from ._attempt.directory import current_directory, go_to, returning_to
+from ._attempt.error_chain import capture_error, chain_errors, get_context, set_context
+from ._plan.plan import Plan, make_plan, under
+from ._run.listeners import Listeners, log_event
+from ._run.recorder import Recorder
+from ._run.results import Results
+from ._run.runner import Walk, check_workers, schedule_of
 from .errors import DoJobberError, NotConfiguredError, PlanError
-from .events import Event, EventKind, Listener, Listeners, log_critical, logger
+from .events import Event, EventKind, Listener
 from .job import DummyJob, Job, RunonlyJob, kind_of
+from .log import log_critical, logger, show_developer_log
 from .outcome import Outcome, State
-from .plan import Plan, make_plan, under
-from .recorder import Recorder
-from .results import Results
-from .walk import Walk, check_workers, schedule_of
+from .text import message
+from .verbose import Console
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from .draw import JobGraph, Node
+    from ._draw import JobGraph, Node
 
 __all__ = ['DoJobber', 'DummyJob', 'Job', 'RunonlyJob']
 
@@ -241,7 +244,7 @@ class DoJobber:
             NotConfiguredError: ``configure()`` was not called.
             GraphError: python-graph cannot be imported.
         """
-        from .draw import JobGraph, graph_lock
+        from ._draw import JobGraph, graph_lock
 
         plan = self._configured('graph')
         with graph_lock:
@@ -267,7 +270,7 @@ class DoJobber:
             GraphError: The picture cannot be made. Nothing has been written then.
             OSError: The file cannot be written.
         """
-        from .draw import default_format, write
+        from ._draw import default_format, write
 
         if fmt is None or fmt == '':
             fmt = default_format(filed)
@@ -283,7 +286,7 @@ class DoJobber:
             GraphError: The picture cannot be made.
             OSError: There is no place for it.
         """
-        from .draw import display
+        from ._draw import display
 
         display(self._picture('display_graph()', 'svg'))
 
@@ -313,19 +316,19 @@ class DoJobber:
             include: The MIME types to return, instead of all.
             exclude: Those not to return.
         """
-        from .draw import mime_bundle
+        from ._draw import mime_bundle
 
         return mime_bundle(repr(self), lambda: self._drawn('the picture'), include, exclude)
 
     def _picture(self, what: str, fmt: str, rankdir: str = 'TB', timeout: float = 60) -> bytes:
-        from .draw import picture
+        from ._draw import picture
 
         nodes, graph = self._drawn(what)
         return picture(nodes, fmt, rankdir, timeout, graph)
 
     def _drawn(self, what: str) -> tuple[list[Node], JobGraph | None]:
         """Return the Jobs as pictures show them, and the graph if a script has had it in hand."""
-        from .draw import Node
+        from ._draw import Node
 
         plan, outcomes = self._configured(what), self.outcomes
         nodes = []

@@ -1,33 +1,9 @@
-"""What happened, as a record, and telling those who asked to be told."""
+"""What happens in a run, as records that listeners are called with."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import sys
-from collections.abc import Iterable
 from enum import Enum
 from typing import Any, Callable, NamedTuple
-
-from .outcome import is_interrupt
-from .process import end_child, forks
-
-logger = logging.getLogger('DoJobber')
-"""The developer log. Unless the application or ``dojobber_loglevel`` says otherwise, only what is critical is shown."""
-
-if logger.level == logging.NOTSET:
-    logger.setLevel(logging.CRITICAL)
-
-
-def log_critical(text: str, *args: object) -> None:
-    """Log something that the user could not learn otherwise, with the exception being handled, if any.
-
-    ``logging.config`` disables all loggers that it is not told about; this one says what it has to say all the same. A
-    log that cannot be written (stderr may be closed) harms nothing.
-    """
-    with contextlib.suppress(Exception):
-        logger.disabled = False
-        logger.critical(text, *args, exc_info=sys.exc_info()[0] is not None)
 
 
 class EventKind(Enum):
@@ -99,41 +75,3 @@ class Event(NamedTuple):
 
 
 Listener = Callable[[Event], object]
-
-
-class Listeners:
-    """The callables to notify of events, in order. It is false when there are none.
-
-    Args:
-        cleanup_printer: Called with the events of Cleanups before all others.
-    """
-
-    def __init__(self, listeners: Iterable[Listener], cleanup_printer: Listener | None = None) -> None:
-        self._listeners = list(listeners)
-        self._cleanup_printer = cleanup_printer
-
-    def __bool__(self) -> bool:
-        return bool(self._listeners)
-
-    def notify(self, event: Event) -> None:
-        """Call every listener with ``event``; one that raises is logged and dropped."""
-        fork = forks[0]
-        for listener in self._listeners:
-            error = None
-            try:
-                listener(event)
-            except BaseException as raised:
-                error = raised
-                if is_interrupt(raised) and forks[0] == fork:
-                    raise
-                if forks[0] == fork:
-                    log_critical('listener %r raised and is dropped', listener)
-                    self._listeners = [other for other in self._listeners if other is not listener]
-            if forks[0] != fork:
-                end_child(error)
-
-    def notify_cleanup(self, event: Event) -> None:
-        """Notify of a Cleanup."""
-        if self._cleanup_printer is not None:
-            self._cleanup_printer(event)
-        self.notify(event)

@@ -6,13 +6,16 @@ import signal
 import sysconfig
 
 import pytest
+from hypothesis import settings
 
-pytest.register_assert_rewrite('faults')
+pytest.register_assert_rewrite('support')
+settings.register_profile('default', deadline=None)  # how long something takes is not what these tests are about
+settings.load_profile('default')
 
 
 @pytest.fixture
 def fake_clock():
-    from kit import FakeClock  # here, so that tests which need not import the package can do without it
+    from support.factories import FakeClock  # here, so that tests which need not import the package can do without it
 
     return FakeClock()
 

@@ -1,0 +1,1 @@
+"""One attempt at one Job, and the stack of pending Cleanups."""

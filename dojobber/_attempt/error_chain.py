@@ -1,0 +1,68 @@
+"""Catching what functions of others raise, and linking several errors into the one that is raised in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Callable
+
+from ..outcome import is_interrupt
+
+SHOWN = 100
+"""How many linked errors a traceback shows. CPython 3.11 and 3.12 print nothing at all if there are a thousand."""
+
+# Exceptions may be frozen dataclasses or have properties of these names: only BaseException's own do what they say.
+_exception: Any = BaseException
+get_traceback: Callable[[BaseException], TracebackType | None] = _exception.__traceback__.__get__
+get_context: Callable[[BaseException], BaseException | None] = _exception.__context__.__get__
+
+
+def set_context(error: BaseException, context: BaseException | None) -> None:
+    """Set the exception during whose handling ``error`` was raised."""
+    _exception.__context__.__set__(error, context)
+
+
+def capture_error(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> BaseException | None:
+    """Call ``function`` and return what it raises, or None."""
+    try:
+        function(*args, **kwargs)
+    except BaseException as error:
+        return error
+    return None
+
+
+def chain_errors(errors: Iterable[BaseException | None]) -> BaseException | None:
+    """Return the error to raise, with all others in its context; None if there are none.
+
+    It is the last interrupt, else the last error, as with ``contextlib.ExitStack``. The others follow from the latest
+    to the earliest, each with the context that it has already. It takes linear time.
+    """
+    given = [error for error in errors if error is not None]
+    if not given:
+        return None
+    first = next((error for error in reversed(given) if is_interrupt(error)), given[-1])
+    known: set[int] = set()
+    segments = [_unknown_links(error, known) for error in given]
+    own = next(segment for segment in segments if any(link is first for link in segment))
+    place = next(place for place, link in enumerate(own) if link is first)
+    others = [own[:place] if segment is own else segment for segment in reversed(segments)]
+    chain = [*own[place:], *[link for segment in others for link in segment]]
+    for number, (error, context) in enumerate(zip(chain, chain[1:]), 1):
+        if get_context(error) is not context:
+            set_context(error, context)
+        if number == SHOWN:
+            _exception.__suppress_context__.__set__(error, True)
+    if len(given) > 1 and id(get_context(chain[-1])) in known:
+        set_context(chain[-1], None)  # or the chain would be a cycle
+    return first
+
+
+def _unknown_links(error: BaseException, known: set[int]) -> list[BaseException]:
+    """Return ``error`` and its contexts up to the first that is in ``known``, and add them there."""
+    links: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and id(link) not in known:
+        known.add(id(link))
+        links.append(link)
+        link = get_context(link)
+    return links

@@ -1,0 +1,1 @@
+"""Attempts in other processes: what is sent there, what is done there, and what comes back."""

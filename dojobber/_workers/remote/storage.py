@@ -1,0 +1,273 @@
+"""``global_storage`` in another process: values are unpickled when they are read, and what changed is found by key."""
+
+from __future__ import annotations
+
+import itertools
+import operator
+import pickle
+import threading
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ...errors import RemoteError
+from ...outcome import is_interrupt
+from .pickling import attributes_of, dumps, error_words, safe_repr, slots_of
+
+Encoded = Any
+"""A value on its way: a str, int, bool or None as it is, everything else as bytes, pickled."""
+
+_PLAIN = (str, int, bool, type(None))
+
+
+class Written(NamedTuple):
+    """A value that an attempt left in ``global_storage``."""
+
+    value: Encoded
+    is_filled: bool = False
+    """The Job did not assign it: an object that it read has attributes by now that were missing or None."""
+
+
+class Changes(NamedTuple):
+    """What an attempt changed in ``global_storage``."""
+
+    written: dict[Any, Written]
+    deleted: tuple[Any, ...]
+
+
+def encode(value: Any) -> Encoded:
+    """Return ``value`` as it is sent."""
+    return value if type(value) in _PLAIN else dumps(value)
+
+
+def decode(encoded: Encoded) -> Any:
+    """Return the value that was encoded."""
+    return pickle.loads(encoded) if type(encoded) is bytes else encoded  # noqa: S301 - from a process of the run
+
+
+def same(one: Encoded, other: Encoded) -> bool:
+    """Tell whether two encoded values are the same."""
+    return type(one) is type(other) and bool(one == other)
+
+
+def cannot_travel(name: str, key: Any, error: BaseException) -> RemoteError:
+    """Return what says that the Job of that name put something into ``global_storage`` that cannot be pickled."""
+    return RemoteError(
+        f'what {name!r} put into global_storage[{safe_repr(key)}] cannot travel ({error_words(error)})', name
+    )
+
+
+class _Unread:
+    """Stands in a dict for a value that nobody has read yet. A copy of it is that value."""
+
+    __slots__ = ('pickled',)
+
+    def __init__(self, pickled: bytes) -> None:
+        self.pickled = pickled
+
+    def __reduce__(self) -> Any:
+        return pickle.loads, (self.pickled,)
+
+    def __repr__(self) -> str:
+        return '<a value of global_storage that was not read: pass dict(self.global_storage) instead>'
+
+
+_NOTHING = object()
+
+
+class LazyStorage(dict[Any, Any]):
+    """The ``global_storage`` of an attempt in another process.
+
+    It is a dict like any other, but that a value is unpickled when it is read first. Whatever reads several values at
+    once reads all. So does a copy, which is a plain dict, as is a pickle. Even Python's own ``dict(storage)``,
+    ``{**storage}`` and ``other.update(storage)``, which know the insides of a dict, ask the methods here, because
+    ``__iter__`` is one of them. Code in C that looks into a dict without asking, and ``dict.get(storage, key)``, may
+    find placeholders for values that were not read: it needs ``dict(storage)``.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Return a plain dict: some libraries make a dict of the class of another."""
+        return dict(*args, **kwargs)
+
+    @classmethod
+    def received(cls, sent: dict[Any, Encoded]) -> LazyStorage:
+        """Return one that holds what was sent."""
+        storage: LazyStorage = dict.__new__(cls)
+        storage._hold(sent)
+        return storage
+
+    def _hold(self, sent: dict[Any, Encoded]) -> None:
+        are_pickled = map(operator.is_, map(type, sent.values()), itertools.repeat(bytes))
+        for key in list(itertools.compress(sent, are_pickled)):  # so thousands of others take no time
+            sent[key] = _Unread(sent[key])
+        dict.update(self, sent)
+        self._sent = sent
+        self._read: dict[Any, tuple[Any, bytes]] = {}  # by key: the value, and its pickle right after reading
+        self._lock = threading.RLock()
+
+    def _decoded(self, key: Any, raw: Any) -> Any:
+        if type(raw) is not _Unread:
+            return raw
+        with self._lock:
+            raw = dict.get(self, key, raw)  # another thread may have read it meanwhile
+            if type(raw) is not _Unread:
+                return raw
+            try:
+                value = pickle.loads(raw.pickled)  # noqa: S301 - from a process of the run
+            except BaseException as error:
+                if is_interrupt(error):
+                    raise
+                why = f'global_storage[{safe_repr(key)}] cannot be read on a worker: {error_words(error)}'
+                raise RemoteError(why, key) from error
+            self._read[key] = value, _pickled_or_empty(value)
+            dict.__setitem__(self, key, value)
+        return value
+
+    def _all(self) -> LazyStorage:
+        for key, raw in list(dict.items(self)):
+            self._decoded(key, raw)
+        return self
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._decoded(key, dict.__getitem__(self, key))
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """Return the value, or ``default``."""
+        return self._decoded(key, dict.get(self, key, default))
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        """Return the value; set it to ``default`` first if there is none."""
+        return self._decoded(key, dict.setdefault(self, key, default))
+
+    def pop(self, key: Any, *default: Any) -> Any:
+        """Remove the key and return its value."""
+        if key in self:
+            self[key]
+        return dict.pop(self, key, *default)
+
+    def popitem(self) -> tuple[Any, Any]:
+        """Remove the last key and return it with its value."""
+        for key in reversed(self):
+            return key, self.pop(key)
+        return dict.popitem(self)  # raises
+
+    def __iter__(self) -> Iterator[Any]:
+        return dict.__iter__(self)
+
+    def values(self) -> Any:
+        """Return a view of the values, all of them read."""
+        return dict.values(self._all())
+
+    def items(self) -> Any:
+        """Return a view of the keys and values, all of them read."""
+        return dict.items(self._all())
+
+    def copy(self) -> dict[Any, Any]:
+        """Return a plain dict, with all values read."""
+        return dict(self)
+
+    __copy__ = copy
+
+    def __or__(self, other: Any) -> Any:
+        return dict(self) | other
+
+    def __ror__(self, other: Any) -> Any:
+        return other | dict(self) if isinstance(other, dict) else NotImplemented
+
+    def __eq__(self, other: object) -> bool:
+        return dict.__eq__(self._all(), other._all() if isinstance(other, LazyStorage) else other)
+
+    def __ne__(self, other: object) -> bool:
+        return dict.__ne__(self._all(), other._all() if isinstance(other, LazyStorage) else other)
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        return dict.__repr__(self._all())
+
+    def __reduce_ex__(self, _: object) -> Any:
+        return dict, (), None, None, iter(self.items())  # the items last: it may hold itself
+
+    def changes(self, name: str) -> tuple[Changes, RemoteError | None]:
+        """Return what the Job of that name changed, and why, if so, not all of it can be sent."""
+        written: dict[Any, Written] = {}
+        failure = None
+        touched, deleted = self._touched()
+        for key in touched:
+            try:
+                change = self._change(key, dict.__getitem__(self, key))
+            except BaseException as error:
+                if is_interrupt(error):
+                    raise
+                failure = cannot_travel(name, key, error)
+            else:
+                if change is not None:
+                    written[key] = change
+        return Changes(written, tuple(deleted)), failure
+
+    def _touched(self) -> tuple[list[Any], list[Any]]:
+        """Return the keys whose values are not as they were sent, so that they were read at least, and those deleted.
+
+        All keys are looked at, not only those that came by the methods here, and so that thousands take no time.
+        """
+        keys, sent = list(self), list(self._sent)
+        if keys[: len(sent)] == sent:
+            touched = list(itertools.compress(keys, map(operator.is_not, dict.values(self), self._sent.values())))
+            return touched + keys[len(sent) :], []
+        touched = [key for key, raw in dict.items(self) if raw is not self._sent.get(key, _NOTHING)]
+        return touched, [key for key in sent if not dict.__contains__(self, key)]
+
+    def _change(self, key: Any, value: Any) -> Written | None:
+        read, before = self._read.get(key, (_NOTHING, b''))
+        if read is value and not before:
+            return None  # it could not be pickled when it was read, so whether it changed cannot be told
+        encoded = encode(value)
+        pickle.loads(dumps((key, encoded)))  # noqa: S301 - pickled in the same line
+        decode(encoded)
+        sent = self._sent.get(key, _NOTHING)
+        if same(encoded, sent.pickled if type(sent) is _Unread else sent) or same(encoded, before):
+            return None
+        return Written(encoded, read is value and only_filled(decode(before), value))
+
+
+def _pickled_or_empty(value: Any) -> bytes:
+    try:
+        return dumps(value)
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
+        return b''
+
+
+def only_filled(old: Any, new: Any) -> bool:
+    """Tell whether all that differs between two objects are attributes that were missing, or None, in the old one.
+
+    That is how an object changes that computes something when it is first asked for it, and keeps it.
+    """
+    try:
+        return _is_filled(old, new)
+    except BaseException as error:  # of a property, or too deep
+        if is_interrupt(error):
+            raise
+        return False
+
+
+def _is_filled(old: Any, new: Any) -> bool:
+    if type(old) is not type(new):
+        return False
+    for kind in list, tuple:
+        if isinstance(old, kind):
+            pairs = zip(kind.__iter__(old), kind.__iter__(new))
+            return kind.__len__(old) == kind.__len__(new) and all(_is_filled(*pair) for pair in pairs)
+    if isinstance(old, dict):
+        return len(old) == len(new) and all(key in new and _is_filled(old[key], new[key]) for key in old)
+    before, after = _all_attributes(old), _all_attributes(new)
+    if not before and not after:
+        return dumps(old) == dumps(new)
+    return all(
+        name in after and (value is None or value is after[name] or _is_filled(value, after[name]))
+        for name, value in before.items()
+    )
+
+
+def _all_attributes(thing: Any) -> dict[Any, Any]:
+    return {**attributes_of(thing), **{(depth, name): value for depth, name, value in slots_of(thing)}}

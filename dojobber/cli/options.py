@@ -1,0 +1,172 @@
+"""The options of the command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import re
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from ..__version__ import __version__
+from ..job import Job
+
+
+class Answer(Exception):  # noqa: N818 - nothing is wrong
+    """What was asked for is a text: of ``--help`` or ``--version``."""
+
+
+class UsageError(Exception):
+    """The options cannot be used; the message says why, with the usage above."""
+
+
+def parse_options(root: type[Job] | None, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options of ``argv``, by default those of the process.
+
+    Raises:
+        Answer: A text is all that was asked for.
+        UsageError: An option is unknown, has a value that it cannot have, or would be ignored.
+    """
+    parser = _parser(root)
+    options, unknown = parser.parse_known_args(argv)
+    if unknown:
+        parser.error(_words_on(unknown, parser))
+    if not options.tries >= 1:
+        parser.error(f'--tries must be a number of at least 1, not {options.tries}')
+    if not 0 <= options.retry_delay < math.inf:
+        parser.error(f'--retry-delay must be a finite number of seconds of at least 0, not {options.retry_delay}')
+    if options.rankdir is not None and options.graph is None:
+        parser.error('--rankdir turns the picture of --graph, which is not given')
+    options.rankdir = options.rankdir or 'TB'
+    options.prog = parser.prog
+    return options
+
+
+def _parser(root: type[Job] | None) -> _Parser:
+    parser = _Parser(
+        prog=None if root else 'dojobber',
+        description=(root.__doc__ or '').strip().partition('\n')[0] if root else 'Run a graph of idempotent Jobs.',
+        epilog='Exit status: 0 if all Jobs have passed; 1 if some failed or are blocked, a Cleanup failed, or '
+        'something could not be written; 2 after a usage error; 3 if --no-act found work to do; 129, 130 or 143 after '
+        'SIGHUP, SIGINT or SIGTERM.',
+        allow_abbrev=False,
+    )
+    if root is None:
+        parser.add_argument(
+            'root',
+            metavar='ROOT',
+            type=_root,
+            help='FILE.py:JOB or MODULE:JOB; without :JOB, the one Job in it on which no other depends',
+        )
+    parser.add_argument('--version', action=_Version, nargs=0, help='show the version and exit')
+    group = parser.add_argument_group('what to do')
+    add = group.add_argument
+    add('--only', metavar='JOB', action=_Once, help='run only this Job and its dependencies')
+    add('-j', '--jobs', metavar='N', type=_count, default=1, help='how many Jobs to run at once (default: 1)')
+    add('--tries', metavar='N', type=_number, default=3, help='attempts of Jobs that set no TRIES (default: 3)')
+    add(
+        '--retry-delay',
+        metavar='SECONDS',
+        type=_number,
+        default=1,
+        help='seconds between the starts of two attempts, for Jobs that set no RETRY_DELAY (default: 1)',
+    )
+    add = group.add_mutually_exclusive_group().add_argument
+    add('-n', '--no-act', action='store_true', help='call Check only, and print what would run')
+    add('--list', action='store_true', help='print the Jobs in order, and run nothing')
+    add('--tree', action='store_true', help='print which Job depends on which, and run nothing')
+    add = parser.add_argument_group('arguments of Check and Run').add_argument
+    given: dict[str, Any] = {'dest': 'arguments', 'action': 'append', 'default': []}
+    add('--set', metavar='KEY=VALUE', type=_text, help='pass KEY to every Check and Run, VALUE as a string', **given)
+    add('--set-json', metavar='KEY=JSON', type=_json, help='the same, with a value in JSON', **given)
+    add = parser.add_argument_group('what to show').add_argument
+    add('-v', '--verbose', action='store_true', help='print a line for each check, run and recheck on stderr')
+    add('-d', '--debug', action='store_true', help='print tracebacks of errors as well')
+    add(
+        '--graph',
+        metavar='FILE',
+        action=_Once,
+        help='draw the result to FILE, or with --list or --tree the plan; its suffix is the format',
+    )
+    add('--rankdir', choices=('TB', 'LR', 'BT', 'RL'), help='direction of that picture (default: TB, top to bottom)')
+    add('--no-bar', action='store_true', help='show no progress bar; so does DOJOBBER_NO_BAR=1 in the environment')
+    add('--json', action='store_true', help='print one JSON document on stdout, and everything else on stderr')
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises what argparse would print, so that the command can print it as it does everything else."""
+
+    def print_help(self, file: Any = None) -> NoReturn:
+        raise Answer(self.format_help().rstrip('\n'))
+
+    def error(self, message: str) -> NoReturn:
+        message = re.sub('^argument (.*?): ', r'\1: ', message)
+        raise UsageError(f'{self.format_usage()}{self.prog}: {message}')
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        raise Answer(f'{parser.prog} {__version__}')
+
+
+class _Once(argparse.Action):
+    """Stores a value, and refuses a second one, of which one would be ignored."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            raise argparse.ArgumentError(self, 'can be given only once')
+        setattr(namespace, self.dest, values)
+
+
+def _words_on(unknown: Sequence[str], parser: _Parser) -> str:
+    """Say which options there are not, without what else was given: argparse would repeat it, and it may be secret."""
+    import difflib
+
+    names = [each.partition('=')[0] if each.startswith('--') else each[:2] for each in unknown if each[:1] == '-']
+    if not names:
+        return 'more is given than ROOT; KEY=VALUE needs --set'
+    known = re.findall(r'--[\w-]+', parser.format_help())
+    near = [found for name in names if name[:2] == '--' for found in difflib.get_close_matches(name, known, 1)]
+    hint = f'; did you mean {" and ".join(dict.fromkeys(near))}?' if near else ''
+    return f'there is no option {", ".join(names)}{hint}'
+
+
+def _root(text: str) -> str:
+    if '=' in text and not os.path.exists(text.rpartition(':')[0] or text):
+        raise argparse.ArgumentTypeError('FILE.py:JOB or MODULE:JOB is expected; KEY=VALUE needs --set')
+    return text
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 10) or int(text) < 1:
+        raise argparse.ArgumentTypeError('a number of at least 1 is expected')
+    return int(text)
+
+
+def _number(text: str) -> float:
+    try:
+        if text.isascii() and '_' not in text:
+            return float(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError('a number is expected')
+
+
+def _text(text: str) -> tuple[str, str]:
+    key, is_there, value = text.partition('=')
+    if not key or not is_there:
+        raise argparse.ArgumentTypeError('KEY=VALUE is expected')  # without the text, which may be secret
+    return key, value
+
+
+def _json(text: str) -> tuple[str, Any]:
+    key, value = _text(text)
+    try:
+        return key, json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(f'the value of {key} is not valid JSON') from error

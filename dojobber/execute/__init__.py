@@ -1,9 +1,0 @@
-"""Drives a schedule until nothing is left to do: one attempt at a time, on threads, or by any executor."""
-
-from .futures import Futures
-from .inline import Inline
-from .loop import LONGEST_SLEEP, execute
-from .pool import LONGEST_WAIT, Recorded
-from .threads import OwnThreads, PoolThreads
-
-__all__ = ['LONGEST_SLEEP', 'LONGEST_WAIT', 'Futures', 'Inline', 'OwnThreads', 'PoolThreads', 'Recorded', 'execute']

@@ -1,0 +1,227 @@
+"""What README.rst shows works as it says: each code block and each command in it is run here, or by CI."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import doctest
+import io
+import itertools
+import json
+import os
+import pathlib
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import pytest
+from docutils.core import publish_doctree
+from support.run_command import ENVIRONMENT, PATIENCE, copy_folder, run
+from support.transcript import COMMANDS, masked, transcript
+from sybil import Document
+from sybil.evaluators.python import PythonEvaluator
+from sybil.parsers.rest import CodeBlockParser
+
+import dojobber
+from dojobber.cli import app as cli
+
+ROOT = pathlib.Path(__file__).parents[2]
+README = (ROOT / 'README.rst').read_text(encoding='utf-8')
+HEADINGS = list(re.finditer(r'^(.+)\n-+$', README, re.MULTILINE))
+SECTIONS = {
+    heading[1]: range(heading.start(), following.start() if following else len(README))
+    for heading, following in zip(HEADINGS, [*HEADINGS[1:], None])
+}
+
+
+class Reader:
+    """Somebody who does, section by section, what the manual shows."""
+
+    def __init__(self):
+        self.document = Document.parse(
+            str(ROOT / 'README.rst'),
+            CodeBlockParser('python', self.python),
+            CodeBlockParser('text', self.text),
+            CodeBlockParser('console', self.console),
+            encoding='utf-8',
+        )
+        self.document.namespace['__name__'] = '__main__'
+        self.printed = ''
+
+    def read(self, section):
+        """Do all that one section shows, in the current folder."""
+        for example in self.document.examples():
+            if example.region.start in SECTIONS[section]:
+                example.evaluate()
+        assert not self.printed
+
+    def python(self, example):
+        """Save a script that begins with its name; run anything else, and keep what it prints."""
+        assert not self.printed
+        named = re.match(r'# (\w+\.py)\n', example.parsed)
+        if named:
+            pathlib.Path(named[1]).write_text(example.parsed, encoding='utf-8')
+            return
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            PythonEvaluator()(example)
+        self.printed = printed.getvalue()
+
+    def text(self, example):
+        """Compare what was printed; ``...`` stands for anything."""
+        check(example.parsed, self.printed)
+        self.printed = ''
+
+    def console(self, example):
+        """Type each command, and compare what it prints."""
+        for command, expected in typed(example.parsed):
+            if command in ELSEWHERE:
+                continue
+            done = subprocess.run(
+                ['bash', '-c', command],
+                env={**ENVIRONMENT, 'PATH': os.pathsep.join([commands(), os.environ['PATH']]), 'PYTHONUNBUFFERED': '1'},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding='utf-8',
+                check=False,
+                timeout=PATIENCE,
+            )
+            check(expected, done.stdout)
+
+
+def typed(block):
+    """Return (command, what it prints) of each command in a block."""
+    return re.findall(r'^\$ (.*)\n((?:(?!\$ ).*\n?)*)', block, re.MULTILINE)
+
+
+def text_of(section):
+    """Return what a section says."""
+    return README[SECTIONS[section].start : SECTIONS[section].stop]
+
+
+def blocks(kind):
+    """Return the code blocks of one kind."""
+    document = Document.parse(str(ROOT / 'README.rst'), CodeBlockParser(kind, print), encoding='utf-8')
+    return [example.parsed for example in document.examples()]
+
+
+def commands():
+    """Return a folder with ``python`` and ``dojobber`` as they are in a virtual environment."""
+    folder = pathlib.Path('commands').absolute()
+    folder.mkdir(exist_ok=True)
+    for name, called in ('python', ''), ('dojobber', ' -m dojobber'):
+        (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" -W error{called} "$@"\n')
+        (folder / name).chmod(stat.S_IRWXU)
+    return str(folder)
+
+
+def check(expected, printed):
+    """Compare two texts, line by line; ``...`` stands for anything in its line."""
+    expected, printed = expected.strip().splitlines(), printed.strip().splitlines()
+    same = doctest.OutputChecker().check_output
+    pairs = itertools.zip_longest(expected, printed, fillvalue='')
+    assert all(same(*pair, doctest.ELLIPSIS) for pair in pairs), f'expected {expected}, printed {printed}'
+
+
+INSTALLING = [command for block in blocks('console') for command, _ in typed(block) if '.venv' in command]
+"""Commands that need the network. tests/test_package.py runs the first one, and CI calls the other."""
+
+ELSEWHERE = [*INSTALLING, *COMMANDS]
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """Go to a folder with the scripts that the manual calls by name."""
+    copy_folder(ROOT / 'examples', tmp_path / 'examples')
+    (tmp_path / 'tests').mkdir()
+    shutil.copy(ROOT / 'tests' / 'dojobber_example.py', tmp_path / 'tests')
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize('section', SECTIONS)
+def test_what_a_section_shows_is_what_happens(section, checkout):
+    Reader().read(section)
+
+
+def test_each_block_is_of_a_kind_that_is_run():
+    assert set(re.findall(r'^\.\. code-block:: (\w+)$', README, re.MULTILINE)) == {'python', 'text', 'console'}
+    assert not re.findall(r'^(?!\.\. ).*::$', README, re.MULTILINE)
+
+
+@pytest.mark.parametrize(('section', 'picture'), [('A first script', 'greet.svg'), ('Pictures', 'tv.svg')])
+def test_a_picture_in_the_manual_is_the_one_that_is_drawn(section, picture, checkout):
+    Reader().read(section)
+
+    def words(path):
+        return [''.join(text.itertext()) for text in ElementTree.parse(path).iter('{http://www.w3.org/2000/svg}text')]
+
+    assert words(picture) == words(ROOT / 'examples' / picture)
+
+
+@pytest.mark.terminal
+def test_the_transcript_is_what_a_terminal_shows(tmp_path):
+    (printed,) = [block for block in blocks('console') if '(exit status' in block]
+    assert masked(printed.splitlines()) == masked(transcript(tmp_path))
+    assert [command for command, _ in typed(printed)] == COMMANDS
+
+
+def test_every_field_of_the_document_is_described(tmp_path):
+    document = json.loads(run(tmp_path, ROOT / 'examples' / 'provision.py', '--set', 'folder=shop', '--json')[1])
+    table = text_of('The command line').partition('``--json`` prints')[2]
+    described = re.findall(r'^``(\w+)`` ', table, re.MULTILINE)
+    assert sorted(described) == sorted([*document, *document['jobs'][0]])
+    assert set(re.findall(r'``"([a-z ]+)"``', table)) == set(document['totals'])
+
+
+def test_every_option_of_the_command_is_described(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(None, ['--help'])
+    options = set(re.findall(r'(?<!\w)--?[a-z][a-z-]*', capsys.readouterr().out))
+    literals = ' '.join(re.findall(r'``[^`]+``', text_of('The command line')))
+    assert options - set(re.findall(r'(?<!\w)--?[a-z][a-z-]*', literals)) == {'-h'}
+
+
+def test_ci_runs_the_same_test_command():
+    _, command = INSTALLING
+    assert command in (ROOT / '.ci' / 'run').read_text(encoding='utf-8').splitlines()
+
+
+def test_every_error_is_described():
+    described = re.findall(r'^``(\w+)`` +``(\w+)``', text_of('Errors'), re.MULTILINE)
+    errors = [getattr(dojobber, name) for name in dojobber.__all__ if name.endswith('Error')]
+    errors.remove(dojobber.DoJobberError)
+    assert sorted(name for name, _ in described) == sorted(error.__name__ for error in errors)
+    for name, builtin in described:
+        assert issubclass(getattr(dojobber, name), getattr(builtins, builtin))
+
+
+def test_everything_public_is_named():
+    missing = [name for name in dojobber.__all__ if not re.search(rf'\b{name}\b', README)]
+    missing += [name for name in vars(dojobber.DoJobber) if not name.startswith('_') and name not in README]
+    assert missing == ['__version__']
+
+
+FOLDERS = '.', 'benchmarks', 'examples'
+DOCUMENTS = [path.relative_to(ROOT) for folder in FOLDERS for path in (ROOT / folder).glob('*.rst')]
+LINKS = [
+    (document, next(filter(None, link)))
+    for document in DOCUMENTS
+    for link in re.findall(
+        r'`[^`<]+<([^>]+)>`_|^\.\. image:: (\S+)', (ROOT / document).read_text(encoding='utf-8'), re.MULTILINE
+    )
+]
+
+
+@pytest.mark.parametrize(('document', 'target'), LINKS, ids=str)
+def test_what_a_document_links_to_exists(document, target):
+    assert (ROOT / document.parent / target).exists()
+
+
+@pytest.mark.parametrize('document', DOCUMENTS, ids=str)
+def test_a_document_is_valid(document):
+    settings = {'halt_level': 2, 'report_level': 2}  # at the first warning
+    publish_doctree((ROOT / document).read_text(encoding='utf-8'), settings_overrides=settings)

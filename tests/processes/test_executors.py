@@ -1,0 +1,1104 @@
+"""Jobs tried by executors whose workers are other processes: the same graphs on each kind of them.
+
+Those that need more than this Python, or more than a second or two, are marked ``parallel``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import importlib
+import multiprocessing
+import os
+import pathlib
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from concurrent import futures
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from support.factories import arrive, changing, configured, job, printed, scripted, wait_for, worked
+from support.strategies import Spec, graphs
+
+from dojobber import DummyJob, EventKind, Job, PlanError, RemoteError, RunonlyJob, State, StorageConflictError
+from dojobber._run.runner import Place, place_of
+
+LIMIT = 120  # seconds that a test may take before it is taken to hang
+
+HERE = pathlib.Path(__file__).parent
+
+pytestmark = [
+    # Python 3.12 and up, when a pool forks while another test's pool, or Dask, has threads.
+    pytest.mark.filterwarnings('ignore:This process .* is multi-threaded, use of fork:DeprecationWarning'),
+    # Threads of Dask, which draw random numbers while Hypothesis does.
+    pytest.mark.filterwarnings('ignore:Do not use the `random` module inside strategies'),
+]
+
+
+@pytest.fixture(autouse=True)
+def _time_limit():
+    """End a test that hangs. It is told every few seconds, since the first is taken for a Ctrl-C: the engine waits."""
+
+    def strike(signum, frame):
+        raise TimeoutError(f'this takes more than {LIMIT} seconds')
+
+    before = signal.signal(signal.SIGALRM, strike)
+    signal.setitimer(signal.ITIMER_REAL, LIMIT, 5)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def library(name):
+    """Return that module; without it the test is skipped, except where it has to be there."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        assert not os.environ.get('CI'), f'{name} has to be installed here'
+        pytest.skip(f'needs {name}')
+
+
+def process_pool(method, workers=2):
+    return ProcessPoolExecutor(workers, multiprocessing.get_context(method))
+
+
+@contextlib.contextmanager
+def interpreter_pool(workers=2):
+    """Yield a pool of interpreters of this process. They cannot import this module, since some it needs cannot be."""
+    if sys.version_info < (3, 14):
+        pytest.skip('needs Python 3.14')
+    import cloudpickle
+
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    try:
+        way = f'import sys; sys.path[:] = {sys.path}'
+        with futures.InterpreterPoolExecutor(workers, initializer=exec, initargs=(way,)) as pool:
+            yield pool
+    finally:
+        cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+
+
+def loky_pool(workers=2):
+    return library('loky').ProcessPoolExecutor(workers)
+
+
+@contextlib.contextmanager
+def dask_cluster():
+    """Yield a Dask client of two worker processes, which are started again when they die."""
+    distributed = library('distributed')
+    home = '127.0.0.1'
+    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, host=home, dashboard_address=f'{home}:0')
+    with cluster, distributed.Client(cluster) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def dask_pool():
+    with dask_cluster() as client:
+        yield client.get_executor(pure=False)
+
+
+@contextlib.contextmanager
+def dask_commands(folder):
+    """Yield an executor of a scheduler and two workers that were started by hand, as on several machines."""
+    distributed = library('distributed')
+    contact = str(folder / 'scheduler.json')
+    ways = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get('PYTHONPATH', '')])
+    scheduler = ['scheduler', '--host', '127.0.0.1', '--port', '0', '--no-dashboard', '--scheduler-file', contact]
+    worker = ['worker', '--host', '127.0.0.1', '--nthreads', '1', '--no-dashboard', '--no-nanny']
+    worker += ['--scheduler-file', contact, '--local-directory', str(folder)]
+    with contextlib.ExitStack() as started:
+        for command in (scheduler, worker, worker):
+            process = subprocess.Popen(
+                [sys.executable, '-m', 'dask', *command],
+                env={**os.environ, 'PYTHONPATH': ways},
+                cwd=folder,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            started.enter_context(process)
+            started.callback(process.terminate)
+        wait_for(folder, 'scheduler.json')
+        client = started.enter_context(distributed.Client(scheduler_file=contact, timeout=60))
+        client.wait_for_workers(2, timeout=60)
+        yield client.get_executor(pure=False)
+
+
+PARALLEL = [pytest.param(kind, marks=pytest.mark.parallel) for kind in ('forkserver', 'loky', 'dask', 'dask commands')]
+
+
+@pytest.fixture
+def pool(shared):
+    """Each kind of executor in turn, with two workers."""
+    if shared is not None:
+        yield shared
+    else:
+        with interpreter_pool() as executor:  # while it is there, processes cannot be forked
+            yield executor
+
+
+@pytest.fixture(scope='module', params=['fork', 'spawn', 'interpreters', *PARALLEL])
+def shared(request, tmp_path_factory):
+    """Each kind of executor in turn, or None for a pool of interpreters."""
+    if request.param == 'loky':
+        made = loky_pool()
+    elif request.param == 'interpreters':
+        made = contextlib.nullcontext()
+    elif request.param == 'dask':
+        made = dask_pool()
+    elif request.param == 'dask commands':
+        made = dask_commands(tmp_path_factory.mktemp('dask'))
+    else:
+        made = process_pool(request.param)
+    with made as executor:
+        yield executor
+
+
+@pytest.fixture
+def apart(pool):
+    """Each kind of executor whose workers are other processes."""
+    if place_of(pool) is not Place.ELSEWHERE:
+        pytest.skip('is about other processes')
+    return pool
+
+
+def story(engine):
+    """What became of each Job, without the seconds."""
+    return {
+        name: (outcome.state, outcome.tries, outcome.result, repr(outcome.exception), outcome.blocked_by)
+        for name, outcome in engine.outcomes.items()
+    }
+
+
+def lines_of_each(lines):
+    """Return the lines by Job, each of whose attempts has to be one block."""
+    of_each = {}
+    for before, line in zip(['', *lines], lines):
+        name, phase = line.split(':')[0].split('.')
+        of_each.setdefault(name, []).append(line)
+        after = {'check': '', 'run': f'{name}.check: fail', 'recheck': f'{name}.run: '}[phase]
+        assert before.startswith(after), lines
+    return of_each
+
+
+def built(specs, log):
+    """Return the root class of a random graph; its Jobs count their tries in the global storage."""
+    classes = {}
+    for spec in specs:
+        classes[spec.name] = scripted(
+            spec.name,
+            [classes[dep] for dep in spec.deps],
+            log,
+            spec.passes_at,
+            spec.runs,
+            spec.base,
+            TRIES=spec.tries,
+        )
+    return classes[specs[-1].name]
+
+
+def spec(name, deps=(), base=Job, passes_at=1, runs=False, tries=3):
+    return Spec(name, base, list(deps), passes_at, runs, tries, 0, 0)
+
+
+ALL_KINDS = [
+    spec('Fine'),
+    spec('Late', passes_at=3, runs=True),
+    spec('Never', passes_at=9, runs=True),
+    spec('Only', ['Fine'], RunonlyJob, passes_at=2, runs=True),
+    spec('Group', ['Late', 'Only'], DummyJob),
+    spec('Changes', ['Group'], runs=True),
+    spec('Blocked', ['Never', 'Changes']),
+]
+
+
+class TestLikeSerial:
+    @example(ALL_KINDS)
+    @settings(max_examples=100, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(graphs())
+    def test_random_graphs_end_as_they_do_one_by_one(self, pool, specs):
+        log, events = [], []
+        root = built(specs, log)
+        serial = configured(root, verbose=True)
+        expected = lines_of_each(printed(serial.checknrun))
+        log.clear()
+        engine = configured(root, verbose=True, executor=pool, listeners=[events.append])
+        lines = printed(engine.checknrun)
+        assert story(engine) == story(serial)
+        assert lines_of_each(lines) == expected
+        starts = [(event.job, event.attempt) for event in events if event.kind is EventKind.ATTEMPT_STARTED]
+        runs = {(event.job, event.attempt) for event in events if event.kind is EventKind.RUN}
+        bases = {spec.name: spec.base for spec in specs}
+        owed = [job for job, attempt in starts if (job, attempt) in runs and bases[job] is not DummyJob]
+        assert log == [(job, 'cleanup') for job in owed[::-1]], 'once each, the last started first'
+
+    def test_in_no_act_nothing_runs(self, pool):
+        root = built(ALL_KINDS, [])
+        assert story(worked(root, no_act=True, executor=pool)) == story(worked(root, no_act=True))
+
+    def test_a_subgraph_can_be_worked(self, pool):
+        engine = worked(built(ALL_KINDS, []), node='Group', executor=pool)
+        assert engine.nodestatus == dict.fromkeys(['Late', 'Fine', 'Only', 'Group'], True)
+        assert engine.success()
+
+    def test_arguments_reach_check_and_run(self, pool):
+        def check(self, *args, **kwargs):
+            if 'run' not in self.storage:
+                raise ValueError
+            return self.storage['run'], args, kwargs
+
+        def run(self, *args, **kwargs):
+            self.storage['run'] = args, kwargs
+
+        engine = configured(changing('Seen', Check=check, Run=run), executor=pool)
+        engine.set_args(1, key={'two': 2})
+        engine.checknrun()
+        assert engine.noderesults == {'Seen': ((((1,), {'key': {'two': 2}}), (1,), {'key': {'two': 2}}))}
+
+    def test_a_class_that_is_no_job_travels_with_its_deps(self, pool):
+        other = type('Other', (), {'DEPS': ['its own']})
+        assert worked(job('Asks', Check=lambda self: other.DEPS), executor=pool).noderesults == {'Asks': ['its own']}
+
+    def test_debug_shows_the_traceback_that_the_worker_saw(self, pool):
+        def check(self):
+            local = threading.current_thread().name
+            raise ValueError(f'worn out {bool(local)}')
+
+        lines = printed(configured(job('Broken', Check=check), debug=True, default_tries=1, executor=pool).checknrun)
+        assert lines[0] == 'Broken.check: fail'
+        recheck = lines.index('Broken.recheck: fail "worn out True"')
+        for part in (lines[1 : lines.index('Broken.run: fail')], lines[recheck + 1 :]):
+            assert [line.startswith('  ') for line in part if line] == [True] * len([line for line in part if line])
+            assert any(line.strip() == "raise ValueError(f'worn out {bool(local)}')" for line in part)
+            assert not [line for line in part if 'attempt.py' in line or 'During handling' in line]
+
+
+class TestSeveralAtOnce:
+    def test_two_jobs_that_wait_for_each_other_meet(self, apart, tmp_path):
+        def meet(me, other):
+            def check(self, folder):
+                arrive(folder, me)
+                wait_for(folder, other)
+                return os.getpid()
+
+            return job(me, Check=check)
+
+        engine = worked(job('Root', [meet('One', 'Two'), meet('Two', 'One')], DummyJob), str(tmp_path), executor=apart)
+        assert engine.success(), engine.nodeexceptions
+        assert len({os.getpid(), engine.noderesults['One'], engine.noderesults['Two']}) == 3
+
+    def test_max_workers_caps_what_is_in_flight(self, pool, tmp_path):
+        def check(self, folder):
+            os.mkdir(os.path.join(folder, 'alone'))
+            os.rmdir(os.path.join(folder, 'alone'))
+
+        in_flight, most = set(), []
+
+        def listen(event):
+            if event.kind is EventKind.ATTEMPT_STARTED:
+                in_flight.add(event.job)
+            elif event.kind is EventKind.ATTEMPT_FINISHED:
+                in_flight.remove(event.job)
+            most.append(len(in_flight))
+
+        root = job('Root', [job(f'Leaf{number}', Check=check) for number in range(6)], DummyJob)
+        engine = worked(root, str(tmp_path), executor=pool, max_workers=1, listeners=[listen])
+        assert engine.success(), engine.nodeexceptions
+        assert max(most) == 1
+        worked(
+            job('Root', [job(f'Leaf{number}') for number in range(6)]), executor=pool, max_workers=3, listeners=[listen]
+        )
+        assert max(most) == 3
+
+    def test_listeners_stay_here_whatever_they_hold(self, pool):
+        lock, kinds = threading.Lock(), []
+
+        def listen(event):
+            with lock:  # which cannot travel
+                kinds.append(event.kind)
+
+        assert worked(job('Leaf'), executor=pool, listeners=[listen]).success()
+        assert EventKind.CHECK in kinds
+
+    def test_each_run_is_really_made(self, pool):
+        random = job('Random', Check=lambda self: os.urandom(8))
+        results = set()
+        for engine in (configured(random, executor=pool), configured(random, executor=pool)):
+            for _ in range(2):
+                engine.checknrun()
+                results.add(engine.noderesults['Random'])
+        assert len(results) == 4
+
+    def test_the_workers_directory_is_put_back(self, apart, tmp_path):
+        def check(self, away):
+            self.storage.setdefault('seen', []).append((os.getpid(), os.getcwd()))
+            os.chdir(away)
+            if len(self.storage['seen']) == 1:
+                raise ValueError
+            return self.storage['seen']
+
+        def run(self, away):
+            self.storage['seen'].append((os.getpid(), os.getcwd()))
+            os.chdir(away)
+
+        home = os.getcwd()
+        root = job('Root', [job(f'Moves{number}', Check=check, Run=run) for number in range(8)], DummyJob)
+        engine = worked(root, str(tmp_path), executor=apart)
+        seen = [place for name, result in engine.noderesults.items() if name != 'Root' for place in result]
+        assert len(seen) == 24
+        assert len(set(seen)) == len({pid for pid, _ in seen}), 'one directory a worker'
+        assert str(tmp_path) not in {directory for _, directory in seen}
+        assert os.getcwd() == home
+
+
+class TestStorages:
+    def test_cleanup_runs_here_with_what_run_left_there(self, apart):
+        log = []
+
+        def run(self):
+            self.storage['ran'] = os.getpid()
+            self.global_storage[type(self).__name__] = 'there'
+
+        def cleanup(self):
+            log.append((type(self).__name__, self.storage['ran'] != os.getpid(), dict(self.global_storage)))
+
+        cleans = {'Run': run, 'Cleanup': cleanup}
+        first = changing('First', **cleans)
+        root = changing('Third', [changing('Second', [first], **cleans)], **cleans)
+        engine = worked(root, executor=apart, cleanup=False)
+        assert engine.success()
+        assert log == []
+        engine.cleanup()
+        engine.cleanup()
+        shared = dict.fromkeys(['First', 'Second', 'Third'], 'there')
+        assert log == [('Third', True, shared), ('Second', True, shared), ('First', True, shared)]
+
+    def test_a_storage_that_cannot_travel_fails_the_cleanup_and_no_other(self, pool):
+        log = []
+
+        def run(self):
+            self.storage['ran'] = threading.Lock()
+
+        first = changing('First', Cleanup=lambda self: log.append('First'))
+        locks = changing('Locks', [first], Run=run, Cleanup=lambda self: log.append('Locks'))
+        last = changing('Last', [locks], Cleanup=lambda self: log.append('Last'))
+        engine = configured(last, executor=pool)
+        with pytest.raises(RemoteError, match='Locks cannot be cleaned up'):
+            engine.checknrun()
+        assert log == ['Last', 'First']
+        assert engine.success()
+
+    def test_what_ancestors_wrote_goes_in_and_what_changed_comes_out(self, pool):
+        base = job('Base', Check=lambda self: self.global_storage.update(grows=[1], goes=1, stays=1))
+
+        def change(self):
+            self.global_storage['grows'].append(2)
+            del self.global_storage['goes']
+
+        reads = [job(f'Reads{n}', [base], Check=lambda self: {**self.global_storage}) for n in range(3)]
+        changes = job('Changes', [base], Check=change)
+        stranger = job('Stranger', [], Check=lambda self: {**self.global_storage})
+        after = job('After', [changes, *reads], Check=lambda self: {**self.global_storage})
+        engine = worked(job('Root', [after, stranger], DummyJob), executor=pool)
+        assert engine.success(), engine.nodeexceptions
+        results = engine.noderesults
+        assert results['Reads0'] == results['Reads2'] == {'grows': [1], 'goes': 1, 'stays': 1}
+        assert results['After'] == {'grows': [1, 2], 'stays': 1}
+        assert results['Stranger'] == {}
+
+    def test_two_unordered_writers_of_one_key_conflict(self, pool):
+        def write(self):
+            self.global_storage['key'] = type(self).__name__
+
+        root = job('Root', [job('One', Check=write), job('Two', Check=write)])
+        engine = worked(root, executor=pool, default_tries=1)
+        failed, passed = sorted(['One', 'Two'], key=engine.nodestatus.get)
+        assert engine.nodestatus == {failed: False, passed: True, 'Root': None}
+        error = engine.nodeexceptions[failed]
+        assert isinstance(error, StorageConflictError)
+        assert error.culprit == 'key'
+        assert all(repr(word) in str(error) for word in ('One', 'Two', 'key'))
+
+    def test_ordered_writers_of_one_key_and_retries_do_not(self, pool):
+        def count(self):
+            self.global_storage['count'] = self.global_storage.get('count', 0) + 1
+            if self.global_storage['count'] % 4:
+                raise ValueError
+            return self.global_storage['count']
+
+        engine = worked(job('Second', [job('First', Check=count)], Check=count), executor=pool)
+        assert engine.noderesults == {'First': 4, 'Second': 8}
+
+    def test_each_run_starts_with_an_empty_one(self, pool):
+        def check(self):
+            return self.global_storage.setdefault('runs', os.urandom(8))
+
+        engine = worked(job('Root', [job('Leaf', Check=check)], Check=check), executor=pool)
+        first = dict(engine.noderesults)
+        engine.checknrun()
+        assert first['Leaf'] == first['Root'] != engine.noderesults['Root'] == engine.noderesults['Leaf']
+
+
+class Stop(BaseException):
+    """Ends a run, as KeyboardInterrupt does."""
+
+
+class FussyError(Exception):
+    """Its arguments are not those that it hands on, so no copy can be made."""
+
+    def __init__(self, path, code):
+        super().__init__(f'{path} ended with {code}')
+
+
+class TestRaising:
+    @pytest.mark.parametrize('error', [KeyboardInterrupt, Stop, type('Dynamic', (BaseException,), {})])
+    @pytest.mark.parametrize('phase', ['check', 'run', 'recheck'])
+    def test_an_interrupt_on_a_worker_ends_the_run_after_the_cleanups(self, pool, error, phase):
+        log = []
+
+        def step(self, now):
+            if now == phase:
+                raise error('enough')
+            if now == 'check':
+                raise ValueError
+
+        def check(self):
+            step(self, 'recheck' if self.storage else 'check')
+
+        def run(self):
+            self.storage['ran'] = True
+            step(self, 'run')
+
+        first = changing('First', Cleanup=lambda self: log.append('First'))
+        stops = changing('Stops', [first], Check=check, Run=run, Cleanup=lambda self: log.append('Stops'))
+        engine = configured(job('Root', [stops, job('Other', [stops])]), executor=pool)
+        with pytest.raises(error, match='enough'):
+            engine.checknrun()
+        assert log == (['First'] if phase == 'check' else ['Stops', 'First'])
+        assert engine.nodestatus == {'First': True, 'Stops': False, 'Other': None, 'Root': None}
+        assert worked(job('Again'), executor=pool).success(), 'the executor works still'
+
+    def test_system_exit_fails_the_job_and_nothing_else(self, pool):
+        def leave(self):
+            raise SystemExit(3)
+
+        engine = worked(job('Root', [job('Leaves', Check=leave), job('Fine')]), executor=pool, default_tries=1)
+        assert engine.nodestatus == {'Leaves': False, 'Fine': True, 'Root': None}
+        assert engine.nodeexceptions['Leaves'].code == 3
+
+    def test_what_does_not_survive_the_trip_is_replaced_by_errors_that_say_so(self, pool):
+        def fail(self):
+            raise FussyError('/bin/false', 1)
+
+        root = job('Root', [job('Fails', Check=fail), job('Locks', Check=lambda self: threading.Lock())], DummyJob)
+        engine = worked(root, executor=pool, default_tries=1)
+        assert isinstance(engine.nodeexceptions['Fails'], RemoteError)
+        assert 'FussyError: /bin/false ended with 1 (this cannot travel' in str(engine.nodeexceptions['Fails'])
+        assert 'raise FussyError' in str(engine.nodeexceptions['Fails'].__cause__)
+        assert isinstance(engine.noderesults['Locks'], RemoteError)
+        assert 'a lock (this cannot travel' in str(engine.noderesults['Locks'])
+
+    def test_a_value_that_cannot_travel_fails_the_job_that_put_it(self, pool):
+        puts = job('Puts', Check=lambda self: self.global_storage.update(bad=threading.Lock()))
+        engine = worked(job('Root', [puts, job('Fine')]), executor=pool, default_tries=1)
+        assert engine.nodestatus == {'Puts': False, 'Fine': True, 'Root': None}
+        assert "what 'Puts' put into global_storage['bad'] cannot travel" in str(engine.nodeexceptions['Puts'])
+
+    def test_arguments_that_cannot_travel_end_the_run_before_anything_runs(self, pool):
+        events = []
+        engine = configured(job('Root', [job('Leaf')]), executor=pool, listeners=[events.append])
+        engine.set_args(threading.Lock())
+        with pytest.raises(RemoteError, match=r'arguments of set_args\(\) cannot travel'):
+            engine.checknrun()
+        assert engine.nodestatus == {'Leaf': None, 'Root': None}
+        assert [event.kind for event in events] == [EventKind.RUN_STARTED, EventKind.RUN_FINISHED]
+
+    def test_a_class_that_cannot_travel_has_failed_and_the_others_go_on(self, pool):
+        engine = configured(
+            job('Root', [job('Holds', lock=threading.Lock()), job('Fine')]),
+            executor=pool,
+            default_tries=2,
+            verbose=True,
+        )
+        assert sorted(printed(engine.checknrun)) == ['Fine.check: pass', 'Holds.check: fail', 'Holds.check: fail']
+        assert engine.nodestatus == {'Holds': False, 'Fine': True, 'Root': None}
+        assert "'Holds' cannot travel" in str(engine.nodeexceptions['Holds'])
+
+    def test_a_returned_job_leaves_its_class_here_as_it_is(self, pool):
+        leaf = job('Leaf')
+        root = job('Root', [leaf], Check=lambda self: self)
+        engine = worked(root, executor=pool)
+        assert type(engine.noderesults['Root']) is root
+        assert list(root.DEPS) == [leaf]
+        engine.configure(root, executor=pool)
+        engine.checknrun()
+        assert list(engine.nodestatus) == ['Leaf', 'Root']
+
+
+class TestUnusable:
+    def test_an_executor_that_was_shut_down_ends_the_run_and_a_new_one_does(self):
+        root = job('Root', [job('Leaf')])
+        with process_pool('fork') as pool:
+            engine = worked(root, executor=pool)
+        with pytest.raises(RuntimeError, match='shutdown'):
+            engine.checknrun()
+        assert engine.nodestatus == {'Leaf': None, 'Root': None}
+        with process_pool('fork') as pool:
+            engine.configure(root, executor=pool)
+            engine.checknrun()
+        assert engine.success()
+
+    def test_a_job_is_not_forgotten_if_an_interrupt_comes_just_when_it_is_submitted(self, capsys):
+        class Interrupted:
+            """The pool; in time for its second call comes a Ctrl-C."""
+
+            def __init__(self):
+                self.calls = 0
+
+            def submit(self, *call):
+                future = pool.submit(*call)
+                self.calls += 1
+                if self.calls == 2:
+                    raise KeyboardInterrupt
+                return future
+
+        log = []
+        first = changing('First', Cleanup=lambda self: log.append('First'))
+        second = changing('Second', Cleanup=lambda self: log.append('Second'))
+        with process_pool('fork') as pool:
+            engine = configured(job('Root', [first, second]), executor=Interrupted())
+            with pytest.raises(KeyboardInterrupt) as caught:
+                engine.checknrun()
+            lines = capsys.readouterr().err.splitlines()
+        assert log == ['First']
+        assert engine.nodestatus == {'First': True, 'Second': False, 'Root': None}
+        assert engine.nodeexceptions == {'Second': caught.value}
+        assert lines == [
+            'Second.cleanup: fail "not called: the wait for this Job, which still runs, was interrupted"',
+        ]
+
+    def test_without_cloudpickle_the_error_says_how_to_get_it(self, monkeypatch):
+        with process_pool('fork') as pool:
+            engine = configured(job('Before'))
+            monkeypatch.setitem(sys.modules, 'cloudpickle', None)
+            with pytest.raises(PlanError, match='pip install cloudpickle') as caught:
+                engine.configure(job('Root'), executor=pool)
+        assert caught.value.culprit is pool
+        engine.checknrun()
+        assert engine.nodestatus == {'Before': True}, 'nothing has changed'
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenError(Exception):
+    """Takes no attributes, not even the ones that Python gives it."""
+
+
+class TestOddErrors:
+    def test_one_that_takes_no_attributes_fails_its_job_and_no_cleanup_is_lost(self, pool):
+        def fail(self):
+            raise FrozenError
+
+        def run(self):
+            self.storage['ran'] = True
+
+        log = []
+        members = {'Check': lambda self: 1 / len(self.storage), 'Run': run}
+        cleans = changing('Cleans', **members, Cleanup=lambda self: log.append(self.storage))
+        root = job('Root', [job('Fails', Check=fail), cleans], DummyJob)
+        engine = worked(root, executor=pool, default_tries=1)
+        assert engine.nodestatus == {'Fails': False, 'Cleans': True, 'Root': None}
+        assert type(engine.nodeexceptions['Fails']) is FrozenError
+        assert log == [{'ran': True}]
+
+    def test_one_that_holds_a_set_or_an_object_always_arrives(self, pool):
+        class Thing:
+            pass
+
+        def fail(self):
+            raise KeyError({'a', 'bb', 'ccc', 'dddd', 'eeeee'}, Thing())
+
+        root = job('Root', [job(f'Fails{number}', Check=fail) for number in range(10)], DummyJob)
+        engine = worked(root, executor=pool, default_tries=1)
+        errors = list(engine.nodeexceptions.values())
+        assert [(type(error), error.args[0]) for error in errors] == [
+            (KeyError, {'a', 'bb', 'ccc', 'dddd', 'eeeee'})
+        ] * 10
+
+    def test_readers_of_an_object_that_keeps_what_it_computed_do_not_conflict(self, pool):
+        class Lazy:
+            @functools.cached_property
+            def words(self):
+                return ['a', 'b']
+
+        base = job('Base', Check=lambda self: self.global_storage.update(lazy=Lazy()))
+        readers = [job(f'Reads{n}', [base], Check=lambda self: self.global_storage['lazy'].words) for n in range(4)]
+        engine = worked(job('Root', readers, DummyJob), executor=pool)
+        assert engine.success(), engine.nodeexceptions
+
+
+def test_what_is_changed_in_a_class_between_two_runs_reaches_the_workers(pool):
+    counts = job('Counts', Check=lambda self: (self.number, os.getpid()), number=1)
+    engine = configured(job('Root', [counts]), executor=pool)
+    seen = []
+    for number in range(4):
+        counts.number = number
+        engine.checknrun()
+        seen.append(engine.noderesults['Counts'][0])
+    assert seen == [0, 1, 2, 3]
+
+
+class InterpreterPoolExecutor(ThreadPoolExecutor):
+    """Does what Python 3.14's does, as far as its caller can tell: what is called is a copy."""
+
+    def submit(self, function, /, *args):
+        packed = pickle.dumps((function, args))
+
+        def call():
+            unpacked, values = pickle.loads(packed)
+            return unpacked(*values)
+
+        return super().submit(call)
+
+
+class TestInterpreters:
+    def test_one_that_only_behaves_so_works_too(self):
+        def run(self):
+            self.storage['lock free'] = True
+
+        log = []
+        cleans = changing('Cleans', Run=run, Check=lambda self: 1 / len(self.storage))
+        cleans.Cleanup = lambda self: log.append(self.storage)
+        with InterpreterPoolExecutor(2) as pool:
+            engine = worked(job('Root', [cleans]), executor=pool)
+        assert engine.success(), engine.nodeexceptions
+        assert log == [{'lock free': True}]
+
+    def test_those_derived_from_it_are_interpreters_and_other_thread_pools_are_threads(self):
+        derived = type('Derived', (InterpreterPoolExecutor,), {})
+        plain = type('Plain', (ThreadPoolExecutor,), {'submit': lambda self, *call: super(plain, self).submit(*call)})
+        places = []
+        for kind in (InterpreterPoolExecutor, derived, ThreadPoolExecutor, plain):
+            with kind(1) as pool:
+                places.append(place_of(pool))
+        assert places == [Place.INTERPRETERS, Place.INTERPRETERS, Place.THREADS, Place.THREADS]
+
+    def test_without_cloudpickle_the_error_says_how_to_get_it(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, 'cloudpickle', None)
+        with InterpreterPoolExecutor(1) as pool, pytest.raises(PlanError, match='pip install cloudpickle'):
+            configured(job('Root'), executor=pool)
+
+    @pytest.mark.parametrize('made', [interpreter_pool, partial(InterpreterPoolExecutor, 2)])
+    def test_they_share_the_directory_so_it_is_put_back_at_the_end_only(self, made, tmp_path):
+        home = os.getcwd()
+
+        def move(self, folder):
+            os.chdir(folder)
+            arrive(folder, 'moved')
+            wait_for(folder, 'seen')
+            return os.getcwd()
+
+        def stay(self, folder):
+            wait_for(folder, 'moved')
+            seen = os.getcwd()
+            arrive(folder, 'seen')
+            return seen
+
+        later = job('Later', [job('Moves', Check=move), job('Stays', Check=stay)])
+        later.Check = lambda self, folder: os.getcwd()
+        with made() as pool:
+            engine = configured(later, executor=pool, default_tries=1)
+            engine.set_args(str(tmp_path))
+            engine.checknrun()
+        assert engine.noderesults == dict.fromkeys(['Moves', 'Stays', 'Later'], str(tmp_path))
+        assert os.getcwd() == home
+
+    def test_one_that_cannot_be_started_ends_the_run(self):
+        if sys.version_info < (3, 14):
+            pytest.skip('needs Python 3.14')
+        with futures.InterpreterPoolExecutor(1, initializer=exec, initargs=('1 / 0',)) as pool:
+            engine = configured(job('Root', [job('Leaf')]), executor=pool)
+            with pytest.raises(BrokenExecutor):
+                engine.checknrun()
+        assert engine.nodestatus == {'Leaf': False, 'Root': None}
+
+
+def dying(name, deps=(), **members):
+    """Return a Job class whose worker is killed in its Run, once 'Waits' runs beside it; without a folder it passes."""
+
+    def check(self, folder=None, times=0):
+        if folder is not None and not self.storage:
+            raise ValueError
+
+    def run(self, folder, times):
+        wait_for(folder, 'Waits')
+        deaths = len([entry for entry in os.listdir(folder) if entry.startswith('death')])
+        if deaths < times:
+            arrive(folder, f'death{deaths}')
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.storage['survived'] = True
+
+    return changing(name, deps, **{'Check': check, 'Run': run, **members})
+
+
+def half_done(log):
+    """Return the root of a graph in which one worker dies while another works."""
+
+    def wait(self, folder=None, times=0):
+        if folder is not None:
+            arrive(folder, 'Waits')
+            wait_for(folder, 'the end')
+
+    first = changing('First', Cleanup=lambda self: log.append('First'))
+    dies = dying('Dies', [first], Cleanup=lambda self: log.append('Dies'))
+    return job('Root', [dies, job('Waits', [first], Check=wait)], DummyJob)
+
+
+@pytest.mark.parallel
+class TestLostWorkers:
+    @pytest.mark.parametrize('kind', ['fork', 'spawn', 'forkserver', 'loky'])
+    def test_a_broken_pool_ends_the_run_after_the_cleanups(self, kind, tmp_path):
+        log, events = [], []
+        made = loky_pool if kind == 'loky' else partial(process_pool, kind)
+        root = half_done(log)
+        with made() as pool:
+            engine = configured(root, executor=pool, default_tries=1, listeners=[events.append])
+            engine.set_args(str(tmp_path), times=1)
+            with pytest.raises(BrokenExecutor) as caught:
+                engine.checknrun()
+        assert log == ['First']
+        assert engine.nodestatus == {'First': True, 'Dies': False, 'Waits': False, 'Root': None}
+        assert all(isinstance(engine.nodeexceptions[name], BrokenExecutor) for name in ('Dies', 'Waits'))
+        assert engine.outcomes['Root'].state is State.BLOCKED
+        assert events[-1].kind is EventKind.RUN_FINISHED
+        assert events[-1].exception is caught.value
+        with made() as pool:
+            engine.configure(root, executor=pool)
+            engine.set_args()
+            engine.checknrun()
+        assert engine.success(), engine.nodeexceptions
+        assert log == ['First', 'First']
+
+    def test_a_pool_that_is_broken_already_ends_the_run_at_once(self):
+        with process_pool('fork') as pool:
+            assert isinstance(pool.submit(os._exit, 1).exception(), BrokenExecutor)
+            engine = configured(job('Root', [job('Leaf')]), executor=pool)
+            with pytest.raises(BrokenExecutor):
+                engine.checknrun()
+        assert engine.nodestatus == {'Leaf': None, 'Root': None}
+
+    def test_dask_does_again_what_a_lost_worker_had(self, tmp_path):
+        log = []
+        arrive(tmp_path, 'the end')
+        with dask_cluster() as client:
+            engine = worked_with(half_done(log), client, str(tmp_path), times=1)
+        assert engine.success(), engine.nodeexceptions
+        assert (tmp_path / 'death0').exists()
+        assert log == ['Dies', 'First'], 'the caller has seen one try'
+
+    def test_dask_does_not_do_again_what_was_read_already(self, tmp_path):
+        def meet(me, other):
+            def check(self, folder, times):
+                arrive(folder, me)
+                arrive(folder, f'try of {me} {os.urandom(8).hex()}')
+                wait_for(folder, other)
+                return os.getpid()
+
+            return job(me, Check=check)
+
+        arrive(tmp_path, 'Waits')
+        root = dying('Dies', [meet('One', 'Two'), meet('Two', 'One')])
+        with dask_cluster() as client:
+            engine = worked_with(root, client, str(tmp_path), times=1)
+        assert engine.success(), engine.nodeexceptions
+        assert (tmp_path / 'death0').exists()
+        assert engine.noderesults['One'] != engine.noderesults['Two'], 'whichever died had done one of them'
+        assert len(list(tmp_path.glob('try of *'))) == 2
+
+    def test_dask_gives_up_a_job_that_kills_its_workers_and_the_others_go_on(self, tmp_path):
+        log = []
+        arrive(tmp_path, 'the end')
+        dask = library('dask')
+        with dask.config.set({'distributed.scheduler.allowed-failures': 1}), dask_cluster() as client:
+            engine = worked_with(half_done(log), client, str(tmp_path), times=9)
+            assert engine.nodestatus == {'First': True, 'Dies': False, 'Waits': True, 'Root': None}
+            assert type(engine.nodeexceptions['Dies']).__name__ == 'KilledWorker'
+            assert log == ['First']
+            engine.set_args()
+            engine.checknrun()
+            assert engine.success(), engine.nodeexceptions
+
+    def test_a_dask_client_that_was_closed_ends_the_run(self):
+        with dask_cluster() as client:
+            engine = configured(job('Root', [job('Leaf')]), executor=client.get_executor(pure=False))
+        with pytest.raises(Exception, match=r'closed|not running'):
+            engine.checknrun()
+        assert engine.nodestatus == {'Leaf': None, 'Root': None}
+
+
+def worked_with(root, client, *args, **kwargs):
+    engine = configured(root, executor=client.get_executor(pure=False), default_tries=1)
+    engine.set_args(*args, **kwargs)
+    engine.checknrun()
+    return engine
+
+
+@pytest.mark.parallel
+def test_an_executor_that_knows_the_result_of_a_call_makes_each_attempt_nevertheless():
+    class Keeping:
+        """What somebody holds a future of, Dask does not compute again."""
+
+        def __init__(self, executor):
+            self.executor, self.kept = executor, []
+
+        def submit(self, *call):
+            self.kept.append(self.executor.submit(*call))
+            return self.kept[-1]
+
+    def check(self):
+        raise ValueError(os.urandom(8))
+
+    seen = []
+    with dask_cluster() as client:
+        executor = Keeping(client.get_executor(pure=True))
+        assert len({executor.submit(os.urandom, 8).result() for _ in range(2)}) == 1, 'it does know'
+        engine = configured(job('Random', Check=check), executor=executor, listeners=[seen.append])
+        for _ in range(2):
+            engine.checknrun()
+    errors = [event.exception.args for event in seen if event.kind in (EventKind.CHECK, EventKind.RECHECK)]
+    assert len(set(errors)) == len(errors) == 12, 'two runs of three tries'
+
+
+SCRIPT = """
+import multiprocessing, os, signal, sys
+from concurrent import futures
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from support.factories import arrive, wait_for
+from dojobber import DoJobber, DummyJob, EventKind, Job, PlanError, RemoteError, RunonlyJob, State, StorageConflictError
+from dojobber._workers import Futures
+
+METHOD, FOLDER = sys.argv[1:]
+
+class Stop(BaseException):
+    pass
+
+class First(Job):
+    def Check(self):
+        if not self.storage:
+            raise ValueError('not yet')
+    def Run(self):
+        self.storage['pid'] = os.getpid()
+    def Cleanup(self):
+        print('cleaned', type(self).__name__, self.storage['pid'] != os.getpid(), flush=True)
+
+class Slow(First):
+    DEPS = [First]
+    def Run(self):
+        super().Run()
+        {run}
+
+class Root(Job):
+    DEPS = [Slow]
+    def Check(self):
+        return Movie('Noises Off')
+
+class Movie:
+    def __init__(self, title):
+        self.title = title
+
+class Watched:
+    # The pool; and one can see where the caller is.
+    def submit(self, function, parcel):
+        future = pool.submit(function, parcel)
+        watch = future.add_done_callback
+        def add_done_callback(callback):
+            watch(callback)
+            arrive(FOLDER, 'submitted 2' if os.path.exists(FOLDER + '/submitted 1') else 'submitted 1')
+        future.add_done_callback = add_done_callback
+        return future
+
+def drain(workers, drain=Futures.drain):
+    arrive(FOLDER, 'waiting')
+    drain(workers)
+
+Futures.drain = drain
+
+def ignore():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+if __name__ == '__main__':
+    with ProcessPoolExecutor(2, multiprocessing.get_context(METHOD), initializer={initializer}) as pool:
+        engine = DoJobber()
+        engine.configure(Root, default_tries=1, executor=Watched())
+        try:
+            engine.checknrun()
+        except BaseException as error:
+            print(type(error).__name__)
+        print(engine.nodestatus)
+        print([type(result) is Movie and result.title for result in engine.noderesults.values()][-1:], flush=True)
+        arrive(FOLDER, 'end')
+"""
+
+
+@contextlib.contextmanager
+def script(tmp_path, method, run='pass', initializer='ignore'):
+    """Yield the running script, in a process group of its own as on a terminal."""
+    source = tmp_path / 'script.py'
+    text = SCRIPT.replace('{run}', run).replace('{initializer}', initializer)
+    source.write_text(text)
+    ways = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get('PYTHONPATH', '')])
+    process = subprocess.Popen(
+        [sys.executable, str(source), method, str(tmp_path)],
+        env={**os.environ, 'PYTHONPATH': ways},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def said(process):
+    """Return what the script prints until it ends, and its errors."""
+    out, errors = process.communicate(timeout=LIMIT)
+    assert process.returncode == 0, errors
+    return out.splitlines(), errors
+
+
+def wait_for_slow(folder):
+    """Wait until that Job runs, and until the caller has what the executor gave for it."""
+    wait_for(folder, 'slow')
+    wait_for(folder, 'submitted 2')
+
+
+SLOW = "arrive(FOLDER, 'slow'); wait_for(FOLDER, 'go')"
+PASSED_SLOW = ["{'First': True, 'Slow': True, 'Root': None}", '[False]']
+INTERRUPTED = ['KeyboardInterrupt', "{'First': True, 'Slow': False, 'Root': None}", '[False]']
+
+
+@pytest.mark.parallel
+@pytest.mark.parametrize('method', ['fork', 'spawn', 'forkserver'])
+class TestScripts:
+    def test_classes_of_the_script_itself_travel(self, method, tmp_path):
+        with script(tmp_path, method) as process:
+            lines, errors = said(process)
+        passed = "{'First': True, 'Slow': True, 'Root': True}"
+        assert lines == ['cleaned Slow True', 'cleaned First True', passed, "['Noises Off']"]
+        assert errors == ''
+
+    def test_an_interrupt_class_of_the_script_itself_travels(self, method, tmp_path):
+        with script(tmp_path, method, "raise Stop('enough')") as process:
+            lines, errors = said(process)
+        assert lines == ['cleaned Slow True', 'cleaned First True', 'Stop', *INTERRUPTED[1:]]
+        assert errors == ''
+
+    def test_ctrl_c_waits_for_what_runs_and_cleans_it_up(self, method, tmp_path):
+        with script(tmp_path, method, SLOW) as process:
+            wait_for_slow(tmp_path)
+            os.kill(process.pid, signal.SIGINT)
+            arrive(tmp_path, 'go')
+            lines, errors = said(process)
+        assert lines == ['cleaned Slow True', 'cleaned First True', *INTERRUPTED[:1], *PASSED_SLOW]
+        assert errors == ''
+
+    def test_ctrl_c_on_a_terminal_reaches_workers_that_ignore_it_in_vain(self, method, tmp_path):
+        with script(tmp_path, method, SLOW) as process:
+            wait_for_slow(tmp_path)
+            os.killpg(process.pid, signal.SIGINT)
+            arrive(tmp_path, 'go')
+            lines, _ = said(process)
+        assert lines == ['cleaned Slow True', 'cleaned First True', *INTERRUPTED[:1], *PASSED_SLOW]
+
+    def test_ctrl_c_on_a_terminal_may_kill_workers_and_the_run_ends_nevertheless(self, method, tmp_path):
+        with script(tmp_path, method, SLOW, initializer='None') as process:
+            wait_for_slow(tmp_path)
+            os.killpg(process.pid, signal.SIGINT)
+            lines, _ = said(process)
+        assert [line for line in lines if line != 'cleaned Slow True'] == ['cleaned First True', *INTERRUPTED]
+
+    def test_a_second_ctrl_c_stops_the_waiting_and_says_whose_cleanup_is_skipped(self, method, tmp_path):
+        with script(tmp_path, method, SLOW) as process:
+            wait_for_slow(tmp_path)
+            os.kill(process.pid, signal.SIGINT)
+            wait_for(tmp_path, 'waiting')
+            os.kill(process.pid, signal.SIGINT)
+            wait_for(tmp_path, 'end')
+            arrive(tmp_path, 'go')
+            lines, errors = said(process)
+        assert lines == ['cleaned First True', *INTERRUPTED]
+        assert errors.startswith('Slow.cleanup: fail "not called: the wait for this Job, which still runs')
+        assert errors.count('\n') == 1
+
+
+MPI_SCRIPT = """
+import os
+from mpi4py.futures import MPIPoolExecutor
+from dojobber import DoJobber, DummyJob, EventKind, Job, PlanError, RemoteError, RunonlyJob, State, StorageConflictError
+
+class Leaf(Job):
+    def Check(self):
+        if not self.storage:
+            raise ValueError('not yet')
+        self.global_storage['leaf'] = os.getpid()
+    def Run(self):
+        self.storage['pid'] = os.getpid()
+    def Cleanup(self):
+        print('cleaned', self.storage['pid'] != os.getpid())
+
+class Late(Job):
+    def Check(self):
+        self.global_storage['tries'] = self.global_storage.get('tries', 0) + 1
+        if self.global_storage['tries'] < 4:
+            raise ValueError('not yet')
+
+class Root(Job):
+    DEPS = [Leaf, Late]
+    def Check(self):
+        return self.global_storage['leaf'] != os.getppid(), self.global_storage['tries']
+
+class Broken(Job):
+    DEPS = [Root]
+    def Check(self):
+        raise KeyboardInterrupt
+
+if __name__ == '__main__':
+    with MPIPoolExecutor() as pool:
+        engine = DoJobber()
+        engine.configure(Broken, default_retry_delay=0, executor=pool)
+        try:
+            engine.checknrun()
+        except KeyboardInterrupt:
+            print(engine.nodestatus, engine.noderesults['Root'])
+"""
+
+
+@pytest.mark.parallel
+def test_mpi_workers_try_jobs(tmp_path):
+    pytest.importorskip('mpi4py', reason='needs mpi4py, which needs an MPI runtime: not everybody has one')
+    command = shutil.which('mpiexec', path=os.pathsep.join([os.environ['PATH'], os.path.dirname(sys.executable)]))
+    if command is None:
+        pytest.skip('needs the mpiexec of an MPI runtime')
+    source = tmp_path / 'script.py'
+    source.write_text(MPI_SCRIPT)
+    done = subprocess.run(
+        [command, '-n', '3', sys.executable, '-m', 'mpi4py.futures', str(source)],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    passed = "{'Leaf': True, 'Late': True, 'Root': True, 'Broken': False} (True, 4)"
+    assert done.stdout.splitlines() == ['cleaned True', passed]

@@ -1,0 +1,152 @@
+"""What the tests make Jobs from, and watch them with."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import pathlib
+import time
+
+from dojobber import DoJobber, DummyJob, Job, RunonlyJob
+from dojobber._attempt.attempt import Attempter, Setting
+from dojobber._attempt.directory import returning_to
+
+
+def job(name, deps=(), base=Job, **members):
+    """Return a new Job class that passes, unless ``members`` say otherwise."""
+    if base is Job:
+        members.setdefault('Check', lambda self, *args, **kwargs: None)
+    return type(name, (base,), {'DEPS': deps, **members})
+
+
+def failing(name, deps=(), **members):
+    """Return a new Job class whose Check always fails and whose Run changes nothing."""
+
+    def check(self, *args, **kwargs):
+        raise ValueError(f'{name} is not done')
+
+    return job(name, deps, **{'Check': check, 'Run': lambda self, *args, **kwargs: None, **members})
+
+
+def changing(name, deps=(), **members):
+    """Return a new Job class whose Check passes once its Run was called in the same try."""
+
+    def check(self, *args, **kwargs):
+        if 'ran' not in self.storage:
+            raise ValueError(f'{name} is not done')
+
+    def run(self, *args, **kwargs):
+        self.storage['ran'] = True
+
+    return job(name, deps, **{'Check': check, 'Run': run, **members})
+
+
+def chain(length, leaf):
+    """Return the root of a chain of that many Jobs over ``leaf``."""
+    for number in range(length - 1):
+        leaf = job(f'Chain{number}', [leaf])
+    return leaf
+
+
+def scripted(name, deps, log, passes_at=1, runs=False, base=Job, **members):
+    """Return a Job class that logs (name, phase) and passes at its try number ``passes_at``, if ``runs`` after Run."""
+
+    def tries(self):
+        return self.global_storage.setdefault(f'tries of {name}', 0)
+
+    def check(self, *args, **kwargs):
+        rechecking = bool(self.storage)
+        if not rechecking:
+            self.global_storage[f'tries of {name}'] = tries(self) + 1
+        self.storage['checked'] = True
+        log.append((name, 'recheck' if rechecking else 'check'))
+        if rechecking < runs or tries(self) < passes_at:
+            raise ValueError(f'{name} try {tries(self)}')
+        return tries(self)
+
+    def run(self, *args, **kwargs):
+        log.append((name, 'run'))
+        if base is RunonlyJob:
+            self.global_storage[f'tries of {name}'] = tries(self) + 1
+            if tries(self) < passes_at:
+                raise ValueError(f'{name} try {tries(self)}')
+        return tries(self)
+
+    def cleanup(self):
+        log.append((name, 'cleanup'))
+
+    hooks = {} if base is DummyJob else {'Run': run, 'Cleanup': cleanup}
+    if base is Job:
+        hooks['Check'] = check
+    return type(name, (base,), {'DEPS': deps, **hooks, **members})
+
+
+def arrive(folder, name):
+    """Tell other processes that this point is reached."""
+    pathlib.Path(folder, name).touch()
+
+
+def wait_for(folder, name, limit=60):
+    """Wait until another process has arrived there; after ``limit`` seconds it never will."""
+    late = time.monotonic() + limit
+    while not pathlib.Path(folder, name).exists():
+        if time.monotonic() > late:
+            raise TimeoutError(f'nobody arrived at {name}')
+        time.sleep(0.005)
+
+
+def try_once(
+    job_class,
+    *args,
+    no_act=False,
+    directory=None,
+    global_storage=None,
+    on_run_started=lambda job: None,
+    report=None,
+    **kwargs,
+):
+    """Return the outcome of one attempt."""
+    storage = {} if global_storage is None else global_storage
+    setting = Setting(args, kwargs, storage, no_act, returning_to(directory or os.getcwd()))
+    return Attempter(setting, on_run_started).send((job_class, report))
+
+
+class FakeClock:
+    """A clock that moves only when somebody sleeps, or when it is told to."""
+
+    def __init__(self, now=1000.0):
+        self.now = now
+        self.sleeps = []
+
+    def __call__(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.sleeps.append(seconds)
+        self.now += seconds
+
+
+def configured(root, clock=None, **options):
+    """Return an engine for ``root``, without delays unless asked for."""
+    engine = DoJobber()
+    if clock is not None:
+        engine._clock, engine._sleep = clock, clock.sleep
+    engine.configure(root, **{'default_retry_delay': 0, **options})
+    return engine
+
+
+def worked(root, *args, clock=None, node=None, **options):
+    """Return an engine that has worked ``root``."""
+    engine = configured(root, clock, **options)
+    engine.set_args(*args)
+    engine.checknrun(node)
+    return engine
+
+
+def printed(function, *args, **kwargs):
+    """Return the lines that ``function`` writes to stderr."""
+    stream = io.StringIO()
+    with contextlib.redirect_stderr(stream):
+        function(*args, **kwargs)
+    return stream.getvalue().splitlines()

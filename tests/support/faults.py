@@ -1,0 +1,205 @@
+"""Ways for things to go wrong, Jobs to which they happen, and what must hold afterwards: what the model predicts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+from dojobber import DummyJob, Job, RunonlyJob
+
+from .factories import FakeClock, configured
+from .model import Kind, Model
+
+
+class Stop(BaseException):
+    """An interrupt of somebody's own making."""
+
+
+class MuteError(Exception):
+    def __str__(self):
+        raise ValueError('no words')
+
+    __repr__ = __str__
+
+
+def raising(error):
+    def strike(_):
+        raise error
+
+    return Kind(strike, error)
+
+
+def _endless(_):
+    _endless(_)
+
+
+EXITS = {
+    'Exception': raising(ValueError),
+    'SystemExit': Kind(lambda _: sys.exit(3), SystemExit),
+    'KeyboardInterrupt': raising(KeyboardInterrupt),
+    'BaseException': raising(Stop),
+    'SIGINT': Kind(lambda _: signal.raise_signal(signal.SIGINT), KeyboardInterrupt),
+}
+TROUBLES = {
+    'RecursionError': Kind(_endless, RecursionError),
+    'MemoryError': Kind(lambda _: bytearray(sys.maxsize), MemoryError),
+    'an error without words': raising(MuteError),
+    'the directory removed': Kind(lambda home: os.path.isdir(home) and os.rmdir(home), None),
+}
+
+
+class World:
+    """Real Jobs of an engine, and a record of all they do. Each hook leaves the directory it was called in."""
+
+    def __init__(self, specs, faults, home, listening=True, **options):
+        self.log: list[tuple[Any, ...]] = []
+        self.raised: dict[int, BaseException] = {}
+        self.strayed: list[tuple[Any, ...]] = []
+        """Hooks that were not called in the directory that the run was started in."""
+        self.faults = faults
+        self.home = str(home)
+        clock = FakeClock()
+        go_on = clock.sleep
+
+        def sleep(seconds):
+            self.reach('sleep')
+            go_on(seconds)
+
+        clock.sleep = sleep
+        classes = {}
+        for spec in specs:
+            classes[spec.name] = self._job(spec, [classes[dep] for dep in spec.deps])
+        listeners = [lambda event: self.reach(f'told {event.kind.value}', event.job, event.attempt)]
+        told = {'listeners': listeners, 'verbose': True} if listening else {}
+        self.engine = configured(classes[specs[-1].name], clock, **told, **options)
+
+    def reach(self, place, name=None, number=None):
+        position = len(self.log)
+        self.log.append((place, name, number))
+        if position in self.faults:
+            try:
+                self.faults[position].strike(self.home)
+            except BaseException as error:
+                self.raised[position] = error
+                raise
+
+    def _hook(self, place, job):
+        if os.getcwd() != self.home:
+            self.strayed.append((place, type(job).__name__, job.number))
+        if place != 'init' or isinstance(job, (DummyJob, RunonlyJob)):  # else the Check of ours is in the same phase
+            os.chdir(os.sep)
+        self.reach(place, type(job).__name__, job.number)
+
+    def _job(self, spec, deps):
+        def fail_as_specified(job):
+            error = spec.own_error(job.number, 'ran' in job.storage)
+            if error:
+                raise LookupError(error)
+
+        def init(job):
+            tries = job.global_storage.setdefault('tries', {})
+            tries[spec.name] = job.number = tries.get(spec.name, 0) + 1
+            self._hook('init', job)
+
+        def check(job):
+            place = 'recheck' if 'checked' in job.storage else 'check'
+            job.storage['checked'] = True
+            self._hook(place, job)
+            fail_as_specified(job)
+            return job.number
+
+        def run(job):
+            job.storage['checked'] = True  # a RunonlyJob's Check is not ours
+            self._hook('run', job)
+            job.storage['ran'] = True
+            if spec.base is RunonlyJob:
+                fail_as_specified(job)
+            return job.number
+
+        hooks = {'__init__': init}
+        if spec.base is Job:
+            hooks['Check'] = check
+        if spec.has_run:
+            hooks.update(Run=run, Cleanup=lambda job: self._hook('cleanup', job))
+        return type(spec.name, (spec.base,), {'DEPS': deps, 'TRIES': spec.tries, 'RETRY_DELAY': spec.delay, **hooks})
+
+
+def raised_by(function):
+    try:
+        function()
+    except BaseException as error:
+        return error
+    return None
+
+
+def is_expected(error, expected, world):
+    if isinstance(expected, int):
+        return error is world.raised[expected]
+    if isinstance(expected, type):
+        return type(error) is expected
+    return str(error) == expected
+
+
+def assert_all_is_raised(error, model, world, case):
+    """The error that wins is raised, and every other one is in its context, once."""
+    assert (error is None) == (not model.ending), case
+    chain = [error] if error else []
+    while chain and chain[-1].__context__ is not None:
+        chain.append(chain[-1].__context__)
+        assert len(chain) <= len(model.ending), case
+    assert len(chain) == len(model.ending), case
+    if chain:
+        assert is_expected(error, model.raised(), world), case
+    for expected in model.ending:
+        assert any(is_expected(each, expected, world) for each in chain), case
+
+
+def assert_statuses_are_true(engine, model, world, case):
+    states = model.all_states()
+    assert {name: outcome.state for name, outcome in engine.outcomes.items()} == states, case
+    assert engine.nodestatus == {name: state.passed for name, state in states.items()}, case
+    assert {name: outcome.tries for name, outcome in engine.outcomes.items() if outcome.tries} == model.tries, case
+    passed = {name: result for name, result in model.results.items() if states[name].passed}
+    assert engine.noderesults == passed, case
+    assert engine.nodeexceptions.keys() == model.errors.keys(), case
+    for name, expected in model.errors.items():
+        assert is_expected(engine.nodeexceptions[name], expected, world), case
+    all_passed = all(state.passed for state in states.values())
+    assert (engine.success(), engine.failure()) == (all_passed, not all_passed), case
+    assert engine.partial_success() == bool(passed), case
+
+
+def assert_nothing_is_lost(specs, faults, home, listening=True, cleanup=True, no_act=False):
+    """Work the graph with these faults, and once more without any, and hold both against the model."""
+    home.mkdir(exist_ok=True)
+    os.chdir(home)
+    options = {'no_act': no_act, 'cleanup': cleanup}
+    model = Model(specs, faults, listening, **options).run()
+    world = World(specs, faults, home, listening, **options)
+    case = [(position, model.log[position], faults[position].error) for position in faults if position < len(model.log)]
+
+    assert_all_is_raised(raised_by(world.engine.checknrun), model, world, case)
+    assert world.log == model.log, case
+    assert_statuses_are_true(world.engine, model, world, case)
+    assert not model.home_is_there or os.getcwd() == world.home, case
+    if not cleanup:
+        model.ending.clear()
+        model.clean_up()
+        assert_all_is_raised(raised_by(world.engine.cleanup), model, world, case)
+        assert world.log == model.log, case
+        assert not model.home_is_there or os.getcwd() == world.home, case
+    assert world.strayed == [], case
+
+    home.mkdir(exist_ok=True)
+    os.chdir(home)
+    faults, world.faults = {}, {}
+    world.log.clear()
+    model = Model(specs, faults, model.listening, **options).run()
+    world.engine.checknrun()
+    assert world.log == model.log, (case, 'the next run is as on a fresh engine')
+    assert_statuses_are_true(world.engine, model, world, (case, 'in the next run'))
+    world.engine.cleanup()
+    model.clean_up()
+    assert world.log == model.log, (case, 'nothing else was owed')

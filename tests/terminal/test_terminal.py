@@ -1,0 +1,789 @@
+"""What the command shows in a real pseudo-terminal, whatever the Jobs do meanwhile."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+from support.run_command import ENVIRONMENT, command, open_gate, write_jobs
+from support.screen import Screen
+from support.transcript import masked
+
+pytestmark = pytest.mark.terminal
+
+BAR, REST = '━', '─'
+
+
+@pytest.fixture
+def shown(tmp_path):
+    """Write Jobs, start the command on the file, and return its screen."""
+    screens = []
+
+    def shown(code, *arguments, columns=80, lines=24, python=(), environment=None, **options):
+        write_jobs(tmp_path, code)
+        start = [sys.executable, '-c', *python] if python else command()
+        screen = Screen(
+            [*start, *([] if python else ['jobs.py']), *arguments],
+            columns,
+            lines,
+            cwd=tmp_path,
+            env={**ENVIRONMENT, **(environment or {})},
+            **options,
+        )
+        screens.append(screen)
+        return screen
+
+    yield shown
+    for screen in screens:
+        screen.__exit__()
+
+
+def assert_left_clean(screen):
+    """Check that nothing of the bar is left, and that the terminal is as it was."""
+    assert not any(BAR in line or REST in line for line in screen.all_lines)
+    assert not screen.cursor_is_hidden
+    assert screen.scrolls_as_a_whole
+    assert screen.settings == screen.settings_before
+
+
+def test_the_bar_shows_what_is_done_what_runs_and_for_how_long(shown, tmp_path):
+    screen = shown("""
+class First(Changing): pass
+class Broken(Failing): TRIES = 1
+class Slow(Waiting): DEPS = [First]
+class All(DummyJob): DEPS = [First, Broken, Slow]
+""")
+    lines = screen.until('2/4, 1 failed', r'Slow \d+ s')
+    assert masked(lines)[:2] == ['✓ First   changed    N s', '✗ Broken  failed     N s: Broken is broken']
+    assert re.fullmatch(f'{BAR * 10}{REST * 10} 2/4, 1 failed, \\d+ s', lines[-2])
+    assert re.fullmatch(r'Slow \d+ s', lines[-1])
+    assert len(lines) == 24
+    open_gate(tmp_path)
+    assert screen.end() == 1
+    assert masked(screen.all_lines) == [
+        '✓ First   changed    N s',
+        '✗ Broken  failed     N s: Broken is broken',
+        '✓ Slow    changed    N s',
+        '» All     blocked by Broken',
+        '✗ Broken  failed     N s: Broken is broken',
+        '4 jobs: 2 changed, 1 failed, 1 blocked in N s',
+    ]
+    assert_left_clean(screen)
+
+
+def test_the_bar_shows_when_a_failed_job_is_tried_again(shown):
+    screen = shown("""
+class Flaky(Failing):
+    TRIES = 4.5
+    RETRY_DELAY = 3630
+""")
+    lines = screen.until('Flaky: try 2/5 in 1h 00m')
+    assert lines[-1] == 'Flaky: try 2/5 in 1h 00m'
+    screen.press('\x03')
+    assert screen.end() == 130
+    assert_left_clean(screen)
+
+
+def test_what_jobs_and_their_children_print_stays_whole(shown, tmp_path):
+    screen = shown(
+        """
+class Prints(Changing):
+    def act(self, **settings):
+        print('to stdout')
+        print('to stderr', file=sys.stderr)
+        subprocess.run(['sh', '-c', 'echo child; echo child to stderr >&2'])
+        print('\\x1b[31mred\\x1b[0m, then \\x07\\tblank')
+        print('no end', end='', flush=True)
+class Waits(Waiting):
+    DEPS = [Prints]
+""",
+        '-v',
+    )
+    screen.until(r'Waits \d+ s')
+    open_gate(tmp_path)
+    assert screen.end() == 0
+    assert masked(screen.all_lines) == [
+        'Prints.check: fail',
+        'to stdout',
+        'to stderr',
+        'child',
+        'child to stderr',
+        'red, then       blank',
+        'no endPrints.run: pass',
+        'Prints.recheck: pass',
+        '✓ Prints  changed    N s',
+        'Waits.check: fail',
+        'Waits.run: pass',
+        'Waits.recheck: pass',
+        '✓ Waits   changed    N s',
+        '2 jobs: 2 changed in N s',
+    ]
+    assert b'\x1b[31mred' in screen.raw
+    assert_left_clean(screen)
+
+
+def test_a_line_without_an_end_is_ended_before_the_next_line_of_ours(shown):
+    screen = shown("""
+class Prints(Changing):
+    def act(self, **settings):
+        os.write(1, b'no end')
+class Last(Changing):
+    DEPS = [Prints]
+    def act(self, **settings):
+        os.write(2, b'nor here')
+    def Cleanup(self):
+        os.write(1, b'nor there')
+""")
+    assert screen.end() == 0
+    assert masked(screen.all_lines) == [
+        'no end',
+        '✓ Prints  changed    N s',
+        'nor here',
+        '✓ Last    changed    N s',
+        'nor there',
+        '2 jobs: 2 changed in N s',
+    ]
+
+
+def test_a_line_that_a_child_writes_over_is_shown_as_it_stands(shown, tmp_path):
+    screen = shown("""
+class Downloads(Changing):
+    def act(self, **settings):
+        subprocess.run(['sh', '-c', 'printf "\\\\r 10%%"; cat gate; printf "\\\\r100%%\\\\n"'])
+""")
+    lines = screen.until(' 10%', r'Downloads \d+ s')
+    assert lines[0] == ' 10%'
+    open_gate(tmp_path)
+    assert screen.end() == 0
+    assert screen.all_lines[0] == '100%'
+    assert_left_clean(screen)
+
+
+def test_a_question_and_what_is_typed_stay_while_the_bar_is_drawn(shown):
+    screen = shown("""
+class Asks(Changing):
+    def act(self, **settings):
+        print('Hello', input('Your name? '))
+""")
+    screen.until('Your name?', r'0/1, \d s')
+    screen.press('Ad')
+    lines = screen.until(r'Your name\? Ad', r'0/1, ([2-9]|\d\d) s')
+    assert lines[0] == 'Your name? Ad'
+    assert screen.cursor == (0, len(lines[0]))
+    screen.press('a\n')
+    assert screen.end() == 0
+    assert screen.all_lines[:2] == ['Your name? Ada', 'Hello Ada']
+    assert_left_clean(screen)
+
+
+def test_a_password_that_is_asked_for_on_the_terminal_itself_can_be_given(shown):
+    screen = shown("""
+import getpass
+class Asks(Changing):
+    def act(self, **settings):
+        print(len(getpass.getpass('Passphrase: ')), 'characters')
+""")
+    lines = screen.until('Passphrase:', r'0/1, [1-9]\d* s')
+    assert lines[0] == 'Passphrase:'
+    screen.press('open sesame')
+    assert screen.until(r'0/1, ([2-9]|\d\d) s')[0] == 'Passphrase:'
+    screen.press('\n')
+    assert screen.end() == 0
+    assert screen.all_lines[:2] == ['Passphrase:', '11 characters']
+    assert_left_clean(screen)
+
+
+PAGER = """
+class First(Waiting): pass
+class Pages(Changing):
+    DEPS = [First]
+    def act(self, **settings):
+        subprocess.run('seq 1 100 | less -X', shell=True, check=True)
+class Last(Waiting): DEPS = [Pages]
+"""
+
+
+@pytest.mark.skipif(shutil.which('less') is None, reason='needs less')
+def test_a_pager_has_the_whole_screen_and_the_keys(shown, tmp_path):
+    screen = shown(PAGER)
+    screen.until('0/3')
+    open_gate(tmp_path)
+    lines = screen.until('^1$', '^23$', '^:$')
+    assert lines == [*map(str, range(1, 24)), ':']
+    screen.press(' ')
+    assert screen.until('^46$', '^:$') == [*map(str, range(24, 47)), ':']
+    screen.press('q')
+    lines = screen.until('✓ Pages', '2/3')
+    assert lines[-3] != '46'
+    open_gate(tmp_path)
+    assert screen.end() == 0
+    assert [line.split()[1] for line in screen.all_lines if line.startswith('✓')] == ['First', 'Pages', 'Last']
+    assert_left_clean(screen)
+
+
+def test_a_server_that_outlives_the_command_can_go_on_writing(shown):
+    screen = shown("""
+class Serves(Changing):
+    def act(self, **settings):
+        serve = [sys.executable, '-u', '-m', 'http.server', '--bind', '127.0.0.1', '0']
+        server = subprocess.Popen(serve, start_new_session=True)
+        print('server', server.pid, flush=True)
+class Last(Changing):
+    DEPS = [Serves]
+""")
+    assert screen.end() == 0
+    (server,) = [int(line.split()[1]) for line in screen.all_lines if line.startswith('server ')]
+    try:
+        screen.until_true(lambda: any('http://' in line for line in screen.lines))
+        address = re.search('http://[^/]*/', ' '.join(screen.lines))[0]
+        for _ in range(2):
+            with urllib.request.urlopen(address, timeout=20) as reply:
+                assert reply.status == 200
+        screen.until_true(lambda: sum('"GET / HTTP/1.1" 200' in line for line in screen.lines) == 2)
+    finally:
+        os.kill(server, signal.SIGKILL)
+    assert_left_clean(screen)
+
+
+@pytest.mark.parametrize('stdin', ['terminal', 'nothing'])
+def test_the_bar_follows_the_size_of_the_window(shown, tmp_path, stdin):
+    options = {} if stdin == 'terminal' else {'stdin': subprocess.DEVNULL}
+    screen = shown(
+        """
+class Measures(Changing):
+    def act(self, **settings):
+        for _ in range(5):
+            wait_at_gate()
+            subprocess.run('echo it has $(tput cols) columns; echo and $(tput lines) lines', shell=True)
+""",
+        **options,
+    )
+    screen.until('0/1')
+    for columns, lines in [(40, 24), (100, 30), (60, 9), (80, 24)]:
+        screen.resize(columns, lines)
+        screen.until_true(lambda lines=lines: len(screen.lines) == lines and '0/1' in screen.lines[-2])
+        open_gate(tmp_path)
+        screen.until(f'it has {columns} columns', f'and {lines} lines', '0/1')
+        assert len([line for line in screen.all_lines if REST in line]) == 1
+    screen.resize(80, 4)  # too few
+    screen.until_true(lambda: not any(REST in line for line in screen.lines))
+    open_gate(tmp_path)
+    assert screen.end() == 0
+    assert_left_clean(screen)
+
+
+def test_a_child_that_redraws_several_lines_redraws_its_own(shown, tmp_path):
+    screen = shown("""
+class First(Waiting): pass
+class Pulls(Changing):
+    DEPS = [First]
+    def act(self, **settings):
+        for percent in range(0, 101, 5):
+            for layer in 'abc':
+                os.write(1, f'\\x1b[2K{layer}: {percent}%\\n'.encode())
+            if percent == 50:
+                wait_at_gate()
+            if percent < 100:
+                os.write(1, b'\\x1b[3A')
+""")
+    screen.until('0/2')
+    open_gate(tmp_path)
+    screen.until('c: 50%', r'Pulls [1-9]\d* s')
+    open_gate(tmp_path)
+    assert screen.end() == 0
+    assert screen.all_lines[1:4] == ['a: 100%', 'b: 100%', 'c: 100%']
+    assert len(screen.all_lines) == 6
+    assert_left_clean(screen)
+
+
+def test_a_line_that_fills_the_width_goes_on_in_the_next_one(shown, tmp_path):
+    screen = shown("""
+class First(Waiting): pass
+class Dots(Changing):
+    DEPS = [First]
+    def act(self, **settings):
+        os.write(1, b'.' * 80)
+        wait_at_gate()
+        os.write(1, b'.' * 30)
+""")
+    screen.until('0/2')
+    open_gate(tmp_path)
+    screen.until('[.]{80}', r'Dots ([2-9]|\d\d) s')
+    open_gate(tmp_path)
+    assert screen.end() == 0
+    assert screen.all_lines[1:3] == ['.' * 80, '.' * 30]
+    assert_left_clean(screen)
+
+
+def test_after_a_child_has_reset_the_terminal_the_bar_comes_back(shown, tmp_path):
+    screen = shown("""
+class First(Waiting): pass
+class Resets(Changing):
+    DEPS = [First]
+    def act(self, **settings):
+        os.write(1, b'\\x1bcreset\\n')
+        wait_at_gate()
+        os.write(1, b''.join(b'%d\\n' % number for number in range(50)))
+""")
+    screen.until('0/2')
+    open_gate(tmp_path)
+    screen.until('^reset', '1/2', r'Resets ([2-9]|\d\d) s')
+    assert not screen.scrolls_as_a_whole
+    open_gate(tmp_path)
+    assert screen.end() == 0
+    assert screen.all_lines[-53:-2] == ['reset', *map(str, range(50))]
+    assert_left_clean(screen)
+
+
+def test_a_forked_child_leaves_the_bar_to_its_parent(shown, tmp_path):
+    screen = shown("""
+import warnings
+class Forks(Waiting):
+    def act(self, **settings):
+        warnings.simplefilter('ignore')  # since the bar has a thread, newer Pythons warn of this
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        os.waitpid(child, 0)
+        super().act()
+""")
+    screen.until(r'0/1, [1-9]\d* s')
+    open_gate(tmp_path)
+    assert screen.end() == 0
+    assert_left_clean(screen)
+
+
+def test_a_command_that_a_job_starts_shows_no_bar_of_its_own(shown, tmp_path):
+    (tmp_path / 'inner.py').write_text('from bases import *\nclass Inner(Waiting): pass\n')
+    screen = shown("""
+class Outer(Changing):
+    def act(self, **settings):
+        subprocess.run([sys.executable, '-m', 'dojobber', 'inner.py'], check=True)
+""")
+    screen.until(r'Outer ([2-9]|\d\d) s')
+    assert not any('Inner' in line for line in screen.lines)
+    open_gate(tmp_path)
+    assert screen.end() == 0
+    assert [line.split()[1] for line in screen.all_lines if line.startswith('✓')] == ['Inner', 'Outer']
+    assert_left_clean(screen)
+
+
+@pytest.mark.parametrize(('arguments', 'environment'), [(['--no-bar'], {}), ([], {'DOJOBBER_NO_BAR': '1'})])
+def test_without_the_bar_there_are_colours_and_a_line_for_each_failed_attempt(shown, arguments, environment):
+    screen = shown('class Flaky(Failing): TRIES = 2', *arguments, environment=environment)
+    assert screen.end() == 1
+    assert BAR.encode() not in screen.raw
+    assert b'\x1b7' not in screen.raw
+    assert colours(screen.raw)
+    assert screen.all_lines[0] == 'Flaky: attempt 1 of 2 failed: Flaky is broken; trying again'
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """Return the screen of an interactive shell, which has job control."""
+    with Screen([shutil.which('bash'), '--norc', '-i'], cwd=tmp_path, env={**ENVIRONMENT, 'PS1': 'prompt: '}) as screen:
+        screen.until('prompt:')
+        yield screen
+
+
+STOPPABLE = """
+class First(Waiting): pass
+class Second(Waiting):
+    DEPS = [First]
+    def act(self, **settings):
+        time.sleep(0.5)  # in which a bar would be drawn
+        print('a while later')
+        super().act()
+"""
+
+
+def test_when_it_is_stopped_the_shell_has_its_terminal_back(shell, tmp_path):
+    write_jobs(tmp_path, STOPPABLE)
+    shell.press(f'{" ".join(command("jobs.py"))}\n')
+    shell.until('0/2')
+    shell.press('\x1a')
+    lines = shell.until('Stopped', '^prompt:$')
+    assert not any(REST in line for line in lines)
+    assert shell.scrolls_as_a_whole
+    assert not shell.cursor_is_hidden
+    shell.press('bg\n')
+    shell.until(r'^prompt: bg', '^prompt:$')
+    shell.press('cat\ntyped')  # a program that takes lines, as the shell itself does not
+    open_gate(tmp_path)
+    lines = shell.until('✓ First', 'a while later')
+    assert not any(REST in line for line in lines)
+    shell.press('\x03')
+    shell.until('^prompt:$')  # before it, cat might still read what is typed
+    shell.press('fg\n')
+    shell.until('1/2', 'Second')
+    shell.press('\x1a')
+    shell.until_true(lambda: sum('Stopped' in line for line in shell.lines) == 2)
+    assert shell.scrolls_as_a_whole
+    shell.press('fg\n')
+    shell.until('1/2', 'Second')
+    open_gate(tmp_path)
+    shell.until('2 jobs: 2 changed', '^prompt:$')
+    assert shell.scrolls_as_a_whole
+    assert not any(BAR in line for line in shell.all_lines)
+
+
+def test_prints_of_many_jobs_at_once_stay_whole(shown):
+    screen = shown(
+        """
+def act(self, **settings):
+    for number in range(20):
+        os.write(1, f'{type(self).__name__} says {number}\\n'.encode())
+class All(DummyJob):
+    DEPS = [type(f'J{number}', (Changing,), {'act': act}) for number in range(8)]
+""",
+        '-j8',
+    )
+    assert screen.end() == 0
+    said = [line for line in screen.all_lines if 'says' in line]
+    assert sorted(said) == sorted(f'J{job} says {number}' for job in range(8) for number in range(20))
+    assert len(screen.all_lines) == 160 + 9 + 1
+    assert_left_clean(screen)
+
+
+def test_garbage_harms_nothing(shown):
+    screen = shown("""
+class Talks(Changing):
+    def act(self, **settings):
+        os.write(1, bytes(range(256)) * 4 + b'\\x1b[38;5;\\xb2m\\x1b[10;10H\\x1b[8m\\n\\x1b[0m')
+        os.write(1, b'y' * 70_000)
+""")
+    assert screen.end() == 0
+    assert screen.raw.count(b'y') == 70_004
+    assert masked(screen.all_lines)[-2:] == ['✓ Talks  changed    N s', '1 job: 1 changed in N s']
+    assert_left_clean(screen)
+
+
+def test_megabytes_are_passed_on(shown):
+    screen = shown("""
+class Talks(Changing):
+    def act(self, **settings):
+        for _ in range(1000):
+            os.write(1, b'x' * 999 + b'\\n')
+""")
+    screen.is_drawn = False
+    assert screen.end() == 0
+    assert screen.raw.count(b'x' * 999 + b'\r\n') == 1000
+
+
+def test_a_child_left_behind_holds_nothing_up(shown):
+    screen = shown("""
+class Leaves(Changing):
+    def act(self, **settings):
+        os.system('(echo left; exec cat gate) &')
+""")
+    assert screen.end() == 0
+    assert masked(screen.all_lines)[-1] == '1 job: 1 changed in N s'
+    assert_left_clean(screen)
+
+
+def test_a_child_that_never_stops_writing_holds_nothing_up(shown):
+    screen = shown("""
+class Leaves(Changing):
+    def act(self, **settings):
+        os.system('(while echo again; do :; done) 2>&- &')
+""")
+    screen.is_drawn = False
+    assert screen.end() == 0
+    assert b'1 job: 1 changed in ' in screen.raw
+    assert screen.settings == screen.settings_before
+
+
+def test_forty_columns_are_enough(shown, tmp_path):
+    screen = shown(
+        """
+class SetUpTheVeryLongNamedServiceOfTheShop(Waiting): pass
+class Other(Waiting): pass
+class All(DummyJob): DEPS = [SetUpTheVeryLongNamedServiceOfTheShop, Other]
+""",
+        '-j8',
+        columns=40,
+    )
+    lines = screen.until('0/3', r'Other [1-9]\d* s')
+    assert re.fullmatch(r'SetUpTheVeryLongNa\w*\.\.\. \d+ s, Other \d+ s', lines[-1])
+    assert all(len(line) <= 39 for line in lines)
+    open_gate(tmp_path)  # for both
+    assert screen.end() == 0
+    assert_left_clean(screen)
+
+
+def test_three_hundred_jobs_fit_on_a_screen(shown, tmp_path):
+    screen = shown(
+        """
+class All(DummyJob):
+    DEPS = [type(f'Job{number:03}', (Changing,), {}) for number in range(250)]
+    DEPS += [type(f'Slow{number:02}', (Waiting,), {}) for number in range(40)]
+    DEPS += [type(f'Flaky{number}', (Failing,), {'RETRY_DELAY': 600}) for number in range(9)]
+""",
+        '-j99',
+    )
+    lines = screen.until('250/300', r'Slow00 \d+ s', 'and 7 more')
+    assert len(lines) == 24
+    assert re.fullmatch(r'Slow00 \d+ s, (Slow\d\d \d+ s, )+Slow\d\d \d+ s and \d\d more', lines[-2])
+    assert re.fullmatch(r'Flaky0: try 2/3 in \d+m \d\ds, .* and \d more', lines[-1])
+    screen.press('\x03')
+    screen.until('250/300, ending by SIGINT')
+    screen.press('\x03')
+    assert screen.end() == 130
+    assert sum(line.startswith('✓ Job') for line in screen.all_lines) == 250
+    assert not screen.cursor_is_hidden
+
+
+def test_wide_and_right_to_left_names_keep_their_place(shown, tmp_path):
+    screen = shown(
+        """
+names = ['데이터베이스', 'שרת', '服务器' * 40, 'e\\u0301tat', 'evil\\x1b[2J\\u202e']
+jobs = [type(name, (Changing,), {}) for name in names]
+class All(Waiting): DEPS = jobs
+"""
+    )
+    screen.until('5/6', r'All \d+ s')
+    open_gate(tmp_path)
+    assert screen.end() == 0
+    lines = masked(screen.all_lines)
+    text = ''.join(lines).replace(' ', '')
+    assert '服务器' * 40 in text
+    assert '✓evil\\x1b[2J\\u202echanged' in text
+    rows = [line for line in lines if line.startswith('✓') and 'changed    N s' in line]
+    assert len(rows) >= 5
+    assert_left_clean(screen)
+
+
+def test_stderr_in_a_file_gets_what_is_its_own(shown, tmp_path):
+    with open(tmp_path / 'errors', 'w', encoding='utf-8') as errors:
+        screen = shown(
+            """
+class Prints(Waiting):
+    def act(self, **settings):
+        print('to stdout')
+        print('to stderr', file=sys.stderr)
+        super().act()
+""",
+            '-v',
+            stderr=errors,
+        )
+        screen.until('to stdout', r'Prints \d+ s')
+        open_gate(tmp_path)
+        assert screen.end() == 0
+    said = (tmp_path / 'errors').read_text(encoding='utf-8').splitlines()
+    assert said == ['Prints.check: fail', 'to stderr', 'Prints.run: pass', 'Prints.recheck: pass']
+    assert masked(screen.all_lines) == ['to stdout', '✓ Prints  changed    N s', '1 job: 1 changed in N s']
+
+
+SIMPLE = """
+class Prints(Changing):
+    def act(self, **settings):
+        print('printed')
+class Broken(Failing): pass
+class All(DummyJob): DEPS = [Prints, Broken]
+"""
+
+RECAP = [
+    'printed',
+    '✓ Prints  changed    N s',
+    '✗ Broken  failed     3 tries, N s: Broken is broken',
+    '» All     blocked by Broken',
+    '✗ Broken  failed     3 tries, N s: Broken is broken',
+    '3 jobs: 1 changed, 1 failed, 1 blocked in N s',
+]
+
+
+RETRIED = [f'Broken: attempt {number} of 3 failed: Broken is broken; trying again' for number in (1, 2)]
+
+
+def colours(raw):
+    """Return the colour codes in what was written."""
+    return re.findall(rb'\x1b\[(?:[\d;]*;)?(?:3\d|4\d|9\d)[\d;]*m', raw)
+
+
+def test_colours_are_used_where_there_are_some(shown):
+    screen = shown(SIMPLE)
+    assert screen.end() == 1
+    assert colours(screen.raw)
+    assert masked(screen.all_lines) == RECAP
+
+
+def test_no_color_is_honoured(shown, tmp_path):
+    screen = shown(
+        f'{SIMPLE}\nclass Slow(Waiting): DEPS = [Prints]\nAll.DEPS.append(Slow)', environment={'NO_COLOR': '1'}
+    )
+    screen.until(f'{BAR * 5}{REST}+ 1/4')
+    open_gate(tmp_path)
+    assert screen.end() == 1
+    assert not colours(screen.raw)
+
+
+def test_a_dumb_terminal_gets_plain_lines(shown):
+    screen = shown(SIMPLE, environment={'TERM': 'dumb'})
+    assert screen.end() == 1
+    assert b'\x1b' not in screen.raw
+    assert masked(screen.all_lines) == [*RECAP[:2], *RETRIED, *RECAP[2:]]
+
+
+@pytest.mark.parametrize('terminal', ['no-such-terminal', ''])
+def test_a_terminal_that_nobody_knows_shows_no_bar(shown, terminal):
+    screen = shown(SIMPLE, environment={'TERM': terminal})
+    assert screen.end() == 1
+    assert b'\x1b7' not in screen.raw
+    assert masked(screen.all_lines) == [*RECAP[:2], *RETRIED, *RECAP[2:]]
+
+
+def test_the_console_of_linux_gets_ascii(shown, tmp_path):
+    screen = shown('class Slow(Waiting): pass', environment={'TERM': 'linux'})
+    screen.until('^-{20} 0/1', r'Slow \d s')
+    open_gate(tmp_path)
+    assert screen.end() == 0
+    assert screen.raw.isascii()
+    assert masked(screen.all_lines)[0] == '+ Slow  changed    N s'
+
+
+def test_without_rich_it_gets_plain_lines(shown):
+    hidden = "import sys; sys.modules['rich'] = None; from dojobber.cli import main; main()"
+    screen = shown(SIMPLE, python=[hidden, 'jobs.py'])
+    assert screen.end() == 1
+    assert b'\x1b' not in screen.raw
+    assert masked(screen.all_lines) == [*RECAP[:2], *RETRIED, *RECAP[2:]]
+
+
+ONLY_ASCII = {'PYTHONUTF8': '0', 'PYTHONIOENCODING': 'ascii', 'LC_ALL': 'C', 'PYTHONCOERCECLOCALE': '0'}
+
+
+def test_a_terminal_that_knows_only_ascii_gets_ascii(shown, tmp_path):
+    screen = shown(f'{SIMPLE}\nclass Grün(Waiting): DEPS = [Prints]\nAll.DEPS.append(Grün)\n', environment=ONLY_ASCII)
+    screen.until(r'Gr\\xfcn \d+ s')
+    open_gate(tmp_path)
+    assert screen.end() == 1
+    assert screen.raw.isascii()
+    assert r'+ Gr\xfcn  changed    N s' in masked(screen.all_lines)
+    assert masked(screen.all_lines)[-2] == 'x Broken   failed     3 tries, N s: Broken is broken'
+    assert not screen.cursor_is_hidden
+
+
+def test_names_with_escapes_fit_into_the_bar_too(shown, tmp_path):
+    screen = shown('class 数据库服务器数据库服务器(Waiting): pass', columns=40, environment=ONLY_ASCII)
+    lines = screen.until('0/1, [1-9]', r'\d s$')
+    assert re.fullmatch(r'(\\u[0-9a-f]{4})+.*\.\.\. \d s', lines[-1])
+    assert len(lines[-1]) <= 39
+    open_gate(tmp_path)
+    assert screen.end() == 0
+    assert_left_clean(screen)
+
+
+STOPPED = """
+class Tidy(Changing):
+    def Cleanup(self):
+        note('tidied')
+class Slow(Waiting): DEPS = [Tidy]
+class Later(Changing): DEPS = [Slow]
+class Last(Changing): DEPS = [Tidy]
+class All(DummyJob): DEPS = [Later, Last]
+"""
+
+
+@pytest.mark.parametrize(('number', 'status'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_after_the_cleanups(shown, tmp_path, number, status):
+    screen = shown(STOPPED, '--graph', 'graph.dot', columns=100)
+    screen.until('1/5', 'Slow ')
+    if number == signal.SIGINT:
+        screen.press('\x03')
+    else:
+        screen.process.send_signal(number)
+    assert screen.end() == status
+    error = 'KeyboardInterrupt' if number == signal.SIGINT else 'Terminated'
+    lines = [line for line in masked(screen.all_lines) if line != '^C']  # which the terminal adds
+    assert lines == [
+        '✓ Tidy   changed    N s',
+        f'✗ Slow   failed     N s: {error}',
+        '- Last   not run',
+        '» Later  blocked by Slow',
+        '» All    blocked by Later',
+        f'✗ Slow   failed     N s: {error}',
+        f'5 jobs: 1 changed, 1 failed, 2 blocked, 1 not run in N s; interrupted by {number.name}',
+    ]
+    assert_left_clean(screen)
+    assert (tmp_path / 'tidied').read_text() == 'noted'
+    assert 'Slow' in (tmp_path / 'graph.dot').read_text()
+
+
+def test_a_second_signal_ends_it_at_once(shown, tmp_path):
+    screen = shown(
+        """
+class Stubborn(Waiting):
+    def act(self, **settings):
+        print('running', flush=True)
+        super().act()
+    def Cleanup(self):
+        print('cleaning up', flush=True)
+        wait_at_gate()
+"""
+    )
+    screen.until('running')
+    screen.press('\x03')
+    screen.until('cleaning up', r'Stubborn\.cleanup \d+ s')
+    screen.press('\x03')
+    assert screen.end() == 130
+    assert not screen.cursor_is_hidden
+    assert screen.scrolls_as_a_whole
+    assert screen.settings == screen.settings_before
+
+
+def test_a_cleanup_that_fails_is_named_in_the_recap(shown):
+    screen = shown("""
+class Messy(Changing):
+    def Cleanup(self):
+        raise OSError('still in use')
+""")
+    assert screen.end() == 1
+    assert masked(screen.all_lines) == [
+        '✓ Messy  changed    N s',
+        'Messy.cleanup: fail "still in use"',
+        '✗ Messy.cleanup  failed: still in use',
+        '1 job: 1 changed in N s',
+    ]
+
+
+def test_what_would_run_is_told_from_what_failed(shown):
+    screen = shown(
+        """
+class Fine(DummyJob): pass
+class Change(Changing): DEPS = [Fine]
+class Verify(Job):
+    def Check(self): raise ValueError('cannot tell')
+class All(DummyJob): DEPS = [Change, Verify]
+""",
+        '-n',
+    )
+    assert screen.end() == 1
+    assert masked(screen.all_lines) == [
+        '✓ Fine    ok         N s',
+        '✗ Verify  failed     N s: cannot tell',
+        '» All     blocked by Change, Verify',
+        '~ Change  would run  N s: Change is not done',
+        '✗ Verify  failed     N s: cannot tell',
+        '4 jobs: 1 ok, 1 would run, 1 failed, 1 blocked in N s',
+        'Dependents of Jobs that would run were not checked; some may have work to do.',
+    ]
+
+
+def test_the_terminal_is_as_wide_for_jobs_as_it_is(shown):
+    screen = shown(
+        """
+class Prints(Changing):
+    def act(self, **settings):
+        print(os.get_terminal_size(1), sys.stdout.isatty(), sys.stderr.isatty())
+""",
+        columns=97,
+        lines=31,
+    )
+    assert screen.end() == 0
+    assert screen.all_lines[0] == 'os.terminal_size(columns=97, lines=31) True True'

@@ -1,0 +1,499 @@
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from support.factories import changing, failing, job, try_once
+
+from dojobber import DummyJob, Job, RunonlyJob, State
+from dojobber._attempt.attempt import Attempter, Attempts, Setting
+from dojobber._attempt.directory import returning_to
+
+
+def cleaning(name, **members):
+    return changing(name, **{'Cleanup': lambda self: None, **members})
+
+
+def phases_of(job_class, **options):
+    phases = []
+    outcome = try_once(
+        job_class, report=lambda phase, seconds, value, error: phases.append((phase, error is None)), **options
+    )
+    return phases, outcome
+
+
+def raising(error):
+    def raise_it(self, *args, **kwargs):
+        raise error
+
+    return raise_it
+
+
+def test_a_check_that_passes_is_all_there_is():
+    phases, outcome = phases_of(job('Fine', Check=lambda self: 'result'))
+    assert phases == [('check', True)]
+    assert outcome[:4] == (State.OK, 1, 'result', None)
+    assert list(outcome.phases) == ['check']
+
+
+def test_a_failed_check_is_followed_by_run_and_the_recheck_decides():
+    phases, outcome = phases_of(changing('Changed'))
+    assert phases == [('check', False), ('run', True), ('recheck', True)]
+    assert outcome.state is State.CHANGED
+    assert list(outcome.phases) == ['check', 'run', 'recheck']
+
+
+def test_what_run_raises_decides_nothing():
+    def run(self):
+        self.storage['ran'] = True
+        raise ValueError('exit status 1')
+
+    phases, outcome = phases_of(changing('Changed', Run=run))
+    assert phases == [('check', False), ('run', False), ('recheck', True)]
+    assert (outcome.state, outcome.exception) == (State.CHANGED, None)
+
+
+def test_the_exception_is_the_rechecks():
+    def check(self):
+        self.storage['count'] = self.storage.get('count', 0) + 1
+        raise ValueError(self.storage['count'])
+
+    _, outcome = phases_of(job('Broken', Check=check, Run=lambda self: None))
+    assert (outcome.state, outcome.exception.args, outcome.result) == (State.FAILED, (2,), None)
+
+
+def test_a_job_without_run_fails_its_run_phase_with_a_message_that_says_so():
+    errors = []
+    outcome = try_once(
+        job('CheckOnly', Check=lambda self: 1 / 0),
+        report=lambda phase, seconds, value, error: errors.append((phase, error)),
+    )
+    assert [phase for phase, _ in errors] == ['check', 'run', 'recheck']
+    assert 'CheckOnly has no Run' in str(errors[1][1])
+    assert isinstance(outcome.exception, ZeroDivisionError)
+
+
+def test_what_each_phase_returned_is_told():
+    told = {}
+
+    def check(self):
+        if 'ran' not in self.storage:
+            raise ValueError
+        return 'checked'
+
+    def run(self):
+        self.storage['ran'] = True
+        return 'ran'
+
+    def report(phase, seconds, value, error):
+        told[phase] = value
+
+    try_once(job('Changed', Check=check, Run=run), report=report)
+    assert told == {'check': None, 'run': 'ran', 'recheck': 'checked'}
+    try_once(job('Fine', Check=lambda self: 'fine'), report=report)
+    assert told['check'] == 'fine'
+
+
+@pytest.mark.parametrize(
+    ('options', 'seconds'),
+    [
+        ({}, {'check': 1.0, 'run': 2.0, 'recheck': 4.0}),
+        ({'no_act': True}, {'check': 1.0}),
+        ({'raised_by_check': KeyboardInterrupt()}, {'check': 1.0}),
+        ({'raised_by_run': KeyboardInterrupt()}, {'check': 1.0, 'run': 2.0}),
+    ],
+    ids=['all phases', 'no_act', 'interrupted check', 'interrupted run'],
+)
+def test_each_phase_is_timed_by_itself(fake_clock, monkeypatch, options, seconds):
+    monkeypatch.setattr('dojobber._attempt.attempt.perf_counter', fake_clock)
+    told = {}
+
+    def check(self, raised_by_check=None, **_):
+        fake_clock.now += 4.0 if self.storage else 1.0
+        raise raised_by_check or ValueError
+
+    def run(self, raised_by_run=None, **_):
+        self.storage['ran'] = True
+        fake_clock.now += 2.0
+        if raised_by_run:
+            raise raised_by_run
+
+    def report(phase, seconds, value, error):
+        told[phase] = seconds
+
+    outcome = try_once(job('Slow', Check=check, Run=run), report=report, **options)
+    assert outcome.phases == seconds
+    assert told == seconds
+
+
+def test_arguments_are_handed_to_check_and_run():
+    seen = []
+
+    def check(self, *args, **kwargs):
+        seen.append(('check', args, kwargs))
+        assert len(seen) > 1
+
+    job_class = job('Seen', Check=check, Run=lambda self, *args, **kwargs: seen.append(('run', args, kwargs)))
+    try_once(job_class, 1, 'two', function='x', report=None, job='y')
+    assert seen == [(phase, (1, 'two'), {'function': 'x', 'job': 'y'}) for phase in ('check', 'run', 'check')]
+
+
+def test_the_storage_is_shared_by_the_phases_of_one_try_only():
+    storages = []
+
+    def check(self):
+        storages.append(self.storage)
+        raise ValueError
+
+    job_class = job('Keeps', Check=check, Run=lambda self: storages.append(self.storage))
+    try_once(job_class)
+    try_once(job_class)
+    first, second = storages[:3], storages[3:]
+    assert all(storage is first[0] for storage in first)
+    assert all(storage is second[0] for storage in second)
+    assert first[0] is not second[0]
+
+
+def test_the_global_storage_is_the_runs():
+    shared = {'from': 'another'}
+    outcome = try_once(job('Reads', Check=lambda self: self.global_storage), global_storage=shared)
+    assert outcome.result is shared
+
+
+def test_init_need_not_call_super_and_may_use_the_storages():
+    def init(self):
+        self.storage['made'] = True
+        self.global_storage['made'] = True
+
+    shared = {}
+    outcome = try_once(job('Made', __init__=init, Check=lambda self: self.storage), global_storage=shared)
+    assert outcome.result == {'made': True}
+    assert shared == {'made': True}
+
+
+def test_init_cannot_cut_the_job_off_from_the_global_storage():
+    def init(self):
+        self.global_storage = {}
+
+    shared = {}
+    try_once(
+        job('Made', __init__=init, Check=lambda self: self.global_storage.update(seen=True)), global_storage=shared
+    )
+    assert shared == {'seen': True}
+
+
+def test_the_engine_sets_what_it_needs_also_when_the_class_makes_its_instances_itself():
+    made = job('Made', __new__=lambda cls: object.__new__(cls), Check=lambda self: (self.storage, self.global_storage))
+    assert try_once(made).result == ({}, {})
+
+
+@pytest.mark.parametrize('error', [ValueError('no'), SystemExit(3)])
+def test_an_init_that_raises_fails_the_try(error):
+    def init(self):
+        raise error
+
+    phases, outcome = phases_of(changing('Unmade', __init__=init))
+    assert phases == [('check', False)]
+    assert outcome[:4] == (State.FAILED, 1, None, error)
+
+
+@pytest.mark.parametrize('phase', ['check', 'run', 'recheck'])
+def test_system_exit_fails_the_phase(phase):
+    def leave(self):
+        self.storage['count'] = self.storage.get('count', 0) + 1
+        if (self.storage['count'], phase) in [(1, 'check'), (2, 'run'), (3, 'recheck')]:
+            raise SystemExit(1)
+        if self.storage['count'] == 1:
+            raise ValueError
+
+    phases, outcome = phases_of(job('Leaves', Check=leave, Run=leave))
+    assert (phase, False) in phases
+    assert outcome.state is (State.FAILED if phase == 'recheck' else State.CHANGED)
+
+
+@pytest.mark.parametrize('interrupt', [KeyboardInterrupt(), GeneratorExit(), type('Stop', (BaseException,), {})()])
+@pytest.mark.parametrize('phase', ['init', 'check', 'run', 'recheck'])
+def test_an_interrupt_ends_the_try_where_it_strikes(interrupt, phase):
+    def step(self, name):
+        if name == phase:
+            raise interrupt
+        if name == 'check':
+            raise ValueError
+
+    def check(self):
+        step(self, 'recheck' if self.storage else 'check')
+
+    def run(self):
+        self.storage['ran'] = True
+        step(self, 'run')
+
+    phases, outcome = phases_of(job('Hit', __init__=lambda self: step(self, 'init'), Check=check, Run=run))
+    assert outcome[:4] == (State.FAILED, 1, None, interrupt)
+    assert [name for name, _ in phases][-1] == ('check' if phase == 'init' else phase)
+
+
+def test_in_no_act_run_is_not_called():
+    phases, outcome = phases_of(changing('Changes'), no_act=True)
+    assert phases == [('check', False)]
+    assert outcome.state is State.WOULD_RUN
+    assert isinstance(outcome.exception, ValueError)
+
+
+def test_in_no_act_an_interrupted_job_has_failed():
+    _, outcome = phases_of(changing('Hit', Check=raising(KeyboardInterrupt())), no_act=True)
+    assert outcome.state is State.FAILED
+
+
+def test_in_no_act_a_job_that_cannot_be_made_has_failed():
+    _, outcome = phases_of(changing('Unmade', __init__=raising(ValueError())), no_act=True)
+    assert outcome.state is State.FAILED
+
+
+def test_in_no_act_a_job_without_run_has_failed():
+    _, outcome = phases_of(job('CheckOnly', Check=lambda self: 1 / 0), no_act=True)
+    assert outcome.state is State.FAILED
+
+
+class TouchyError(Exception):
+    def with_traceback(self, tb):
+        raise TypeError('not this one')
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenError(Exception):
+    why: str
+
+
+class TestOddClasses:
+    def sets_nothing_but_storages(self, name, value):
+        if 'storage' not in name:
+            raise AttributeError(name)
+        object.__setattr__(self, name, value)
+
+    @pytest.mark.parametrize(
+        'members',
+        [
+            {'Run': property(raising(OSError()))},
+            {'Run': property(raising(SystemExit()))},
+            {'__getattr__': raising(KeyError())},
+            {'__setattr__': sets_nothing_but_storages},
+            {'Check': raising(TouchyError())},
+            {'Check': raising(FrozenError('no'))},
+        ],
+        ids=['property', 'property that exits', 'getattr', 'setattr', 'with_traceback', 'frozen'],
+    )
+    def test_they_fail_and_the_next_job_is_tried(self, members):
+        odd = failing('Odd', **members)
+        if '__getattr__' in members:
+            del odd.Run
+        try:
+            raise LookupError('of the script')
+        except LookupError:
+            attempt = Attempter(Setting((), {}, {}, False, returning_to(os.getcwd())), lambda job: None)
+            states = [attempt.send((each, None)).state for each in (odd, job('Next'))]
+        assert states == [State.FAILED, State.OK]
+
+    def test_what_a_run_that_is_a_property_raises_is_told_by_its_run_phase(self):
+        error, errors = OSError(), {}
+        try_once(
+            failing('Odd', Run=property(raising(error))),
+            report=lambda phase, seconds, value, error: errors.update({phase: error}),
+        )
+        assert errors['run'] is error
+
+
+class TestRunonlyJob:
+    def test_what_run_returns_is_the_result(self):
+        phases, outcome = phases_of(type('Runs', (RunonlyJob,), {'Run': lambda self: 'result'}))
+        assert phases == [('check', False), ('run', True), ('recheck', True)]
+        assert outcome[:4] == (State.CHANGED, 1, 'result', None)
+
+    def test_what_run_raises_fails_it(self):
+        error = ValueError('no')
+
+        def run(self):
+            raise error
+
+        phases, outcome = phases_of(type('Fails', (RunonlyJob,), {'Run': run}))
+        assert phases == [('check', False), ('run', False), ('recheck', False)]
+        assert outcome[:4] == (State.FAILED, 1, None, error)
+
+    def test_its_first_check_fails_with_the_published_text(self):
+        _, outcome = phases_of(type('Runs', (RunonlyJob,), {'Run': lambda self: None}), no_act=True)
+        assert outcome.state is State.WOULD_RUN
+        assert isinstance(outcome.exception, RuntimeError)
+        assert str(outcome.exception) == 'Runonly node check intentionally fails first time.'
+
+    def test_its_own_check_counts(self):
+        def check(self):
+            if 'ran' not in self.storage:
+                raise ValueError
+            return 'checked'
+
+        def run(self):
+            self.storage['ran'] = True
+            return 'ran'
+
+        _, outcome = phases_of(type('Checks', (RunonlyJob,), {'Check': check, 'Run': run}))
+        assert (outcome.state, outcome.result) == (State.CHANGED, 'checked')
+
+
+class TestDummyJob:
+    def test_it_passes(self):
+        phases, outcome = phases_of(type('Group', (DummyJob,), {}))
+        assert phases == [('check', True)]
+        assert outcome[:4] == (State.OK, 1, None, None)
+
+    def test_its_own_hooks_count(self):
+        job_class = changing('Mine')
+        _, outcome = phases_of(type('Group', (DummyJob,), {'Check': job_class.Check, 'Run': job_class.Run}))
+        assert outcome.state is State.CHANGED
+
+
+class TestDirectory:
+    def test_every_phase_starts_where_the_run_did(self, tmp_path):
+        os.chdir(tmp_path)
+        seen = []
+
+        def step(self):
+            seen.append(os.getcwd())
+            os.chdir('/')
+            assert len(seen) == 3
+
+        try_once(job('Moves', Check=step, Run=step))
+        assert seen == [str(tmp_path)] * 3
+
+    def test_a_phase_fails_when_the_directory_is_gone(self, tmp_path):
+        (tmp_path / 'home').mkdir()
+        os.chdir(tmp_path / 'home')
+
+        def check(self):
+            os.rmdir(tmp_path / 'home')
+            raise ValueError
+
+        calls = []
+        phases, outcome = phases_of(
+            job('Removes', Check=check, Run=lambda self: calls.append('run')), directory=os.getcwd()
+        )
+        assert phases == [('check', False), ('run', False), ('recheck', False)]
+        assert isinstance(outcome.exception, FileNotFoundError)
+        assert calls == []
+
+    def test_a_run_that_starts_in_a_directory_that_is_gone_fails_its_phases(self):
+        setting = Setting((), {}, {}, False, returning_to(None))
+        outcome = Attempter(setting, lambda job: None).send((job('Fine'), None))
+        assert isinstance(outcome.exception, FileNotFoundError)
+        assert outcome.exception.errno == errno.ENOENT
+        assert outcome.exception.strerror == 'the directory that the run was started in does not exist'
+
+
+class TestStoredExceptions:
+    @pytest.mark.parametrize('base', [Job, RunonlyJob])
+    def test_their_traceback_begins_at_the_jobs_own_frame(self, base):
+        def own(self):
+            raise ValueError
+
+        _, outcome = phases_of(type('Broken', (base,), {'Run' if base is RunonlyJob else 'Check': own}))
+        assert [frame.name for frame in traceback.extract_tb(outcome.exception.__traceback__)] == ['own']
+
+    def test_none_is_linked_to_what_the_script_is_just_handling(self):
+        errors = {}
+        try:
+            raise LookupError('of the script')
+        except LookupError:
+            try_once(
+                job('Broken', Check=raising(ValueError()), Run=raising(OSError())),
+                report=lambda phase, seconds, value, error: errors.update({phase: error.__context__}),
+            )
+        assert errors == dict.fromkeys(['check', 'run', 'recheck'])
+
+    def test_what_a_job_was_handling_itself_stays_linked(self):
+        cause, effect = KeyError(), ValueError()
+
+        def check(self):
+            try:
+                raise cause
+            except KeyError:
+                raise effect from None
+
+        try:
+            raise LookupError('of the script')
+        except LookupError:
+            try_once(job('Broken', Check=check))
+        assert effect.__context__ is cause
+        assert cause.__context__ is None
+
+    def test_they_do_not_show_the_errors_of_other_phases(self):
+        _, outcome = phases_of(failing('Broken'))
+        assert outcome.exception.__context__ is None
+
+
+def test_nothing_is_owed_when_run_was_not_called():
+    owed = []
+    try_once(job('Passes', Cleanup=lambda self: None), on_run_started=owed.append)
+    try_once(job('NoRun', Check=lambda self: 1 / 0, Cleanup=lambda self: None), on_run_started=owed.append)
+    try_once(failing('NoAct', Cleanup=lambda self: None), on_run_started=owed.append, no_act=True)
+    assert owed == []
+
+
+class TestAttempts:
+    def attempts(self, global_storage=None):
+        storage = {} if global_storage is None else global_storage
+        return Attempts(Setting((), {}, storage, False, lambda: None))
+
+    def test_they_return_all_there_is_to_tell(self):
+        outcome, reports, owed = self.attempts()(changing('Changed', Cleanup=lambda self: None), True)
+        assert outcome.state is State.CHANGED
+        assert [(phase, error is None) for phase, _, _, error in reports] == [
+            ('check', False),
+            ('run', True),
+            ('recheck', True),
+        ]
+        assert [seconds for _, seconds, _, _ in reports] == list(outcome.phases.values())
+        assert owed.storage == {'ran': True}
+
+    def test_without_listeners_there_are_no_reports(self):
+        assert self.attempts()(changing('Changed'), False).reports == []
+
+    def test_a_cleanup_is_owed_by_the_attempt_whose_run_was_called_and_by_no_other(self):
+        attempts = self.attempts()
+        job_classes = [cleaning('Runs'), job('Passes', Cleanup=lambda self: None), changing('None'), cleaning('Again')]
+        owed = [attempts(job_class, False).owed for job_class in job_classes]
+        assert [type(each).__name__ for each in owed] == ['Runs', 'NoneType', 'NoneType', 'Again']
+
+    def test_an_interrupt_is_returned_with_what_is_owed(self):
+        interrupt = KeyboardInterrupt()
+
+        def run(self):
+            raise interrupt
+
+        attempts = self.attempts()
+        outcome, reports, owed = attempts(cleaning('Hit', Run=run), True)
+        assert (outcome.state, outcome.exception) == (State.FAILED, interrupt)
+        assert [phase for phase, *_ in reports] == ['check', 'run']
+        assert type(owed).__name__ == 'Hit'
+        assert attempts(job('Next'), True).outcome.state is State.OK
+
+    def test_several_threads_make_them_at_once_each_by_itself(self):
+        together, shared = Barrier(8), {}
+
+        def check(self):
+            together.wait(20)
+            self.storage['checks'] = self.storage.get('checks', 0) + 1
+            assert self.storage['checks'] == 2
+            assert self.global_storage is shared
+            return id(self.storage)
+
+        attempts = self.attempts(shared)
+        job_class = job('Together', Check=check, Run=lambda self: together.wait(20), Cleanup=lambda self: None)
+        with ThreadPoolExecutor(8) as pool:
+            made = list(pool.map(attempts, [job_class] * 16, [True] * 16))
+        assert [attempted.outcome.exception for attempted in made] == [None] * 16
+        assert len({id(attempted.owed) for attempted in made}) == 16
+        assert {attempted.outcome.result for attempted in made} == {id(attempted.owed.storage) for attempted in made}
+        assert all([phase for phase, *_ in each.reports] == ['check', 'run', 'recheck'] for each in made)

@@ -1,0 +1,158 @@
+"""Where there is a bar and where there can be none, and what it leaves behind. tests/test_terminal.py looks at it."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import pty
+import select
+import signal
+import struct
+import termios
+import threading
+import tty
+
+import pytest
+
+from dojobber.cli.screen.bar import bar_on
+
+WHOLE, RESERVED = b'\x1b[1;24r', b'\x1b[1;22r'
+
+
+class Terminal:
+    """A pseudo-terminal of 80 columns and 24 lines: ``file`` is what a program has of it."""
+
+    def __init__(self):
+        self.ours, theirs = pty.openpty()
+        self.file = open(theirs, 'w', encoding='utf-8')  # noqa: SIM115 - the fixture closes it
+        self.resize(80, 24)
+
+    def resize(self, columns, lines):
+        fcntl.ioctl(self.file, termios.TIOCSWINSZ, struct.pack('HHHH', lines, columns, 0, 0))
+
+    def written(self):
+        """Return what has been written to it since the last time."""
+        os.write(self.file.fileno(), b'<end>')
+        text = b''
+        while not text.endswith(b'<end>'):
+            assert select.select([self.ours], [], [], 20)[0]
+            text += os.read(self.ours, 65536)
+        return text[: -len(b'<end>')]
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    monkeypatch.setenv('TERM', 'xterm-256color')
+    terminal = Terminal()
+    yield terminal
+    terminal.file.close()
+    os.close(terminal.ours)
+
+
+def render(width):
+    return [f'{width} columns', 'below']
+
+
+def test_there_is_no_bar_on_what_is_no_terminal(tmp_path):
+    with open(tmp_path / 'file', 'w', encoding='utf-8') as file:
+        assert bar_on(file, render) is None
+    assert bar_on(file, render) is None  # which is closed now
+    assert bar_on(io.StringIO(), render) is None
+    assert bar_on(None, render) is None
+
+
+def test_there_is_no_bar_outside_the_main_thread(terminal):
+    bars = []
+    thread = threading.Thread(target=lambda: bars.append(bar_on(terminal.file, render)))
+    thread.start()
+    thread.join()
+    assert bars == [None]
+    assert bar_on(terminal.file, render) is not None
+
+
+def test_the_bar_is_drawn_below_a_region_that_scrolls_and_taken_away(terminal):
+    bar = bar_on(terminal.file, render)
+    bar.refresh()
+    drawn = terminal.written()
+    assert RESERVED in drawn
+    assert b'\x1b[23;1H79 columns' in drawn
+    bar.refresh()
+    assert terminal.written() == b''  # nothing has changed
+    bar.give_back()
+    assert terminal.written().rindex(WHOLE) > 0
+    bar.refresh()
+    bar.give_back()
+    assert terminal.written() == b''
+
+
+def test_a_terminal_that_gives_each_key_away_is_left_alone(terminal):
+    bar = bar_on(terminal.file, render)
+    bar.refresh()
+    terminal.written()
+    lines = termios.tcgetattr(terminal.file)
+    tty.setcbreak(terminal.file)
+    bar.refresh()
+    assert WHOLE in terminal.written()
+    assert os.get_terminal_size(terminal.file.fileno()) == (80, 24)
+    bar.refresh()
+    assert terminal.written() == b''
+    termios.tcsetattr(terminal.file, termios.TCSANOW, lines)
+    bar.refresh()
+    assert RESERVED in terminal.written()
+
+
+@pytest.mark.parametrize(('columns', 'lines'), [(80, 5), (10, 24), (0, 0)])
+def test_a_terminal_that_is_too_small_shows_no_bar(terminal, columns, lines):
+    terminal.resize(columns, lines)
+    bar_on(terminal.file, render).refresh()
+    assert terminal.written() == b''
+
+
+def test_a_line_of_ours_starts_in_a_line_of_its_own(terminal):
+    bar = bar_on(terminal.file, render)
+    with bar.above() as end_of_line:
+        assert end_of_line.startswith(' ' * 80 + '\r')
+    bar.refresh()
+    with bar.above() as end_of_line:
+        assert ' ' * 80 + '\r' in end_of_line
+        assert end_of_line.encode().index(RESERVED) > end_of_line.encode().index(WHOLE)
+
+
+def test_a_terminal_that_is_gone_ends_the_bar(terminal):
+    bar = bar_on(terminal.file, render)
+    bar.refresh()
+    with open(os.devnull, 'wb') as nowhere:
+        os.dup2(nowhere.fileno(), terminal.ours)  # which closes it
+    bar.refresh()
+    bar.give_back()
+    with bar.above() as end_of_line:
+        assert end_of_line == ''
+
+
+@pytest.mark.parametrize('earlier', [signal.SIG_DFL, signal.SIG_IGN])
+def test_the_signal_of_ctrl_z_is_handled_while_the_bar_is_shown_unless_it_was_ignored(terminal, earlier):
+    before = signal.signal(signal.SIGTSTP, earlier)
+    try:
+        with bar_on(terminal.file, render).shown():
+            assert (signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN) == (earlier is signal.SIG_IGN)
+            assert signal.getsignal(signal.SIGTSTP) is not signal.SIG_DFL
+            assert [each.daemon for each in threading.enumerate() if each.name == 'dojobber-bar'] == [True]
+        assert signal.getsignal(signal.SIGTSTP) is earlier
+        assert not [each for each in threading.enumerate() if each.name == 'dojobber-bar']
+    finally:
+        signal.signal(signal.SIGTSTP, before)
+
+
+@pytest.mark.filterwarnings('ignore:.*fork:DeprecationWarning')  # the threads here are those that run the tests
+def test_only_the_process_that_shows_the_bar_draws_it(terminal):
+    bar = bar_on(terminal.file, lambda width: [str(os.getpid())])
+    bar.refresh()
+    terminal.written()
+    child = os.fork()
+    if not child:
+        bar.refresh()
+        bar.give_back()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert terminal.written() == b''

@@ -1,0 +1,609 @@
+"""The command line: its arguments, what it prints through pipes, its exit statuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from support.factories import changing, failing, job
+from support.run_command import BASES, ENVIRONMENT, PATIENCE, command, run, write_jobs
+
+from dojobber import DummyJob, RunonlyJob, cli
+from dojobber.cli.signals import SIGNALS
+
+RETRIED = """\
+Broken: attempt 1 of 3 failed: Broken is broken; trying again
+Broken: attempt 2 of 3 failed: Broken is broken; trying again
+"""
+
+GRAPH = """
+class First(Changing):
+    \"\"\"Come first.
+
+    Nobody reads this.
+    \"\"\"
+
+class Broken(Failing): pass
+class Second(Changing): DEPS = [First]
+class All(DummyJob):
+    \"\"\"All of it.\"\"\"
+    DEPS = [Second, Broken, First]
+"""
+
+
+def called(capsys, root, *arguments):
+    """Call main() in this process, and return (status, stdout, stderr)."""
+    with pytest.raises(SystemExit) as caught:
+        cli.main(root, arguments)
+    captured = capsys.readouterr()
+    return caught.value.code, captured.out, captured.err
+
+
+@pytest.mark.parametrize(
+    ('root', 'arguments', 'status'),
+    [
+        (job('Fine'), [], 0),
+        (changing('Change'), [], 0),
+        (failing('Broken', TRIES=1), [], 1),
+        (job('All', [failing('Broken', TRIES=1), changing('Change')]), [], 1),
+        (job('Fine'), ['-n'], 0),
+        (changing('Change'), ['-n'], 3),
+        (job('Fine', [changing('Change')]), ['--no-act'], 3),
+        (job('All', [job('Stuck', Check=lambda self: 1 / 0), changing('Change')]), ['-n'], 1),
+        (job('All', [job('Fine'), failing('Broken', TRIES=1)]), ['--only', 'Fine'], 0),
+        (changing('Messy', Cleanup=lambda self: 1 / 0), [], 1),
+    ],
+)
+def test_the_exit_status_says_how_it_went(capsys, root, arguments, status):
+    assert called(capsys, root, *arguments)[0] == status
+
+
+def test_a_failing_cleanup_is_named_at_once_and_in_the_recap(capsys):
+    status, out, err = called(capsys, changing('Messy', Cleanup=lambda self: 1 / 0))
+    assert (status, err) == (1, 'Messy.cleanup: fail "division by zero"\n')
+    assert out.splitlines()[1] == '✗ Messy.cleanup  failed: division by zero'
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'said'),
+    [
+        (['--only', 'Fin'], "--only: 'Fin' is not in the graph that was configured; did you mean 'Fine'?"),
+        (['--only', ''], "--only: '' is not in the graph that was configured; --list prints the Jobs"),
+        (['--tries', '0'], '--tries must be a number of at least 1, not 0.0'),
+        (['--tries', 'nan'], '--tries must be a number of at least 1, not nan'),
+        (['--retry-delay', '-1'], '--retry-delay must be a finite number of seconds of at least 0, not -1.0'),
+        (['--retry-delay', 'nan'], '--retry-delay must be a finite number of seconds of at least 0, not nan'),
+        (['--graph', 'no/graph.dot'], "--graph: there is no folder 'no' for the graph"),
+        (['--graph', '.'], "--graph: '.' is a folder, and the graph needs a file"),
+    ],
+)
+def test_what_cannot_work_is_a_line_and_a_usage_error(capsys, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    ran = []
+    status, out, err = called(capsys, job('Fine', Check=lambda self: ran.append(1)), *arguments)
+    assert (status, out, ran) == (2, '', [])
+    assert err.splitlines()[-1].partition(': ')[2] == said
+
+
+def test_a_graph_that_cannot_work_is_a_line_and_a_usage_error(capsys):
+    status, out, err = called(capsys, job('Odd', TRIES='many'))
+    assert (status, out, err.count('\n')) == (2, '', 1)
+    assert "TRIES of 'Odd' must be a number" in err
+    assert called(capsys, int)[0] == 2
+
+
+def test_a_picture_that_cannot_be_made_stops_it_before_anything_ran(capsys, tmp_path, renderer):
+    ran = []
+    root = job('Fine', Check=lambda self: ran.append(1))
+    status, _, err = called(capsys, root, '--graph', str(tmp_path / 'graph.nosuch'))
+    assert (status, ran, err.count('\n')) == (2, [], 1)
+    assert 'nosuch' in err
+
+
+SECRET = 'key=s3cret'
+
+
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        ['--set', 's3cret'],
+        ['--set', '=s3cret'],
+        ['--set-json', 'key=s3cret'],
+        ['--set-json', 's3cret'],
+        ['--set', SECRET, 'other=s3cret'],
+        ['--set', SECRET, '--password=s3cret'],
+        ['--set', SECRET, '--sett', SECRET],
+        ['--set', SECRET, '--only', 'Nobody'],
+        ['--set', SECRET, '--tries', '0'],
+        ['--set', SECRET],
+        ['--set', SECRET, '-d'],
+        ['--set', SECRET, '--list'],
+    ],
+)
+def test_what_may_be_secret_is_never_repeated(capsys, arguments):
+    picky = job('Picky', Check=lambda self: None, TRIES=1)
+    status, out, err = called(capsys, picky, *arguments)
+    ran = arguments in (['--set', SECRET], ['--set', SECRET, '-d'])
+    assert status == (0 if '--list' in arguments else 1 if ran else 2)
+    assert 's3cret' not in out + err
+    status, out, err = called(capsys, None, *arguments)
+    assert status == 2
+    assert 's3cret' not in out + err
+
+
+def test_a_value_where_the_root_belongs_is_not_repeated(tmp_path):
+    status, out, err = run(tmp_path, 'password=s3cret')
+    assert (status, out) == (2, '')
+    assert 'KEY=VALUE needs --set' in err
+    assert 's3cret' not in err
+
+
+def test_arguments_reach_every_check_and_run(capsys):
+    seen = []
+
+    def check(self, **settings):
+        seen.append(settings)
+
+    settings = {'a': '1', 'b': 'x=y', 'c': [1, None], 'd': ''}
+    arguments = ['--set', 'a=0', '--set', 'a=1', '--set', 'b=x=y', '--set-json', 'c=[1, null]', '--set', 'd=']
+    assert called(capsys, job('Fine', Check=check), *arguments)[0] == 0
+    assert seen == [settings]
+
+
+@pytest.mark.parametrize('number', ['0', '-1', 'x', '1.5', ''])
+def test_a_number_of_workers_that_is_none_is_a_usage_error(capsys, number):
+    status, _, err = called(capsys, job('Fine'), f'-j{number}' if number else '-j=')
+    assert status == 2
+    assert 'a number of at least 1 is expected' in err
+
+
+def test_tries_and_delay_are_for_jobs_that_do_not_say_themselves(capsys):
+    broken, own = failing('Broken'), failing('Own', TRIES=2)
+    _, out, _ = called(capsys, job('All', [broken, own]), '--tries', '4', '--retry-delay', '0')
+    assert 'Broken  failed     4 tries' in out
+    assert 'Own     failed     2 tries' in out
+
+
+def test_the_list_is_the_plan_with_kinds_and_first_lines(capsys):
+    first = job('First', __doc__='Come first.\n\nNobody reads this.')
+    runs = job('Runs', base=RunonlyJob, Run=lambda self: None)
+    root = job('All', [job('Second', [first]), runs, first], DummyJob, __doc__='\n    All of it.\n    ')
+    assert called(capsys, root, '--list') == (
+        0,
+        'First   Job         Come first.\nSecond  Job\nRuns    RunonlyJob\nAll     DummyJob    All of it.\n',
+        '',
+    )
+
+
+def test_the_tree_shows_what_needs_what_and_shared_parts_once(capsys):
+    leaf = job('Leaf')
+    shared = job('Shared', [leaf])
+    root = job('Root', [job('Left', [shared]), job('Right', [shared, leaf])], DummyJob)
+    assert called(capsys, root, '--tree') == (
+        0,
+        'Root\n|-- Left\n|   `-- Shared\n|       `-- Leaf\n`-- Right\n    |-- Shared (see above)\n    `-- Leaf\n',
+        '',
+    )
+
+
+def test_list_and_tree_run_nothing_and_keep_to_the_part_asked_for(capsys):
+    def never(self):
+        raise AssertionError
+
+    part = job('Part', [job('Leaf', Check=never)], Check=never)
+    root = job('Root', [part, job('Other', Check=never)], Check=never)
+    assert called(capsys, root, '--list', '--only', 'Part')[1] == 'Leaf  Job\nPart  Job\n'
+    assert called(capsys, root, '--tree', '--only', 'Part')[1] == 'Part\n`-- Leaf\n'
+
+
+def test_a_tree_may_be_deep(capsys):
+    root = job('J0')
+    for number in range(1, 3000):
+        root = job(f'J{number}', [root])
+    assert called(capsys, root, '--tree')[1].count('\n') == 3000
+
+
+def test_through_a_pipe_there_is_neither_bar_nor_colour(tmp_path):
+    write_jobs(tmp_path, GRAPH)
+    status, out, err = run(tmp_path, 'jobs.py', '-v')
+    assert status == 1
+    assert '\x1b' not in out + err
+    assert [line.split()[1:3] for line in out.splitlines()] == [
+        ['First', 'changed'],
+        ['Second', 'changed'],
+        ['Broken', 'failed'],
+        ['All', 'blocked'],
+        ['Broken', 'failed'],
+        ['jobs:', '2'],
+    ]
+    assert out.splitlines()[3] == '» All     blocked by Broken'
+    assert err.splitlines()[:3] == ['First.check: fail', 'First.run: pass', 'First.recheck: pass']
+
+
+def test_force_color_brings_colours_but_no_bar_to_a_pipe(tmp_path):
+    write_jobs(tmp_path, GRAPH)
+    _, out, _ = run(tmp_path, 'jobs.py', FORCE_COLOR='1')
+    assert '\x1b[1;31m✗ Broken' in out
+    assert '━' not in out
+
+
+def test_without_rich_the_command_works_plainly(tmp_path):
+    write_jobs(tmp_path, GRAPH)
+    (tmp_path / 'rich.py').write_text('raise ImportError', encoding='utf-8')
+    status, out, err = run(tmp_path, 'jobs.py', FORCE_COLOR='1', PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
+    assert (status, err) == (1, RETRIED)
+    assert '\x1b' not in out
+    assert '» All     blocked by Broken' in out
+
+
+def test_without_what_only_posix_has_the_command_works(tmp_path):
+    write_jobs(tmp_path, GRAPH)
+    hidden = "import sys; sys.modules.update(dict.fromkeys(['curses', 'fcntl', 'termios', 'tty']))"
+    code = f'{hidden}; from dojobber.cli import main; main()'
+    done = subprocess.run(
+        [sys.executable, '-c', code, 'jobs.py'], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr.decode()) == (1, RETRIED)
+    assert done.stdout.count(b'\n') == 6
+
+
+DOCUMENT = {
+    'schema': 1,
+    'version': str,
+    'root': 'All',
+    'no_act': False,
+    'exit_status': 1,
+    'interrupted_by': None,
+    'cleanup_error': {'type': 'OSError', 'message': 'in use'},
+    'seconds': float,
+    'totals': {'ok': 1, 'changed': 1, 'failed': 1, 'blocked': 1, 'would run': 0, 'not run': 0},
+    'jobs': [
+        {
+            'name': 'Talks',
+            'state': 'changed',
+            'tries': 1,
+            'seconds': float,
+            'phases': {'check': float, 'run': float, 'recheck': float},
+            'result': None,
+            'error': None,
+            'run_error': None,
+            'cleanup_error': {'type': 'OSError', 'message': 'in use'},
+            'blocked_by': [],
+        },
+        {
+            'name': 'Gives',
+            'state': 'ok',
+            'tries': 1,
+            'seconds': float,
+            'phases': {'check': float},
+            'result': {'a': [1, None, 'ü']},
+            'error': None,
+            'run_error': None,
+            'cleanup_error': None,
+            'blocked_by': [],
+        },
+        {
+            'name': 'Broken',
+            'state': 'failed',
+            'tries': 3,
+            'seconds': float,
+            'phases': {'check': float, 'run': float, 'recheck': float},
+            'result': None,
+            'error': {'type': 'ValueError', 'message': 'Broken is broken'},
+            'run_error': None,
+            'cleanup_error': None,
+            'blocked_by': [],
+        },
+        {
+            'name': 'All',
+            'state': 'blocked',
+            'tries': 0,
+            'seconds': 0,
+            'phases': {},
+            'result': None,
+            'error': None,
+            'run_error': None,
+            'cleanup_error': None,
+            'blocked_by': ['Broken'],
+        },
+    ],
+}
+
+
+def typed(value, like):
+    """Return ``value`` with its type in place of what ``like`` has a type for."""
+    if isinstance(like, type):
+        return type(value)
+    if isinstance(like, dict):
+        return {key: typed(each, like.get(key)) for key, each in value.items()}
+    if isinstance(like, list):
+        return [typed(each, other) for each, other in zip(value, like)] + value[len(like) :]
+    return value
+
+
+def test_the_document_says_all_and_nothing_else_is_on_stdout(tmp_path):
+    write_jobs(
+        tmp_path,
+        """
+print('imported')
+class Talks(Changing):
+    def act(self, **settings):
+        print('printed')
+        subprocess.run(['echo', 'by a child'])
+    def Cleanup(self):
+        print('cleaned')
+        raise OSError('in use')
+class Gives(Job):
+    def Check(self): return {'a': [1, None, 'ü']}
+class Broken(Failing): pass
+class All(DummyJob): DEPS = [Talks, Gives, Broken]
+import atexit
+atexit.register(print, 'at exit')
+""",
+    )
+    status, out, err = run(tmp_path, 'jobs.py', '--json')
+    assert typed(json.loads(out), DOCUMENT) == DOCUMENT
+    assert status == 1
+    for text in 'imported', 'printed', 'by a child', 'cleaned', 'at exit':
+        assert text in err
+
+
+def test_results_that_json_does_not_know_are_shown_as_python_does(tmp_path):
+    write_jobs(
+        tmp_path,
+        """
+class Mute:
+    def __repr__(self): raise ValueError
+results = {'A': {1, }, 'B': float('nan'), 'C': Mute(), 'D': {(1, 2): 3}, 'E': 1.5}
+jobs = [type(name, (Job,), {'Check': lambda self: results[type(self).__name__]}) for name in results]
+class All(DummyJob): DEPS = jobs
+""",
+    )
+    status, out, _ = run(tmp_path, 'jobs.py', '--json')
+    results = [each['result'] for each in json.loads(out, parse_constant=pytest.fail)['jobs']]
+    assert (status, results) == (0, ['{1}', 'nan', '<Mute>', '{(1, 2): 3}', 1.5, None])
+
+
+def test_a_usage_error_leaves_stdout_empty(tmp_path):
+    write_jobs(tmp_path, GRAPH)
+    assert run(tmp_path, 'jobs.py:Nobody', '--json')[:2] == (2, '')
+
+
+@pytest.mark.parametrize('status', [0, 1])
+def test_the_graph_is_drawn_whatever_happened(capsys, tmp_path, status):
+    root = job('Root', [failing('Broken', TRIES=1)] if status else [])
+    path = tmp_path / 'graph.mmd'
+    assert called(capsys, root, '--graph', str(path))[0] == status
+    assert 'Root' in path.read_text(encoding='utf-8')
+
+
+def test_a_graph_that_cannot_be_written_after_all_is_said(capsys, tmp_path):
+    folder = tmp_path / 'folder'
+    folder.mkdir()
+    status, _, err = called(capsys, job('Removes', Check=lambda self: folder.rmdir()), '--graph', str(folder / 'g.dot'))
+    assert status == 1
+    assert err.startswith('the graph is not drawn: ')
+
+
+ENDINGS = [(signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
+
+
+def signalled(tmp_path, number, *arguments):
+    """Run Jobs, send a signal while one waits, and return (status, stdout, stderr)."""
+    code = """
+class Waits(Waiting):
+    def Cleanup(self):
+        print('tidied', flush=True)
+"""
+    write_jobs(tmp_path, code)
+    with subprocess.Popen(
+        command('jobs.py', *arguments),
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding='utf-8',
+    ) as child:
+        deadline = time.monotonic() + PATIENCE
+        while True:  # a FIFO can be opened so when somebody reads it
+            try:
+                gate = os.open(tmp_path / 'gate', os.O_WRONLY | os.O_NONBLOCK)
+                break
+            except OSError:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        child.send_signal(number)
+        try:
+            out, err = child.communicate(timeout=PATIENCE)
+        finally:
+            child.kill()  # else a failure would wait for it without end
+            os.close(gate)
+    return child.returncode, out, err
+
+
+@pytest.mark.parametrize(('number', 'status'), ENDINGS)
+def test_a_signal_ends_it_after_the_cleanups(tmp_path, number, status):
+    code, out, err = signalled(tmp_path, number)
+    assert (code, err) == (status, '')
+    lines = out.splitlines()
+    assert 'tidied' in lines
+    assert lines[-1].endswith(f'; interrupted by {number.name}')
+
+
+@pytest.mark.parametrize(('number', 'status'), ENDINGS)
+def test_the_document_says_which_signal_ended_it(tmp_path, number, status):
+    code, out, err = signalled(tmp_path, number, '--json', '--graph', 'graph.dot')
+    document = json.loads(out)
+    assert (code, document['exit_status'], document['interrupted_by']) == (status, status, number.name)
+    assert document['totals']['failed'] == 1
+    assert err == 'tidied\n'
+    assert (tmp_path / 'graph.dot').exists()
+
+
+@pytest.mark.parametrize('status', [0, 5])
+def test_a_cleanup_that_exits_has_failed(tmp_path, status):
+    write_jobs(tmp_path, f'class Exits(Changing):\n    def Cleanup(self): sys.exit({status})')
+    code, out, err = run(tmp_path, 'jobs.py')
+    assert (code, err) == (1, f'Exits.cleanup: fail "{status}"\n')
+    assert out.splitlines()[-1].startswith('1 job: 1 changed')
+    document = json.loads(run(tmp_path, 'jobs.py', '--json')[1])
+    assert document['cleanup_error'] == {'type': 'SystemExit', 'message': str(status)}
+
+
+RUN_ERRORS = """
+class Denied(Failing):
+    def Run(self, **settings): raise PermissionError('only root may do this')
+class Curt(Job):
+    TRIES = 1
+    def Check(self, **settings): raise LookupError('there is no such user')
+    def Run(self, **settings): raise OSError('no')
+class Explains(Job):
+    TRIES = 1
+    def Check(self, **settings): raise LookupError(f'there is no such user: {self.storage.get("why")}')
+    def Run(self, **settings):
+        self.storage['why'] = 'only root may do this'
+        raise PermissionError(self.storage['why'])
+class Calls(RunonlyJob):
+    TRIES = 1
+    def Run(self, **settings): raise ConnectionError('nobody answers')
+class Looks(Job):
+    TRIES = 1
+    def Check(self, **settings): raise ValueError('it is not there')
+class Recovers(Failing):
+    TRIES = 2
+    def Run(self, **settings):
+        if self.global_storage.setdefault('recovers', []):
+            return
+        self.global_storage['recovers'].append(True)
+        raise OSError('only the first time')
+class Manages(Changing):
+    def Run(self, **settings):
+        self.storage['ran'] = True
+        raise OSError('a trifle')
+class All(DummyJob): DEPS = [Denied, Curt, Explains, Calls, Looks, Recovers, Manages]
+"""
+
+
+def test_why_the_last_run_of_a_failed_job_raised_is_said_too(tmp_path):
+    write_jobs(tmp_path, RUN_ERRORS)
+    _, out, err = run(tmp_path, 'jobs.py')
+    assert 'only root' not in err
+    lines = out.splitlines()
+    *failures, _ = lines[next(number for number, line in enumerate(lines) if line.startswith('»')) + 1 :]
+    assert [re.sub(r'^✗ |  +failed .*s: |   +', '|', line) for line in failures] == [
+        '|Denied|Denied is broken',
+        '|its Run: only root may do this',
+        '|Curt|there is no such user',
+        '|its Run: no',
+        '|Explains|there is no such user: only root may do this',
+        '|Calls|nobody answers',
+        '|Looks|it is not there',
+        '|Recovers|Recovers is broken',
+    ]
+
+
+def test_the_document_tells_what_each_last_run_raised(tmp_path):
+    write_jobs(tmp_path, RUN_ERRORS)
+    jobs = json.loads(run(tmp_path, 'jobs.py', '--json')[1])['jobs']
+    assert {each['name']: each['run_error'] and each['run_error']['message'] for each in jobs} == {
+        'Denied': 'only root may do this',
+        'Curt': 'no',
+        'Explains': 'only root may do this',
+        'Calls': 'nobody answers',
+        'Looks': None,
+        'Recovers': None,
+        'Manages': 'a trifle',
+        'All': None,
+    }
+
+
+def test_a_job_that_interrupts_the_run_by_no_signal_has_failed(tmp_path):
+    write_jobs(tmp_path, 'class Leaves(Changing):\n    def act(self): raise GeneratorExit')
+    code, out, err = run(tmp_path, 'jobs.py')
+    assert (code, err) == (1, '')
+    assert out.splitlines()[0].endswith(': GeneratorExit')
+    document = json.loads(run(tmp_path, 'jobs.py', '--json')[1])
+    assert (document['exit_status'], document['cleanup_error']) == (1, None)
+
+
+def test_the_document_tells_of_a_cleanup_that_failed_after_a_signal(tmp_path):
+    code = 'def act(self): os.kill(os.getpid(), 2)\n    def Cleanup(self): raise OSError("in use")'
+    write_jobs(tmp_path, f'class Stops(Changing):\n    {code}')
+    code, out, _ = run(tmp_path, 'jobs.py', '--json')
+    document = json.loads(out)
+    assert (code, document['interrupted_by']) == (130, 'SIGINT')
+    assert document['cleanup_error'] == {'type': 'OSError', 'message': 'in use'}
+
+
+def test_the_handlers_of_signals_are_as_before_afterwards(capsys):
+    before = [signal.getsignal(each) for each in SIGNALS]
+    seen = []
+    root = job('Looks', Check=lambda self: seen.extend(signal.getsignal(each) for each in SIGNALS))
+    called(capsys, root)
+    assert [signal.getsignal(each) for each in SIGNALS] == before
+    assert not set(seen) & set(before)
+
+
+def test_a_signal_that_was_ignored_stays_so(capsys):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        root = job('Asks', Check=lambda self: signal.raise_signal(signal.SIGINT))
+        assert called(capsys, root)[0] == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_script_of_its_own_shows_what_its_root_is_for(tmp_path):
+    (tmp_path / 'script.py').write_text(
+        f'{BASES}\nclass Root(DummyJob):\n    """Do all of it."""\nfrom dojobber.cli import main\nmain(Root)\n',
+        encoding='utf-8',
+    )
+
+    def script(*arguments):
+        done = subprocess.run(
+            [sys.executable, 'script.py', *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.stderr == ''
+        return done.returncode, done.stdout
+
+    status, out = script('--help')
+    assert status == 0
+    assert out.startswith('usage: script.py [-h]')
+    assert 'Do all of it.' in out
+    assert 'ROOT' not in out
+    assert script('--list') == (0, 'Root  DummyJob    Do all of it.\n')
+
+
+def test_a_dry_run_in_which_nothing_waits_speaks_of_no_waiting(capsys):
+    status, out, _ = called(capsys, changing('Change'), '-n')
+    assert status == 3
+    assert out.splitlines()[-1].startswith('1 job: 1 would run in ')
+
+
+def test_a_runonly_job_and_a_silent_error_are_shown_too(capsys):
+    def run(self):
+        raise KeyError
+
+    _, out, _ = called(capsys, job('Runs', base=RunonlyJob, Run=run, TRIES=1))
+    assert out.splitlines()[0].endswith('KeyError')
+
+
+def test_a_key_that_is_missing_is_shown_as_such(capsys):
+    _, out, _ = called(capsys, job('Looks', Check=lambda self: self.global_storage['folder'], TRIES=1))
+    assert out.splitlines()[0].endswith("s: KeyError: 'folder'")
+
+
+def test_help_starts_neither_rich_nor_an_engine_for_pictures():
+    code = (
+        'import sys\nfrom dojobber.cli import main\n'
+        'try: main(None, ["--help"])\n'
+        'except SystemExit: print([m for m in ("rich", "pydot", "dojobber._draw", "subprocess") if m in sys.modules])'
+    )
+    out = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[-1] == '[]'

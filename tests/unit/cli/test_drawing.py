@@ -1,0 +1,267 @@
+"""``--graph``: what is found out before the run, and how the picture is drawn after it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+
+import pytest
+from support.factories import failing, job
+from support.run_command import ENVIRONMENT, PATIENCE, command, run, write_jobs
+from support.screen import Screen
+
+from dojobber import DoJobber, DummyJob, GraphError, cli
+from dojobber.cli.drawing import check_graph
+
+needs_proc = pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='needs a folder in which nobody makes files')
+
+
+def called(capsys, root, *arguments):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(root, arguments)
+    captured = capsys.readouterr()
+    return caught.value.code, captured.out, captured.err
+
+
+def wide(edges):
+    return job('Wide', [job(f'Leaf{number}') for number in range(edges)], DummyJob)
+
+
+@pytest.fixture
+def ran():
+    return []
+
+
+@pytest.fixture
+def root(ran):
+    return job('Fine', Check=lambda self: ran.append(1))
+
+
+@pytest.mark.parametrize('beside', [[], ['--list'], ['--tree', '--json'], ['--json']])
+@pytest.mark.parametrize(
+    ('path', 'said'),
+    [
+        ('', 'the path of a file is expected'),
+        ('a\0b.dot', 'the path of a file is expected'),
+        ('folder', "'folder' is a folder, and the graph needs a file"),
+        ('folder/', "'folder/' is a folder, and the graph needs a file"),
+        ('no/graph.dot', "there is no folder 'no' for the graph"),
+        ('file/graph.dot', "there is no folder 'file' for the graph"),
+        ('dangling', "nowhere' for the graph"),
+        ('no/../graph.dot', "there is no folder 'no/..' for the graph"),
+        pytest.param('/proc/graph.dot', "'/proc/graph.dot' cannot be written", marks=needs_proc),
+        ('x' * 300 + '.dot', 'cannot be written: File name too long'),
+    ],
+)
+def test_a_file_that_cannot_be_written_stops_it_before_anything_runs(
+    capsys, tmp_path, monkeypatch, root, ran, path, said, beside
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'folder').mkdir()
+    (tmp_path / 'file').touch()
+    (tmp_path / 'dangling').symlink_to('nowhere/graph.dot')
+    before = sorted(os.listdir())
+    status, out, err = called(capsys, root, '--graph', path, *beside)
+    assert (status, out, ran, err.count('\n')) == (2, '', [], 1)
+    assert '--graph: ' in err
+    assert said in err
+    assert sorted(os.listdir()) == before
+
+
+@pytest.mark.parametrize('exists', [False, True])
+def test_what_this_user_may_not_write_is_found_out(exists):
+    engine = DoJobber()
+    engine.configure(DummyJob)
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders can be entered by nobody else
+        path = os.path.join(folder, 'graph.dot')
+        if exists:
+            pathlib.Path(path).touch(0o444)
+        os.chmod(folder, 0o555)
+        user = os.geteuid()
+        if user == 0:  # who may write everywhere
+            os.seteuid(65534)
+        try:
+            with pytest.raises(GraphError, match=f'--graph: {path!r} cannot be written: Permission denied'):
+                check_graph(engine, path, 'TB')
+        finally:
+            os.seteuid(user)
+            os.chmod(folder, 0o755)
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/fd'), reason='pipes have no names here')
+def test_a_pipe_that_is_named_by_its_descriptor_can_be_drawn_to(capsys, root):
+    reader, writer = os.pipe()
+    with open(reader, 'rb') as file:
+        status, _, err = called(capsys, root, '--graph', f'/dev/fd/{writer}', '--list')
+        os.close(writer)
+        assert (status, err) == (0, '')
+        assert file.read().startswith(b'\x89PNG')  # a path without a suffix
+
+
+def test_a_link_to_a_file_that_is_still_to_come_can_be_drawn_to(capsys, tmp_path, monkeypatch, root):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'folder').mkdir()
+    (tmp_path / 'link.dot').symlink_to('folder/graph.dot')
+    assert called(capsys, root, '--graph', 'link.dot', '--list')[0] == 0
+    assert (tmp_path / 'folder' / 'graph.dot').is_file()
+
+
+def test_the_check_leaves_the_file_as_it_is(capsys, tmp_path, ran):
+    path = tmp_path / 'graph.dot'
+    path.write_text('earlier', encoding='utf-8')
+    looks = job('Looks', Check=lambda self: ran.append(path.read_text(encoding='utf-8')))
+    assert called(capsys, looks, '--graph', str(path))[0] == 0
+    assert ran == ['earlier']
+    assert 'Looks' in path.read_text(encoding='utf-8')
+
+
+def test_a_graph_that_the_format_cannot_show_stops_it_before_anything_runs(capsys, tmp_path):
+    status, out, err = called(capsys, wide(501), '--graph', str(tmp_path / 'graph.mmd'))
+    assert (status, out) == (2, '')
+    assert re.search('--graph: Mermaid draws at most 500 edges, this graph has 501', err)
+    assert called(capsys, wide(500), '--graph', str(tmp_path / 'graph.mmd'))[0] == 0
+
+
+@pytest.mark.parametrize('arguments', [['--list'], ['--tree'], ['--list', '--json']])
+def test_with_a_listing_the_plan_is_drawn_and_nothing_runs(capsys, tmp_path, root, ran, arguments):
+    path = tmp_path / 'graph.mmd'
+    usual = called(capsys, root, *arguments)
+    assert called(capsys, root, *arguments, '--graph', str(path), '--rankdir', 'LR') == usual
+    assert (usual[0], ran) == (0, [])
+    assert path.read_text(encoding='utf-8').startswith('flowchart LR\n')
+    assert 'not_tried' in path.read_text(encoding='utf-8')
+
+
+@pytest.mark.parametrize('arguments', [['-n'], [], ['--only', 'Fine']])
+def test_the_picture_of_a_run_can_be_turned_too(capsys, tmp_path, root, arguments):
+    path = tmp_path / 'graph.mmd'
+    called(capsys, root, *arguments, '--graph', str(path), '--rankdir', 'BT')
+    assert path.read_text(encoding='utf-8').startswith('flowchart BT\n')
+
+
+def test_a_picture_that_fails_makes_a_dry_run_with_work_to_do_a_failure(capsys, tmp_path):
+    folder = tmp_path / 'folder'
+    folder.mkdir()
+    removes = failing('Removes', Check=lambda self: [folder.rmdir(), 1 / 0])
+    status, out, err = called(capsys, removes, '-n', '--graph', str(folder / 'graph.dot'))
+    assert status == 1
+    assert 'would run' in out
+    assert err.startswith('the graph is not drawn: ')
+
+
+SLOW_RENDERER = """#!/bin/sh
+if grep -q Last; then
+    echo $$ > renderer
+    exec cat gate
+fi
+echo picture
+"""
+
+BROKEN = """
+class First(Changing):
+    def act(self): {first}
+class Last(Failing):
+    DEPS = [First]
+    TRIES = 1
+"""
+
+
+def drawing(folder, number, *arguments, first='pass'):
+    """Send a signal while the graph is drawn, and return (status, stdout, stderr, whether the renderer still runs)."""
+    write_jobs(folder, BROKEN.format(first=first))
+    with subprocess.Popen(
+        command('jobs.py', '--graph', 'graph.svg', *arguments),
+        cwd=folder,
+        env=write_slow_renderer(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding='utf-8',
+    ) as child:
+        limit = threading.Timer(PATIENCE, child.kill)
+        limit.start()
+        gate = os.open(folder / 'gate', os.O_WRONLY)  # waits for the renderer to open it
+        child.send_signal(number)
+        out, err = child.communicate()
+        limit.cancel()
+        os.close(gate)
+    renderer = int((folder / 'renderer').read_text(encoding='utf-8'))
+    return child.returncode, out, err, os.path.exists(f'/proc/{renderer}')
+
+
+SIGNALS = pytest.mark.parametrize(
+    ('number', 'status'), [(signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+
+
+@SIGNALS
+def test_a_signal_ends_the_drawing_after_the_recap(tmp_path, number, status):
+    code, out, err, is_running = drawing(tmp_path, number)
+    assert (code, is_running) == (status, False)
+    assert [line.split()[1] for line in out.splitlines()] == ['First', 'Last', 'Last', 'jobs:']
+    assert err == f'the graph is not drawn: interrupted by {number.name}\n'
+    assert not (tmp_path / 'graph.svg').exists()
+
+
+@SIGNALS
+def test_a_signal_ends_the_drawing_after_the_document_which_tells_of_the_run(tmp_path, number, status):
+    code, out, err, _ = drawing(tmp_path, number, '--json')
+    document = json.loads(out)
+    assert (code, document['exit_status'], document['interrupted_by']) == (status, 1, None)
+    assert err == f'the graph is not drawn: interrupted by {number.name}\n'
+
+
+def test_a_signal_while_a_listing_is_drawn_leaves_the_listing(tmp_path):
+    code, out, err, _ = drawing(tmp_path, signal.SIGINT, '--list')
+    assert (code, out) == (130, 'First  Job\nLast   Job\n')
+    assert err == 'the graph is not drawn: interrupted by SIGINT\n'
+
+
+def test_of_two_signals_the_one_that_ended_the_run_is_the_status(tmp_path):
+    code, out, err, _ = drawing(tmp_path, signal.SIGTERM, first='os.kill(os.getpid(), 2)')
+    assert code == 130
+    assert out.splitlines()[-1].endswith('interrupted by SIGINT')
+    assert err == 'the graph is not drawn: interrupted by SIGTERM\n'
+
+
+def write_slow_renderer(folder):
+    (folder / 'dot').write_text(SLOW_RENDERER, encoding='utf-8')
+    (folder / 'dot').chmod(0o755)
+    return {**ENVIRONMENT, 'PATH': os.pathsep.join([str(folder), ENVIRONMENT['PATH']])}
+
+
+def test_on_a_terminal_it_is_said_what_takes_so_long(tmp_path):
+    write_jobs(tmp_path, BROKEN.format(first='pass'))
+    arguments = command('jobs.py', '--list', '--graph', 'graph.svg')
+    with Screen(arguments, cwd=tmp_path, env=write_slow_renderer(tmp_path)) as screen:
+        assert screen.until('drawing graph.svg ...') == ['First  Job', 'Last   Job', 'drawing graph.svg ...']
+        screen.press('\x03')
+        assert screen.end() == 130
+
+
+def test_what_is_drawn_at_once_is_not_worth_a_word(tmp_path):
+    write_jobs(tmp_path, BROKEN.format(first='pass'))
+    assert run(tmp_path, 'jobs.py', '--list', '--graph', 'graph.dot') == (0, 'First  Job\nLast   Job\n', '')
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='needs named pipes as POSIX has them')
+def test_a_pipe_is_not_opened_before_there_is_something_to_write(capsys, tmp_path, root):
+    path = tmp_path / 'graph.dot'
+    os.mkfifo(path)
+    read = []
+
+    def read_all():
+        with open(path, encoding='utf-8') as file:
+            read.append(file.read())
+
+    reader = threading.Thread(target=read_all, daemon=True)
+    reader.start()
+    assert called(capsys, root, '--graph', str(path))[0] == 0
+    reader.join(PATIENCE)
+    assert 'Fine' in read[0]

@@ -1,0 +1,65 @@
+"""The lines of ``--list``, and the plan as JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.factories import job
+
+from dojobber import DummyJob, RunonlyJob, __version__, cli
+from dojobber._plan.plan import make_plan
+from dojobber.cli.listing import listing
+from dojobber.cli.screen.terminal import columns
+
+
+def lines_of(*names, encoding='utf-8'):
+    root = job('Root', [job(name) for name in names], DummyJob)
+    return listing(make_plan(root, 1, 0), encoding)
+
+
+def test_kinds_stand_below_each_other_whatever_the_script_of_the_names():
+    starts = [columns(line[: line.index('Job')]) for line in lines_of('服务器', 'Zoe\u0308', 'InstallPackages')[:-1]]
+    assert starts == [17, 17, 17]
+
+
+def test_a_long_name_pushes_only_its_own_line():
+    short, long, _ = lines_of('Short', 'x' * 41)
+    assert short == 'Short  Job'
+    assert long == f'{"x" * 41}  Job'
+
+
+def test_what_stdout_cannot_encode_is_escaped_before_it_is_lined_up():
+    first, second, _ = lines_of('Zoë', 'Install', encoding='ascii')
+    assert first == 'Zo\\xeb   Job'
+    assert second == 'Install  Job'
+
+
+def called(capsys, *arguments):
+    leaf = job('Leaf', __doc__='  Comes first.\n\nNobody reads this.')
+    runs = job('Runs', [leaf], RunonlyJob, Run=lambda self: None)
+    root = job('Root', [runs, leaf], DummyJob, __doc__=None)
+    with pytest.raises(SystemExit) as caught:
+        cli.main(root, arguments)
+    assert caught.value.code == 0
+    return json.loads(capsys.readouterr().out)
+
+
+JOBS = [
+    {'name': 'Leaf', 'kind': 'Job', 'summary': 'Comes first.', 'deps': []},
+    {'name': 'Runs', 'kind': 'RunonlyJob', 'summary': '', 'deps': ['Leaf']},
+    {'name': 'Root', 'kind': 'DummyJob', 'summary': '', 'deps': ['Runs', 'Leaf']},
+]
+
+
+@pytest.mark.parametrize('option', ['--list', '--tree'])
+def test_the_plan_can_be_had_as_json(capsys, option):
+    document = called(capsys, option, '--json')
+    assert document.pop('version') == __version__
+    assert document == {'schema': 1, 'root': 'Root', 'jobs': JOBS}
+
+
+def test_a_part_of_the_plan_keeps_the_name_of_the_root(capsys):
+    document = called(capsys, '--list', '--json', '--only', 'Runs')
+    assert (document['root'], document['jobs']) == ('Root', JOBS[:2])
+    assert called(capsys, '--json', '--only', 'Leaf')['root'] == 'Root'

@@ -1,0 +1,97 @@
+"""What stderr gets where no bar is shown."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+import pytest
+
+from dojobber.cli.screen.notices import Notices
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def test_a_job_that_takes_long_is_mentioned_each_minute(capsys, clock):
+    running = {'Backup': clock.now, 'Quick': clock.now + 30}
+    notices = Notices(running, clock)
+
+    def mentioned(seconds):
+        clock.now = 1000.0 + seconds
+        notices.mention()
+        return capsys.readouterr().err.splitlines()
+
+    assert mentioned(59.9) == []
+    assert mentioned(60) == ['Backup: still running after 1m 00s']
+    assert mentioned(61) == []
+    assert mentioned(95) == ['Quick: still running after 1m 00s']
+    del running['Quick']
+    assert mentioned(250) == ['Backup: still running after 4m 00s']  # the minutes that nobody looked at are not made up
+    assert mentioned(299) == []
+
+
+def test_each_attempt_has_its_own_minutes(capsys, clock):
+    running = {'Copy': clock.now}
+    notices = Notices(running, clock, long=10)
+    clock.now += 10
+    notices.mention()
+    running['Copy'] = clock.now
+    clock.now += 9
+    notices.mention()
+    assert capsys.readouterr().err == 'Copy: still running after 10 s\n'
+    clock.now += 1
+    notices.mention()
+    assert capsys.readouterr().err == 'Copy: still running after 10 s\n'
+
+
+def test_the_watch_looks_by_itself_and_ends_with_the_run(capsys):
+    looked = threading.Semaphore(0)
+
+    def clock():
+        looked.release()
+        return 1061.0
+
+    with Notices({'Copy': 1000.0}, clock).watching(interval=0.001):
+        (thread,) = [each for each in threading.enumerate() if each.name == 'dojobber-notices']
+        assert thread.daemon
+        for _ in range(3):
+            assert looked.acquire(timeout=20)
+    thread.join(20)
+    assert not thread.is_alive()
+    assert capsys.readouterr().err == 'Copy: still running after 1m 00s\n'
+
+
+@pytest.mark.parametrize(
+    ('tries', 'seconds', 'line'),
+    [
+        (4, 2.0, 'Wait: attempt 2 of 4 failed: refused; next in 2 s'),
+        (3.5, 0.1, 'Wait: attempt 2 of 4 failed: refused; trying again'),
+        (float('inf'), 90, 'Wait: attempt 2 failed: refused; next in 1m 30s'),
+        (3, -5, 'Wait: attempt 2 of 3 failed: refused; trying again'),
+    ],
+)
+def test_a_failed_attempt_is_told_with_what_comes_next(capsys, tries, seconds, line):
+    Notices({}).retried('Wait', 2, tries, 'refused', seconds)
+    assert capsys.readouterr() == ('', f'{line}\n')
+
+
+@pytest.mark.parametrize('stream', [None, 'closed'])
+def test_a_stderr_that_is_gone_harms_nothing(monkeypatch, tmp_path, stream):
+    if stream is not None:
+        stream = open(tmp_path / 'errors', 'w', encoding='utf-8')  # noqa: SIM115 - it is closed at once
+        stream.close()
+    monkeypatch.setattr(sys, 'stderr', stream)
+    Notices({}).retried('Wait', 1, 2, 'refused', 0)

@@ -1,0 +1,181 @@
+"""Which Job the command line means."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import pytest
+
+from dojobber.cli.root import NotFoundError, find_root, imports_undone
+
+JOBS = """
+from dojobber import DummyJob, Job
+
+class Lowest(Job):
+    def Check(self): pass
+
+class Base(Job):
+    def Check(self): pass
+
+class Middle(Base):
+    DEPS = [Lowest]
+
+class Highest(DummyJob):
+    DEPS = (Middle,)
+
+nothing = None
+"""
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Write files into the current directory, and forget what is imported from them."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, 'path', list(sys.path))
+    before = set(sys.modules)
+
+    def write(name, text=JOBS):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding='utf-8')
+        return str(path)
+
+    yield write
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def complaint(text):
+    with pytest.raises(NotFoundError) as caught:
+        find_root(text)
+    assert '\n' not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_file_and_a_job_name_a_root(write):
+    path = write('some jobs.py')
+    assert find_root(f'{path}:Middle').__name__ == 'Middle'
+    assert find_root('some jobs.py:Lowest').__name__ == 'Lowest'
+
+
+def test_a_module_and_a_job_name_a_root(write):
+    write('package/jobs.py')
+    assert find_root('package.jobs:Middle').__name__ == 'Middle'
+
+
+def test_without_a_name_it_is_the_job_that_no_other_needs_or_derives_from(write):
+    write('jobs.py')
+    assert find_root('jobs.py').__name__ == 'Highest'
+    assert find_root('jobs').__name__ == 'Highest'
+
+
+def test_jobs_imported_from_elsewhere_are_no_roots(write):
+    write('other.py', JOBS.replace('Highest', 'Unneeded'))
+    write('jobs.py', f'from other import *\n{JOBS}')
+    assert find_root('jobs.py').__name__ == 'Highest'
+
+
+def test_several_roots_are_all_named(write):
+    write('jobs.py', f'{JOBS}\nclass Other(Base): pass\n')
+    assert complaint('jobs.py') == 'jobs.py has 2 Jobs that no other needs: Highest, Other; name one, as in jobs.py:JOB'
+
+
+def test_no_root_is_said(write):
+    write('jobs.py', '')
+    assert complaint('jobs.py') == 'jobs.py has no Job that no other needs'
+
+
+def test_a_file_imports_what_lies_beside_it(write):
+    write('folder/helper.py', 'from dojobber import DummyJob')
+    write('folder/jobs.py', 'from helper import DummyJob\nclass Root(DummyJob): pass')
+    assert find_root('folder/jobs.py').__name__ == 'Root'
+
+
+def test_a_file_called_like_a_module_takes_nothing_from_others(write):
+    import json
+
+    assert find_root(write('json.py')).__name__ == 'Highest'
+    assert sys.modules['json'] is json
+
+
+def test_what_is_asked_in_a_module_finds_itself_there(write):
+    write('jobs.py', f'import sys\n{JOBS}\nassert sys.modules[__name__].Highest is Highest')
+    assert find_root('jobs.py').__module__ == 'jobs'
+
+
+@pytest.mark.parametrize(
+    ('text', 'said'),
+    [
+        ('jobs.py:Highst', 'Highst of jobs.py is not there; did you mean Highest?'),
+        ('jobs.py:Xyz', 'Xyz of jobs.py is not there; it has Lowest, Base, Middle, Highest'),
+        ('jobs.py:nothing', 'nothing of jobs.py is not a Job; it has Lowest, Base, Middle, Highest'),
+        ('jobs.py:DummyJob', 'DummyJob of jobs.py is not a Job; it has Lowest, Base, Middle, Highest'),
+        ('absent.py:Highest', 'absent.py: there is no such file'),
+        ('absent.py', 'absent.py: there is no such file'),
+        ('absent:Highest', "absent cannot be imported: ModuleNotFoundError: No module named 'absent'"),
+        ('text', 'text cannot be imported: ImportError: a file with Jobs ends with .py'),
+        *[
+            (text, f'{text!r} is neither a file that ends with .py nor the name of a module')
+            for text in ('', '.', '..', '.jobs', 'jobs.', './jobs', '/', ':Highest', 'a/b')
+        ],
+    ],
+)
+def test_what_is_not_there_is_said_in_a_line(write, text, said):
+    write('jobs.py')
+    write('text')
+    assert complaint(text) == said
+
+
+@pytest.mark.parametrize(
+    ('code', 'said'),
+    [
+        ('x = (', r'SyntaxError: .+ \(jobs.py, line 1\)'),
+        ('\nimport absent', r"ModuleNotFoundError: No module named 'absent' \(\S+jobs.py, line 2\)"),
+        ('def f():\n  1 / 0\nf()', r'ZeroDivisionError: division by zero \(\S+jobs.py, line 2\)'),
+        (
+            'import sys\nsys.exit(7)',
+            r"SystemExit: 7 \(\S+jobs.py, line 2\); put what it does as a script under if __name__ == '__main__'",
+        ),
+        ('raise ValueError("two\\nlines")', r'ValueError: two\\nlines \(\S+jobs.py, line 1\)'),
+    ],
+)
+def test_an_import_that_fails_says_where(write, code, said):
+    write('jobs.py', code)
+    assert re.fullmatch(f'jobs.py cannot be imported: ({said})', complaint('jobs.py'))
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='there the current directory cannot be removed')
+def test_a_current_directory_that_is_gone_is_said(write, tmp_path, monkeypatch):
+    gone = tmp_path / 'gone'
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert complaint('jobs') == 'jobs cannot be imported: the current directory does not exist any more'
+    with imports_undone():
+        assert find_root(write('jobs.py')).__name__ == 'Highest'
+
+
+def test_where_it_is_undone_nothing_of_a_file_is_left_in_the_way_of_the_next(write):
+    path, modules = list(sys.path), set(sys.modules)
+    for folder in 'one', 'two':
+        write(f'{folder}/jobs.py', f'{JOBS}\nHighest.where = {folder!r}')
+        with imports_undone():
+            root = find_root(f'{folder}/jobs.py')
+            assert sys.modules[root.__module__].Highest is root
+        assert root.where == folder
+        assert root.__module__ == 'jobs'
+    assert (sys.path, set(sys.modules)) == (path, modules)
+
+
+def test_a_file_that_cannot_be_imported_is_not_left_among_the_modules(write):
+    write('jobs.py', '1 / 0')
+    complaint('jobs.py')
+    assert 'jobs' not in sys.modules
+
+
+def test_modules_that_are_imported_by_their_names_stay(write):
+    write('jobs.py')
+    with imports_undone():
+        root = find_root('jobs')
+    assert sys.modules['jobs'].Highest is root

@@ -1,0 +1,346 @@
+"""A stdout and a stderr that are full, closed or have no reader, and what Jobs do to them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+from support.factories import changing, failing, job
+from support.run_command import BASES, ENVIRONMENT, PATIENCE, command, run, run_in_shell, write_jobs
+
+from dojobber.cli import app as cli
+from dojobber.cli.screen.streams import Output
+
+needs_full = pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
+
+FINE = """
+class Leaf(Changing):
+    \"\"\"Comes first.\"\"\"
+class Root(DummyJob):
+    DEPS = [Leaf]
+"""
+
+WRITING = [[], ['--list'], ['--tree'], ['--json'], ['--list', '--json'], ['-n'], ['--help'], ['--version']]
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'unbuffered'), [*[(each, '') for each in WRITING], ([], '1'), (['--json'], '1'), (['--help'], '1')]
+)
+@pytest.mark.parametrize(
+    ('redirection', 'said'),
+    [
+        pytest.param('>/dev/full', 'stdout: [Errno 28] No space left on device\n', marks=needs_full),
+        ('>&-', 'stdout: it is closed\n'),
+    ],
+)
+def test_what_cannot_be_written_is_said_and_is_a_failure(tmp_path, redirection, said, arguments, unbuffered):
+    write_jobs(tmp_path, FINE)
+    done = run_in_shell(tmp_path, redirection, 'jobs.py', *arguments, PYTHONUNBUFFERED=unbuffered)
+    assert done == (1, '', said)
+
+
+@needs_full
+def test_what_jobs_have_left_in_the_buffer_counts_too(tmp_path):
+    write_jobs(tmp_path, 'class Root(Changing):\n    def act(self): print("x" * 5000, end="")')
+    status, _, err = run_in_shell(tmp_path, '>/dev/full', 'jobs.py', PYTHONUNBUFFERED='')
+    assert (status, err) == (1, 'stdout: [Errno 28] No space left on device\n')
+
+
+@needs_full
+def test_a_usage_error_stays_one_when_stdout_is_full(tmp_path):
+    write_jobs(tmp_path, FINE)
+    status, _, err = run_in_shell(tmp_path, '>/dev/full', 'jobs.py:Nobody')
+    assert (status, err.count('\n')) == (2, 1)
+    assert 'Nobody' in err
+
+
+@pytest.mark.parametrize('unbuffered', ['', '1'])
+@pytest.mark.parametrize('arguments', WRITING)
+def test_a_reader_that_has_gone_is_no_failure_and_not_worth_a_word(tmp_path, arguments, unbuffered):
+    write_jobs(tmp_path, FINE)
+    reading, writing = os.pipe()
+    os.close(reading)
+    with subprocess.Popen(
+        command('jobs.py', *arguments),
+        cwd=tmp_path,
+        env={**ENVIRONMENT, 'PYTHONUNBUFFERED': unbuffered},
+        stdout=writing,
+        stderr=subprocess.PIPE,
+    ) as child:
+        os.close(writing)
+        _, err = child.communicate(timeout=PATIENCE)
+    assert (child.returncode, err) == (3 if '-n' in arguments else 0, b'')
+
+
+@pytest.mark.parametrize('redirection', ['2>&-', pytest.param('2>/dev/full', marks=needs_full)])
+@pytest.mark.parametrize('arguments', [['-v'], ['-d', '--json'], ['--list'], ['--nope'], ['--only', 'Nobody'], ['-n']])
+def test_a_stderr_that_takes_nothing_changes_nothing_else(tmp_path, redirection, arguments):
+    code = """
+import sys
+print('imported')
+class Root(Changing):
+    def act(self):
+        sys.stdout.write('printed\n')
+        subprocess.run(['true'], check=True)
+    def Cleanup(self): raise OSError('in use')
+"""
+    write_jobs(tmp_path, code)
+    usual = run(tmp_path, 'jobs.py', *arguments)
+    status, out, _ = run_in_shell(tmp_path, redirection, 'jobs.py', *arguments)
+    assert status == usual[0]
+    assert len(out.splitlines()) == len(usual[1].splitlines())
+
+
+MEDDLING = {
+    'closes a replacement': 'with open(os.devnull, "w") as sys.stdout: print("quiet")',
+    'replaces it': 'import io; sys.stdout = io.StringIO()',
+    'closes it': 'sys.stdout.close()',
+    'has none': 'sys.stdout = None',
+    'deletes it': 'del sys.stdout',
+    'breaks it': 'sys.stdout = object()',
+}
+
+
+@pytest.mark.parametrize('line', MEDDLING.values(), ids=MEDDLING)
+@pytest.mark.parametrize('plain', [False, True])
+def test_a_job_that_leaves_no_stdout_hides_neither_lines_nor_recap(tmp_path, line, plain):
+    write_jobs(
+        tmp_path, f'class First(Changing):\n    def act(self):\n        {line}\nclass Root(Changing): DEPS = [First]'
+    )
+    if plain:
+        (tmp_path / 'rich.py').write_text('raise ImportError', encoding='utf-8')
+    status, out, err = run(tmp_path, 'jobs.py', PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
+    assert (status, err) == (0, '')
+    assert [each.split()[1] for each in out.splitlines()] == ['First', 'Root', 'jobs:']
+
+
+@pytest.mark.parametrize('line', [line.replace('stdout', 'stderr') for line in list(MEDDLING.values())[1:]])
+@pytest.mark.parametrize('arguments', [[], ['-v', '--graph', 'graph.dot'], ['--json']])
+def test_a_job_that_leaves_no_stderr_changes_nothing_on_stdout(tmp_path, line, arguments):
+    code = f"""
+class First(Changing):
+    def act(self):
+        {line}
+class Second(Failing):
+    DEPS = [First]
+    TRIES = 2
+    def Cleanup(self): raise OSError('in use')
+class Root(DummyJob): DEPS = [Second]
+"""
+    write_jobs(tmp_path, code)
+    status, out, _ = run(tmp_path, 'jobs.py', *arguments)
+    assert status == 1
+    if '--json' in arguments:
+        assert [each['state'] for each in json.loads(out)['jobs']] == ['changed', 'failed', 'blocked']
+    else:
+        names = [each.split()[1] for each in out.splitlines()]
+        assert names == ['First', 'Second', 'Root', 'Second', 'Second.cleanup', 'jobs:']
+
+
+@pytest.mark.parametrize('line', MEDDLING.values(), ids=MEDDLING)
+def test_a_job_that_leaves_no_stdout_leaves_the_document_and_the_status_alone(tmp_path, line):
+    write_jobs(
+        tmp_path, f'class First(Changing):\n    def act(self):\n        {line}\nclass Root(Changing): DEPS = [First]'
+    )
+    status, out, err = run(tmp_path, 'jobs.py', '--json')
+    assert (status, json.loads(out)['exit_status'], err) == (0, 0, '')
+
+
+def test_a_job_that_closes_the_descriptor_of_stdout_is_found_out(tmp_path):
+    write_jobs(tmp_path, 'class Root(Changing):\n    def act(self): os.close(1)')
+    status, out, err = run(tmp_path, 'jobs.py')
+    assert (status, out, err) == (1, '', 'stdout: [Errno 9] Bad file descriptor\n')
+
+
+def test_a_thread_that_redirects_stdout_for_a_while_catches_no_line_of_ours(tmp_path):
+    code = """
+import contextlib, io, threading
+is_caught, is_told = threading.Event(), threading.Event()
+class Catches(Changing):
+    def act(self):
+        with contextlib.redirect_stdout(io.StringIO()):
+            is_caught.set()
+            assert is_told.wait(20)
+class Prompt(Changing):
+    def act(self): assert is_caught.wait(20)
+class After(Changing):
+    DEPS = [Prompt]
+    def act(self): is_told.set()  # the line of Prompt has been written
+class Root(DummyJob): DEPS = [Catches, After]
+"""
+    write_jobs(tmp_path, code)
+    status, out, err = run(tmp_path, 'jobs.py', '-j2')
+    assert (status, err) == (0, '')
+    assert sorted(each.split()[1] for each in out.splitlines()) == ['After', 'Catches', 'Prompt', 'Root', 'jobs:']
+
+
+@pytest.mark.parametrize('arguments', [['--list'], ['--tree'], ['--list', '--json'], ['--json']])
+def test_what_the_import_of_a_file_prints_is_not_in_the_output(tmp_path, arguments):
+    write_jobs(tmp_path, f'print("imported")\nsubprocess.run(["echo", "by a child"])\n{FINE}')
+    status, out, err = run(tmp_path, 'jobs.py', *arguments)
+    assert (status, err) == (0, 'imported\nby a child\n')
+    assert 'imported' not in out + 'by a child'
+    assert 'Leaf' in out
+
+
+def test_what_goes_on_after_the_end_does_not_write_behind_the_document(tmp_path):
+    code = """
+import atexit, threading
+def wait():
+    threading.main_thread().join()
+    print('by a thread', flush=True)
+class Root(Changing):
+    def act(self):
+        threading.Thread(target=wait).start()
+        self.global_storage['child'] = subprocess.Popen(['sh', '-c', 'cat gate; echo by a child'])
+        self.global_storage['child'].returncode = 0  # so that Python does not warn of it
+atexit.register(print, 'at exit')
+"""
+    write_jobs(tmp_path, code)
+    with subprocess.Popen(
+        command('jobs.py', '--json'), cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        gate = os.open(tmp_path / 'gate', os.O_WRONLY)  # waits for the child to open it
+        status = child.wait(PATIENCE)
+        os.close(gate)
+        out, err = child.communicate(timeout=PATIENCE)
+    assert (status, json.loads(out)['exit_status']) == (0, 0)
+    assert sorted(err.decode().splitlines()) == ['at exit', 'by a child', 'by a thread']
+
+
+def descriptors():
+    """Return what each open descriptor refers to, and whether children inherit it."""
+    found = {}
+    for number in range(64):
+        with contextlib.suppress(OSError):
+            found[number] = os.fstat(number)[:3], os.get_inheritable(number)
+    return found
+
+
+def noisy():
+    """Return a Job that prints by itself and by a child."""
+
+    def run(self):
+        sys.stdout.write('printed\n')
+        subprocess.run(['echo', 'by a child'], check=True)
+        self.storage['ran'] = True
+
+    return changing('Noisy', Run=run)
+
+
+def called(root, *arguments):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(root, arguments)
+    return caught.value.code
+
+
+@pytest.mark.parametrize('arguments', [[], ['--json'], ['--list'], ['--list', '--json'], ['--help'], ['--nope']])
+def test_a_program_that_goes_on_finds_its_streams_and_descriptors_as_they_were(capfd, arguments):
+    before = sys.stdout, sys.stderr, descriptors()
+    called(noisy(), *arguments)
+    called(noisy(), *arguments)
+    assert (sys.stdout, sys.stderr, descriptors()) == before
+    capfd.readouterr()
+    sys.stdout.write('after\n')
+    subprocess.run(['echo', 'child after'], check=True)
+    sys.stdout.flush()
+    assert sorted(capfd.readouterr().out.splitlines()) == ['after', 'child after']
+
+
+def test_under_a_capture_of_descriptors_the_document_is_alone_on_stdout(capfd):
+    for _ in range(2):
+        assert called(noisy(), '--json') == 0
+        captured = capfd.readouterr()
+        assert json.loads(captured.out)['exit_status'] == 0
+        assert sorted(captured.err.splitlines()) == ['by a child', 'printed']
+
+
+def test_under_a_capture_of_streams_the_document_is_alone_on_stdout(capsys):
+    assert called(noisy(), '--json') == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)['jobs'][0]['state'] == 'changed'
+    assert captured.err == 'printed\n'
+
+
+@pytest.mark.parametrize('arguments', [['--json'], ['--tree', '--json'], ['--list'], ['--help'], []])
+def test_a_redirected_stdout_gets_what_is_for_stdout(capfd, arguments):
+    redirected = io.StringIO()
+    with contextlib.redirect_stdout(redirected):
+        assert called(noisy(), *arguments) == 0
+    assert redirected.getvalue()
+    if '--json' in arguments:
+        assert json.loads(redirected.getvalue())['root'] == 'Noisy'
+    assert capfd.readouterr().out == ('by a child\n' if arguments == [] else '')
+
+
+@pytest.mark.parametrize('arguments', [[], ['--json'], ['--list'], ['--help']])
+def test_a_redirected_stdout_may_be_any_object_that_can_be_written_to(capfd, arguments):
+    class Lines(list):
+        def write(self, text):
+            self.append(text)
+
+    lines = Lines()
+    with contextlib.redirect_stdout(lines):
+        assert called(job('Fine'), *arguments) == 0
+    assert 'Fine' in ''.join(lines) or '--help' in arguments
+    assert capfd.readouterr() == ('', '')
+
+
+def test_a_redirected_stdout_that_cannot_be_written_is_a_failure(capfd):
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(28, 'No space left on device')
+
+    with contextlib.redirect_stdout(Full()):
+        assert called(job('Fine')) == 1
+        assert called(failing('Broken', TRIES=1)) == 1
+        assert called(changing('Change'), '-n') == 1
+    assert capfd.readouterr().err == 'stdout: [Errno 28] No space left on device\n' * 3
+
+
+def test_outside_of_the_main_thread_it_says_so_and_leaves_all_as_it_was(capfd):
+    before, raised = (sys.stdout, descriptors()), []
+
+    def call():
+        try:
+            cli.main(noisy(), ['--json'])
+        except ValueError as error:
+            raised.append(str(error))
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    assert 'main thread' in raised[0]
+    assert (sys.stdout, descriptors()) == before
+    assert capfd.readouterr() == ('', '')
+
+
+def test_characters_that_stdout_does_not_have_are_escaped():
+    raw = io.BytesIO()
+    with contextlib.redirect_stdout(io.TextIOWrapper(raw, encoding='ascii')):
+        output = Output()
+        output.write('Zoë\n')
+        assert raw.getvalue() == b'Zo\\xeb\n'
+        assert output.failure is None
+
+
+def test_help_says_what_a_root_is_for_in_any_encoding(tmp_path):
+    (tmp_path / 'script.py').write_text(
+        f'{BASES}\nclass Root(DummyJob):\n    """Grüße."""\nfrom dojobber.cli import main\nmain(Root)\n',
+        encoding='utf-8',
+    )
+    done = subprocess.run(
+        [sys.executable, 'script.py', '--help'],
+        cwd=tmp_path,
+        env={**ENVIRONMENT, 'PYTHONIOENCODING': 'ascii'},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b'')
+    assert b'Gr\\xfc\\xdfe.' in done.stdout

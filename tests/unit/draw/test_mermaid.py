@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+import subprocess
+
+import dojobber_example as example
+import pytest
+from support.factories import changing, configured, failing, job, worked
+
+from dojobber import DummyJob, GraphError, RunonlyJob
+from dojobber._draw.mermaid import MOST_CHARACTERS, MOST_EDGES
+
+PARSE = """
+import { JSDOM } from 'jsdom';
+const { window } = new JSDOM('');
+globalThis.window = window;
+globalThis.document = window.document;
+const { default: mermaid } = await import('mermaid');
+let text = '';
+for await (const chunk of process.stdin) text += chunk;
+await mermaid.parse(text);
+const graph = (await mermaid.mermaidAPI.getDiagramFromText(text)).db;
+console.log(JSON.stringify({
+    nodes: [...graph.getVertices().values()].map(node => [node.id, node.text]),
+    edges: graph.getEdges().map(edge => [edge.start, edge.end]),
+    limits: [mermaid.mermaidAPI.defaultConfig.maxEdges, mermaid.mermaidAPI.defaultConfig.maxTextSize],
+}));
+"""
+
+
+def mermaid(engine, **options):
+    filed = io.StringIO()
+    engine.write_graph(filed, 'mermaid', **options)
+    return filed.getvalue()
+
+
+def test_it_has_every_job_in_its_shape_and_colours_and_every_edge():
+    runs = type('Runs', (RunonlyJob,), {'Run': lambda self: None})
+    group = type('Group', (DummyJob,), {'DEPS': [runs]})
+    engine = worked(job('Root', [group, changing('Changed'), failing('Broken')]), default_tries=2)
+    assert mermaid(engine) == (
+        'flowchart TB\n'
+        '    j0{{"Runs"}}:::passed_after_its_Run\n'
+        '    j1(["Group"]):::passed_at_the_first_check\n'
+        '    j2("Changed"):::passed_after_its_Run\n'
+        '    j3("Broken<br/>#40;2 tries#41;<br/>Broken is not done"):::failed\n'
+        '    j4("Root"):::blocked\n'
+        '    j1 --> j0\n'
+        '    j4 --> j1\n'
+        '    j4 --> j2\n'
+        '    j4 --> j3\n'
+        '    classDef passed_after_its_Run fill:#0d4a35,color:#ffffff,stroke:#0d4a35,stroke-width:1px\n'
+        '    classDef passed_at_the_first_check fill:#90d596,color:#000000,stroke:#2f7d3b,stroke-width:1px\n'
+        '    classDef failed fill:#ff571a,color:#000000,stroke:#7a0c00,stroke-width:3px\n'
+        '    classDef blocked fill:#ffffff,color:#4a4a4a,stroke:#767676,stroke-width:1px,stroke-dasharray:5 5\n'
+        '    linkStyle default stroke:#767676\n'
+        '    linkStyle 3 stroke:#c62000,stroke-width:3px\n'
+    )
+
+
+def test_what_could_mean_something_is_an_entity_code():
+    label = re.search(r'j0\("(.*)"\)', mermaid(configured(job('a"b#c&<d>`e`\n\x1bé日 %'))))
+    assert label.group(1) == 'a#34;b#35;c#38;#60;d#62;#96;e#96;<br/>#92;x1bé日 #37;'
+
+
+@pytest.mark.parametrize(
+    ('name', 'label'),
+    [
+        ('web-1.example.net/a,b=c', 'web-1.example.net/a,b=c'),
+        ('- item', '#45; item'),
+        ('  - item', '  #45; item'),
+        ('2. step', '2#46; step'),
+        ('title\n=====', 'title<br/>#61;===='),
+        ('title\n---', 'title<br/>#45;--'),
+        ('/slash/', '#47;slash/'),
+        ('www.example.net', 'www#46;example.net'),
+        ('__init__', '#95;#95;init#95;#95;'),
+        ('snake_case', 'snake_case'),
+        ('fa:fa-user', 'fa#58;fa-user'),
+    ],
+)
+def test_punctuation_of_names_is_a_code_only_where_it_could_mean_something(name, label):
+    assert f'j0("{label}")' in mermaid(configured(job(name)))
+
+
+def test_a_lone_job_and_an_empty_name_are_fine():
+    assert 'j0(" ")' in mermaid(configured(job('')))
+    assert 'linkStyle' not in mermaid(configured(job('')))
+
+
+def test_rankdir_turns_it():
+    assert mermaid(configured(job('Root')), rankdir='LR').startswith('flowchart LR\n')
+
+
+def test_more_edges_than_mermaid_draws_are_refused():
+    leaves = [job(f'Leaf{number}') for number in range(501)]
+    assert mermaid(configured(job('Root', leaves[:500]))).count('-->') == 500
+    with pytest.raises(GraphError, match='at most 500 edges, this graph has 501') as caught:
+        mermaid(configured(job('Root', leaves)))
+    assert caught.value.culprit == 'mermaid'
+
+
+def test_more_text_than_mermaid_draws_is_refused():
+    # JavaScript counts a letter beyond the first 65,536 twice. A Job takes its name, an edge, and 40 other characters.
+    def leaves(letter):
+        return [job(letter * 100 + f'{number:03}') for number in range(300)]
+
+    assert len(mermaid(configured(job('Root', leaves('x'))))) < 50_000
+    with pytest.raises(GraphError, match=r'at most 50000 characters, this graph takes \d{5}: use svg') as caught:
+        mermaid(configured(job('Root', leaves('\N{CJK UNIFIED IDEOGRAPH-20000}'))))
+    assert caught.value.culprit == 'mermaid'
+
+
+def test_as_many_characters_as_mermaid_draws_are_drawn():
+    def named(length):
+        return configured(job('Root', [job('x' * 1400 + f'{number:02}') for number in range(34)] + [job('y' * length)]))
+
+    length = 50_000 - len(mermaid(named(1))) + 1
+    assert len(mermaid(named(length))) == 50_000
+    with pytest.raises(GraphError, match='this graph takes 50001'):
+        mermaid(named(length + 1))
+
+
+@pytest.mark.npm
+def test_mermaid_itself_understands_it(tmp_path):
+    npm, node = shutil.which('npm'), shutil.which('node')
+    if not npm or not node:
+        pytest.skip('needs Node.js with npm')
+    command = [npm, 'install', '--no-audit', '--no-fund', 'mermaid', 'jsdom']
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    (tmp_path / 'parse.mjs').write_text(PARSE, encoding='utf-8')
+
+    def parsed(engine):
+        done = subprocess.run(
+            [node, 'parse.mjs'], cwd=tmp_path, input=mermaid(engine).encode(), capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return json.loads(done.stdout)
+
+    engine = configured(example.WatchMovie)
+    engine.set_args(movie='MST3K')
+    engine.checknrun()
+    graph = parsed(engine)
+    assert len(graph['nodes']) == len(engine.nodestatus)
+    assert len(graph['edges']) == len(engine.graph.edges())
+    assert graph['limits'] == [MOST_EDGES, MOST_CHARACTERS]
+
+    from support.names import NAMES, named
+
+    leaves = [named(name) for name in dict.fromkeys(NAMES)]
+    assert len(parsed(configured(job('Root', leaves)))['edges']) == len(leaves)

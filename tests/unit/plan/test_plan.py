@@ -1,0 +1,329 @@
+from __future__ import annotations
+
+import functools
+import math
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from support.factories import chain, job
+
+from dojobber import CycleError, DepsError, DoJobberError, DummyJob, Job, PlanError, RunonlyJob, UnknownJobError
+from dojobber._plan.plan import make_plan, under
+
+
+def planned(root, default_tries=3, default_retry_delay=1):
+    return make_plan(root, default_tries, default_retry_delay)
+
+
+def test_the_plan_is_the_depth_first_post_order_following_deps():
+    a, b = job('A'), job('B')
+    c = job('C', [b, a])
+    d = job('D', [a])
+    root = job('Root', [c, d, b])
+    assert list(planned(root)) == ['B', 'A', 'C', 'D', 'Root']
+
+
+def test_a_subgraph_is_ordered_from_its_own_root():
+    a, b = job('A'), job('B')
+    x = job('X', [b])
+    n = job('N', [a, b])
+    plan = planned(job('Root', [x, n]))
+    assert list(plan) == ['B', 'X', 'A', 'N', 'Root']
+    assert list(under(plan, 'N')) == ['A', 'B', 'N']
+
+
+@pytest.mark.parametrize(
+    'made_of',
+    [list, tuple, dict.fromkeys, iter, lambda deps: (dep for dep in deps), lambda deps: filter(None, deps)],
+)
+def test_deps_may_be_any_iterable(made_of):
+    root = job('Root', made_of([job('A'), job('B')]))
+    assert planned(root)['Root'].needs == ('A', 'B')
+    assert planned(root)['Root'].needs == ('A', 'B'), 'the second configure() finds them as well'
+
+
+def test_one_shot_deps_that_are_refused_are_refused_again():
+    root = job('Root', iter([job('A'), 'B']))
+    for _ in range(2):
+        with pytest.raises(DepsError, match=r"it contains 'B'$"):
+            planned(root)
+
+
+def test_one_shot_deps_stay_with_the_class_that_has_them():
+    base = job('Base', iter([job('A')]))
+    derived = type('Derived', (base,), {})
+    assert planned(derived)['Derived'].needs == ('A',)
+    assert planned(base)['Base'].needs == ('A',)
+
+
+def test_deps_may_grow_after_the_class_was_made():
+    root = job('Root', [])
+    root.DEPS.append(job('Late'))
+    assert list(planned(root)) == ['Late', 'Root']
+
+
+def test_a_dep_listed_twice_is_harmless():
+    a = job('A')
+    assert planned(job('Root', [a, a]))['Root'].needs == ('A',)
+
+
+def test_deps_are_inherited_and_none_by_default():
+    base = job('Base', [job('A')])
+    assert list(planned(type('Derived', (base,), {}))) == ['A', 'Derived']
+    assert list(planned(type('Alone', (DummyJob,), {}))) == ['Alone']
+
+
+def test_a_cycle_is_refused_with_its_whole_path_and_nothing_else():
+    a, b, c = job('A', [job('Aside')]), job('B', []), job('C', [])
+    a.DEPS.append(b)
+    b.DEPS.append(c)
+    c.DEPS.append(a)
+    with pytest.raises(CycleError, match=r'^Jobs depend on each other in a cycle: A -> B -> C -> A$') as caught:
+        planned(job('Root', [job('Fine'), a]))
+    assert caught.value.cycle == [a, b, c, a]
+    assert isinstance(caught.value, (PlanError, RuntimeError))
+
+
+def test_a_job_that_needs_itself_is_a_cycle():
+    a = job('A', [])
+    a.DEPS.append(a)
+    with pytest.raises(CycleError) as caught:
+        planned(a)
+    assert caught.value.cycle == [a, a]
+
+
+def broken_deps():
+    yield job('Fine')
+    raise OSError('the list of servers cannot be read')
+
+
+@pytest.mark.parametrize(
+    ('deps', 'message'),
+    [
+        (job('Bare'), r'DEPS of .Culprit. .* not a bare class: write DEPS = \(Bare,\)'),
+        ('abc', "DEPS of 'Culprit' .* not 'abc'"),
+        ('', "DEPS of 'Culprit' .* not ''"),
+        (b'abc', "DEPS of 'Culprit' .* not b'abc'$"),
+        (b'', "DEPS of 'Culprit' .* not b''$"),
+        (None, "DEPS of 'Culprit' .* not None"),
+        (Decimal(5), r"DEPS of 'Culprit' .* not Decimal\('5'\) \(TypeError: .*\)$"),
+        ([5], "DEPS of 'Culprit' must be a list or tuple of Job classes, but it contains 5$"),
+        ([job('Fine'), 'Fine'], "DEPS of 'Culprit' .*, but it contains 'Fine'$"),
+        ([int], "DEPS of 'Culprit' .*, but it contains <class 'int'>$"),
+        ([job('Fine')()], "DEPS of 'Culprit' .*, but it contains <.*Fine object at .*>$"),
+        ([[job('Fine')]], r"DEPS of 'Culprit' .*, but it contains \[<class '.*Fine'>\]$"),
+        (broken_deps(), "DEPS of 'Culprit' .* the list of servers cannot be read"),
+    ],
+)
+def test_deps_that_are_not_an_iterable_of_job_classes_are_refused(deps, message):
+    culprit = job('Culprit', deps)
+    with pytest.raises(DepsError, match=message) as caught:
+        planned(job('Root', [culprit]))
+    assert caught.value.culprit is culprit
+    assert isinstance(caught.value, PlanError)
+    assert isinstance(caught.value, TypeError)
+
+
+def test_what_reading_deps_raised_is_the_cause():
+    with pytest.raises(DepsError, match=r'\(OSError: the list of servers cannot be read\)$') as caught:
+        planned(job('Culprit', broken_deps()))
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_an_interrupt_while_deps_are_read_is_no_refusal():
+    def interrupted():
+        yield job('Fine')
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        planned(job('Job', interrupted()))
+
+
+@pytest.mark.parametrize('root', [None, 'WatchMovie', 5, int, job('Fine')(), [job('Fine')]])
+def test_a_root_that_is_no_job_class_is_refused(root):
+    with pytest.raises(DepsError, match='root must be a Job class') as caught:
+        planned(root)
+    assert caught.value.culprit is root
+
+
+def test_the_root_that_is_refused_is_named():
+    with pytest.raises(DepsError, match=r"^the root must be a Job class, not 'WatchMovie'$"):
+        planned('WatchMovie')
+
+
+class Delayed:
+    async def coroutine(self):
+        raise AssertionError
+
+    def generator(self):
+        yield
+
+    async def asynchronous_generator(self):
+        yield
+
+
+@pytest.mark.parametrize(('base', 'hook'), [(Job, 'Check'), (DummyJob, 'Check'), (RunonlyJob, 'Run')])
+@pytest.mark.parametrize('function', [Delayed.coroutine, Delayed.generator, Delayed.asynchronous_generator])
+def test_a_hook_that_decides_and_does_nothing_when_it_is_called_is_refused(base, hook, function):
+    culprit = job('Culprit', base=base, **{hook: function})
+    with pytest.raises(PlanError, match=f"^{hook} of 'Culprit' is async or has a yield in it") as caught:
+        planned(job('Root', [culprit]))
+    assert caught.value.culprit is culprit
+
+
+def test_a_hook_need_be_no_function():
+    assert planned(job('Partial', Check=functools.partial(print)))
+    assert planned(job('Builtin', base=RunonlyJob, Run=print))
+
+
+def test_a_check_that_is_misspelt_is_pointed_out():
+    with pytest.raises(PlanError, match=r"^'Culprit' has no Check method; is it the one called check\?$"):
+        planned(type('Culprit', (Job,), {'check': lambda self: None}))
+
+
+@pytest.mark.parametrize('members', [{}, {'Check': None}, {'Check': 'yes'}])
+def test_a_job_without_check_is_refused(members):
+    culprit = type('Culprit', (Job,), {'Run': lambda self: None, **members})
+    with pytest.raises(PlanError, match="'Culprit' has no Check") as caught:
+        planned(culprit)
+    assert caught.value.culprit is culprit
+
+
+def test_a_runonly_job_with_neither_run_nor_check_is_refused():
+    culprit = type('Culprit', (RunonlyJob,), {})
+    with pytest.raises(PlanError, match=r"'Culprit' .* neither a Run") as caught:
+        planned(culprit)
+    assert caught.value.culprit is culprit
+
+
+def test_a_runonly_job_with_a_check_of_its_own_needs_no_run():
+    assert list(planned(type('Fine', (RunonlyJob,), {'Check': lambda self: None}))) == ['Fine']
+
+
+class AtLeastAnything:
+    def __ge__(self, other):
+        return True
+
+
+@pytest.mark.parametrize(
+    'tries', [0, 0.999, -1, -math.inf, math.nan, '3', [3], 1j, Decimal('nan'), object(), AtLeastAnything()]
+)
+def test_tries_that_are_not_a_number_of_at_least_1_are_refused(tries):
+    culprit = job('Culprit', TRIES=tries)
+    with pytest.raises(PlanError, match="TRIES of 'Culprit' must be a number of at least 1") as caught:
+        planned(culprit)
+    assert caught.value.culprit is culprit
+    with pytest.raises(PlanError, match='default_tries must be a number of at least 1') as caught:
+        planned(job('Fine'), default_tries=tries)
+    assert caught.value.culprit == 'default_tries'
+
+
+@pytest.mark.parametrize('tries', [1, 2.5, math.inf, Fraction(7, 2), Decimal('1.5'), 10**400])
+def test_tries_may_be_any_number_of_at_least_1(tries):
+    assert planned(job('Fine', TRIES=tries))['Fine'].tries == tries
+    assert planned(job('Fine'), default_tries=tries)['Fine'].tries == tries
+
+
+@pytest.mark.parametrize(
+    'delay', [-0.1, -1, math.inf, math.nan, '1', [1], 1j, Decimal('nan'), 10**400, AtLeastAnything()]
+)
+def test_a_retry_delay_that_is_not_a_finite_number_of_at_least_0_is_refused(delay):
+    culprit = job('Culprit', RETRY_DELAY=delay)
+    with pytest.raises(PlanError, match="RETRY_DELAY of 'Culprit' must be a finite number") as caught:
+        planned(culprit)
+    assert caught.value.culprit is culprit
+    with pytest.raises(PlanError, match='default_retry_delay must be a finite number') as caught:
+        planned(job('Fine'), default_retry_delay=delay)
+    assert caught.value.culprit == 'default_retry_delay'
+
+
+@pytest.mark.parametrize('delay', [0, 0.02, 10.5, Fraction(1, 4), Decimal(2), 1e300])
+def test_a_retry_delay_may_be_any_finite_number_of_at_least_0(delay):
+    assert planned(job('Fine', RETRY_DELAY=delay))['Fine'].retry_delay == delay
+
+
+@pytest.mark.parametrize('name', ['TRIES', 'RETRY_DELAY'])
+def test_a_number_that_is_refused_is_shown(name):
+    with pytest.raises(PlanError, match=r", not '3'$"):
+        planned(job('Culprit', **{name: '3'}))
+
+
+def test_none_means_the_default():
+    plan = planned(job('Root', TRIES=None, RETRY_DELAY=None), default_tries=7, default_retry_delay=0.5)
+    assert (plan['Root'].tries, plan['Root'].retry_delay) == (7, 0.5)
+
+
+@pytest.mark.parametrize('default', [{'default_tries': None}, {'default_retry_delay': None}])
+def test_a_default_of_none_is_refused(default):
+    with pytest.raises(PlanError, match='not None'):
+        planned(job('Root'), **default)
+
+
+def test_two_different_classes_of_one_name_are_refused():
+    one, other = job('Same'), job('Same')
+    other.__module__ = 'elsewhere'
+    with pytest.raises(
+        PlanError, match=r"named 'Same', support\.factories\.Same and elsewhere\.Same: rename one$"
+    ) as caught:
+        planned(job('Root', [one, other]))
+    assert caught.value.culprit is other
+
+
+def test_one_class_reached_twice_is_one_job():
+    a = job('A')
+    assert list(planned(job('Root', [a, job('B', [a])]))) == ['A', 'B', 'Root']
+
+
+def test_jobs_that_share_their_needs_level_by_level_cost_no_more_than_a_chain():
+    level = [job('A0'), job('B0')]
+    for number in range(1, 100):  # 2 ** 100 ways lead to the first level
+        level = [job(f'{letter}{number}', level) for letter in 'AB']
+    plan = planned(job('Root', level))
+    assert len(plan) == len(under(plan, 'Root')) == 201
+
+
+def test_a_name_that_is_not_in_the_plan_is_answered_with_those_that_are_near():
+    plan = planned(job('Root', [job('StartServer'), job('StartServers')]))
+    with pytest.raises(UnknownJobError) as caught:
+        under(plan, 'StartSever')
+    assert str(caught.value) == (
+        "'StartSever' is not in the graph that was configured; did you mean 'StartServer' or 'StartServers'?"
+    )
+    assert caught.value.culprit == 'StartSever'
+
+
+def test_a_name_that_is_like_no_other_gets_no_hint():
+    with pytest.raises(UnknownJobError, match=r"^'xyz' is not in the graph that was configured$"):
+        under(planned(job('Root')), 'xyz')
+
+
+def test_another_class_of_the_same_name_is_told_from_the_one_in_the_plan():
+    one, other = job('Same'), job('Same')
+    other.__module__ = 'elsewhere'
+    with pytest.raises(UnknownJobError) as caught:
+        under(planned(one), other)
+    assert str(caught.value) == (
+        "<class 'elsewhere.Same'> is not the 'Same' of the graph, which is <class 'support.factories.Same'>"
+    )
+    assert caught.value.culprit is other
+
+
+def test_every_refusal_is_a_dojobber_error():
+    assert issubclass(PlanError, DoJobberError)
+    assert issubclass(PlanError, RuntimeError)
+
+
+def test_a_long_chain_is_planned_without_recursion():
+    plan = planned(chain(20_000, job('Leaf')))
+    assert len(plan) == 20_000
+    assert next(iter(plan)) == 'Leaf'
+    assert list(under(plan, 'Chain19997'))[-1] == 'Chain19997'
+
+
+def test_a_long_cycle_is_found_without_recursion():
+    leaf = job('Leaf', [])
+    leaf.DEPS.append(chain(20_000, leaf))
+    with pytest.raises(CycleError) as caught:
+        planned(leaf)
+    assert len(caught.value.cycle) == 20_001

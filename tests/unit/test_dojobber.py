@@ -1,0 +1,923 @@
+from __future__ import annotations
+
+import copy
+import dataclasses
+import gc
+import os
+import pickle
+import signal
+import threading
+import time
+import warnings
+import weakref
+
+import pytest
+from support.factories import chain, changing, configured, failing, job, printed, scripted, worked
+from support.interrupts import at_every_place
+
+import dojobber
+from dojobber import (
+    CycleError,
+    DoJobber,
+    DoJobberError,
+    DummyJob,
+    NotConfiguredError,
+    Outcome,
+    PlanError,
+    RunonlyJob,
+    State,
+    UnknownJobError,
+)
+from dojobber.__version__ import VERSION
+from dojobber._attempt import clock
+
+
+def test_the_published_names_can_be_imported_from_both_places():
+    import dojobber.dojobber as module
+
+    for name in ('DoJobber', 'Job', 'DummyJob', 'RunonlyJob'):
+        assert getattr(module, name) is getattr(dojobber, name)
+    everything = {}
+    exec('from dojobber.dojobber import *', everything)
+    assert everything.keys() - {'__builtins__'} == {'DoJobber', 'Job', 'DummyJob', 'RunonlyJob'}
+    assert dojobber.__version__ == '1.0.0'
+    assert VERSION == (1, 0, 0), 'as 0.6.3 has it'
+    assert sorted(dojobber.__all__) == dojobber.__all__
+
+
+class TestConfigure:
+    def test_the_published_positional_arguments_are_accepted_in_their_order(self):
+        engine = DoJobber()
+        engine.configure(failing('Broken'), True, True, False, False, 2, 0)
+        assert printed(engine.checknrun) == ['Broken.check: fail']
+
+    @pytest.mark.parametrize(
+        'bad',
+        [
+            {'root': None},
+            {'default_tries': 0},
+            {'default_retry_delay': -1},
+            {'listeners': 5},
+            {'listeners': [5]},
+            {'root': type('NoCheck', (dojobber.Job,), {}), 'verbose': True},
+        ],
+    )
+    def test_if_it_raises_nothing_has_changed(self, bad):
+        engine = worked(job('Fine', Check=lambda self: 'result'))
+        with pytest.raises(PlanError):
+            engine.configure(**{'root': job('Other'), 'verbose': True, **bad})
+        assert engine.nodestatus == {'Fine': True}
+        assert engine.noderesults == {'Fine': 'result'}
+        assert printed(engine.checknrun) == []
+        assert engine.success()
+
+    def test_listeners_that_are_no_list_are_refused(self):
+        odd = type('Odd', (), {'__str__': lambda self: ''})()
+        with pytest.raises(PlanError, match=r'^listeners must be a list of callables, not .*Odd') as caught:
+            configured(job('Fine'), listeners=odd)
+        assert caught.value.culprit is odd
+        assert isinstance(caught.value.__cause__, TypeError)
+
+    def test_a_listener_that_cannot_be_called_is_refused(self):
+        with pytest.raises(PlanError, match=r"^a listener must be callable with an Event, not 'print'$") as caught:
+            configured(job('Fine'), listeners=[print, 'print'])
+        assert caught.value.culprit == 'print'
+
+    def test_it_clears_what_an_earlier_run_left_and_keeps_the_arguments(self):
+        engine = worked(failing('Broken'), default_tries=1)
+        engine.set_args(keyword='kept')
+        engine.configure(job('Reads', Check=lambda self, keyword: keyword))
+        assert (engine.nodestatus, engine.noderesults, engine.nodeexceptions, engine.outcomes) == ({}, {}, {}, {})
+        assert (engine.success(), engine.partial_success(), engine.failure()) == (False, False, True)
+        engine.checknrun()
+        assert engine.noderesults == {'Reads': 'kept'}
+
+    def test_it_replaces_the_graph(self):
+        engine = configured(job('One', [job('Two')]))
+        engine.configure(job('Three'))
+        engine.checknrun()
+        assert list(engine.nodestatus) == ['Three']
+
+    def test_a_running_job_cannot_replace_the_graph(self):
+        other = job('Other')
+        engine = configured(job('Replaces', Check=lambda self: engine.configure(other)), default_tries=1)
+        engine.checknrun()
+        error = engine.nodeexceptions['Replaces']
+        assert isinstance(error, PlanError)
+        assert str(error).startswith('configure() cannot replace the graph')
+        assert error.culprit is other
+        assert engine.nodestatus == {'Replaces': False}
+
+    def test_deps_that_change_afterwards_do_not_count(self):
+        root = job('Root', [job('Leaf')])
+        engine = configured(root)
+        root.DEPS.append(job('Late'))
+        engine.checknrun()
+        assert list(engine.nodestatus) == ['Leaf', 'Root']
+
+    def test_a_circle_is_refused(self):
+        a = job('A', [])
+        a.DEPS.append(job('B', [a]))
+        with pytest.raises(CycleError, match='A -> B -> A'):
+            DoJobber().configure(a)
+
+
+class TestSetArgs:
+    def test_they_are_handed_to_every_check_and_run_and_replace_earlier_ones(self):
+        seen = []
+
+        def note(self, *args, **kwargs):
+            seen.append((args, kwargs))
+            assert len(seen) >= 3
+
+        engine = configured(job('Root', [job('Seen', Check=note, Run=note)], Check=note))
+        engine.set_args('early', early=True)
+        engine.set_args(1, self='even this name', two=2)
+        engine.set_args(1, two=2)
+        engine.checknrun()
+        assert seen == [((1,), {'two': 2})] * 4
+
+    def test_any_keyword_will_do(self):
+        engine = configured(job('Seen', Check=lambda job_, **kwargs: kwargs))
+        engine.set_args(self=1, function=2, node=3, call=4)
+        engine.checknrun()
+        assert engine.noderesults['Seen'] == {'self': 1, 'function': 2, 'node': 3, 'call': 4}
+
+    def test_a_job_that_changes_them_changes_them_for_nobody_else(self):
+        def change(self, **kwargs):
+            kwargs['value'] = 'changed'
+
+        engine = configured(job('Root', [job('Changes', Check=change)], Check=lambda self, **kwargs: kwargs['value']))
+        engine.set_args(value='set')
+        engine.checknrun()
+        assert engine.noderesults['Root'] == 'set'
+
+
+class TestStatus:
+    def test_before_any_run(self):
+        for engine in (DoJobber(), configured(job('Fine'))):
+            assert engine.success() is False
+            assert engine.partial_success() is False
+            assert engine.failure() is True
+            assert engine.nodestatus == engine.noderesults == engine.nodeexceptions == engine.outcomes == {}
+
+    def test_when_all_passed(self):
+        engine = worked(job('Root', [job('Leaf')]))
+        assert (engine.success(), engine.partial_success(), engine.failure()) == (True, True, False)
+
+    def test_when_some_passed(self):
+        engine = worked(job('Root', [job('Leaf'), failing('Broken')]), default_tries=1)
+        assert (engine.success(), engine.partial_success(), engine.failure()) == (False, True, True)
+
+    def test_when_none_passed(self):
+        engine = worked(job('Root', [failing('Broken')]), default_tries=1)
+        assert (engine.success(), engine.partial_success(), engine.failure()) == (False, False, True)
+
+    def test_nodestatus_tells_passed_failed_and_never_tried(self):
+        engine = worked(job('Root', [job('Leaf'), failing('Broken')]), default_tries=1)
+        assert engine.nodestatus == {'Leaf': True, 'Broken': False, 'Root': None}
+
+    def test_noderesults_hold_what_the_passing_check_returned(self):
+        leaf = job('Leaf', Check=lambda self: self.storage['made'], Run=lambda self: self.storage.update(made='result'))
+        assert worked(job('Root', [leaf, failing('Broken')])).noderesults == {'Leaf': 'result'}
+
+    def test_nodeexceptions_hold_the_last_attempts_recheck_error(self):
+        broken = scripted('Broken', (), [], passes_at=9)
+        engine = worked(broken, default_tries=3)
+        assert str(engine.nodeexceptions['Broken']) == 'Broken try 3'
+
+    def test_nodeexceptions_hold_only_jobs_that_failed_in_the_end(self):
+        engine = worked(scripted('Late', (), [], passes_at=3))
+        assert engine.nodeexceptions == {}
+        assert engine.success()
+
+    def test_in_no_act_nodeexceptions_hold_the_checks_error(self):
+        engine = worked(changing('Changes'), no_act=True)
+        assert str(engine.nodeexceptions['Changes']) == 'Changes is not done'
+
+    def test_stored_exceptions_keep_nothing_alive_but_the_jobs_own_frames(self):
+        class Thing:
+            pass
+
+        def script():
+            thing = Thing()
+            return weakref.ref(thing), worked(job('Root', [failing('Broken'), changing('Fine')]))
+
+        thing, engine = script()
+        gc.collect()
+        frame = engine.nodeexceptions['Broken'].__traceback__.tb_frame
+        assert (frame.f_code.co_name, frame.f_back.f_back) == ('check', None)
+        assert thing() is None
+
+    def test_they_can_be_asked_for_in_the_middle_of_a_run(self):
+        seen = []
+        leaf = job('Leaf', Check=lambda self: seen.append(dict(engine.nodestatus)))
+        root = job('Root', [leaf], Check=lambda self: seen.append(dict(engine.nodestatus)))
+        engine = configured(root)
+        engine.checknrun()
+        assert seen == [{'Leaf': None, 'Root': None}, {'Leaf': True, 'Root': None}]
+
+    def test_they_follow_their_run_and_a_later_one_leaves_them_as_they_are(self):
+        views = []
+
+        def ask(self):
+            views.append((engine.nodestatus, engine.noderesults, engine.nodeexceptions, engine.outcomes))
+            return len(views)
+
+        engine = configured(job('Root', [job('Asks', Check=ask), failing('Broken')]), default_tries=1)
+        engine.checknrun()
+        status, results, exceptions, outcomes = views[0]
+        engine.checknrun()
+        assert status == {'Asks': True, 'Broken': False, 'Root': None}
+        assert results == {'Asks': 1}
+        assert [str(error) for error in exceptions.values()] == ['Broken is not done']
+        assert exceptions['Broken'] is not engine.nodeexceptions['Broken']
+        assert {name: each.state for name, each in outcomes.items()} == {
+            'Asks': State.OK,
+            'Broken': State.FAILED,
+            'Root': State.BLOCKED,
+        }
+        assert engine.noderesults == {'Asks': 2}
+
+    @pytest.mark.parametrize('name', ['nodestatus', 'noderesults', 'nodeexceptions', 'outcomes'])
+    def test_nobody_can_change_them(self, name):
+        engine = worked(job('Root', [job('Leaf'), failing('Broken')]), default_tries=1)
+        what = getattr(engine, name)
+        before = dict(what)
+        for change in (
+            lambda: what.__setitem__('Leaf', 5),
+            lambda: what.update(Leaf=5),
+            lambda: what.setdefault('Other', 5),
+            lambda: what.pop('Leaf'),
+            what.popitem,
+            what.clear,
+            lambda: what.__delitem__('Leaf'),
+        ):
+            with pytest.raises(TypeError):
+                change()
+        assert getattr(engine, name) == what == before
+
+
+class TestOutcomes:
+    def outcomes(self, root, **options):
+        return worked(root, **options).outcomes
+
+    def test_each_way_to_end_up(self):
+        broken = failing('Broken')
+        root = job('Root', [job('Fine'), changing('Changed'), broken, job('Held', [broken])])
+        outcomes = self.outcomes(root, default_tries=2)
+        assert {name: outcome.state for name, outcome in outcomes.items()} == {
+            'Fine': State.OK,
+            'Changed': State.CHANGED,
+            'Broken': State.FAILED,
+            'Held': State.BLOCKED,
+            'Root': State.BLOCKED,
+        }
+        assert outcomes['Root'].blocked_by == ('Broken', 'Held')
+        assert (outcomes['Broken'].tries, outcomes['Fine'].tries, outcomes['Root'].tries) == (2, 1, 0)
+
+    def test_in_no_act_what_would_run_is_told_from_what_failed(self):
+        changes, check_only = changing('Changes'), job('CheckOnly', Check=lambda self: 1 / 0)
+        engine = worked(job('Root', [changes, check_only]), no_act=True)
+        states = {name: outcome.state for name, outcome in engine.outcomes.items()}
+        assert states == {'Changes': State.WOULD_RUN, 'CheckOnly': State.FAILED, 'Root': State.BLOCKED}
+        assert engine.outcomes['Root'].blocked_by == ('Changes', 'CheckOnly')
+        assert engine.nodestatus == {'Changes': False, 'CheckOnly': False, 'Root': None}
+
+    def test_an_interrupted_job_has_failed_and_the_others_were_not_run(self):
+        def interrupt(self):
+            raise KeyboardInterrupt
+
+        hit = job('Hit', Check=interrupt)
+        engine = configured(job('Root', [hit, job('Later')]))
+        with pytest.raises(KeyboardInterrupt):
+            engine.checknrun()
+        assert engine.outcomes['Hit'].state is State.FAILED
+        assert engine.outcomes['Later'].state is State.NOT_RUN
+        assert engine.outcomes['Root'] == Outcome(State.BLOCKED, blocked_by=('Hit',))
+
+    @pytest.mark.parametrize('no_act', [False, True])
+    def test_an_interrupt_that_strikes_while_run_is_looked_up_is_raised(self, no_act):
+        def interrupt(self):
+            raise KeyboardInterrupt
+
+        engine = configured(failing('Hit', Run=property(interrupt)), no_act=no_act)
+        with pytest.raises(KeyboardInterrupt):
+            engine.checknrun()
+        assert engine.outcomes['Hit'].state is State.FAILED
+
+    def test_time_is_kept_by_phase_over_all_tries(self):
+        outcome = self.outcomes(failing('Broken'), default_tries=2)['Broken']
+        assert set(outcome.phases) == {'check', 'run', 'recheck'}
+        assert outcome.seconds == sum(outcome.phases.values()) > 0
+
+
+class TestChecknrun:
+    def test_it_returns_none(self):
+        assert configured(job('Fine')).checknrun() is None
+
+    def test_it_needs_configure_first(self):
+        with pytest.raises(NotConfiguredError, match=r'checknrun\(\) .* call configure\(\) first') as caught:
+            DoJobber().checknrun()
+        assert isinstance(caught.value, RuntimeError)
+        assert caught.value.culprit == 'checknrun()'
+
+    @pytest.mark.parametrize('by', ['class', 'name'])
+    def test_a_subgraph_is_worked_alone_and_the_statuses_speak_of_it(self, by):
+        middle = job('Middle', [job('Leaf')])
+        engine = configured(job('Root', [middle, failing('Broken')]))
+        engine.checknrun(middle if by == 'class' else 'Middle')
+        assert engine.nodestatus == {'Leaf': True, 'Middle': True}
+        assert list(engine.outcomes) == ['Leaf', 'Middle']
+        assert engine.success()
+
+    def test_a_subgraph_may_fail(self):
+        middle = job('Middle', [failing('Broken')])
+        engine = configured(job('Root', [job('Fine'), middle]), default_tries=2)
+        engine.checknrun('Middle')
+        assert engine.nodestatus == {'Broken': False, 'Middle': None}
+
+    @pytest.mark.parametrize('node', ['Lefa', 'root', '', 5, object(), failing('Leaf'), int, ['Leaf']])
+    def test_a_job_that_is_not_in_the_graph_is_refused_and_nothing_changes(self, node):
+        engine = worked(job('Root', [job('Leaf')]))
+        with pytest.raises(UnknownJobError, match=r'not in the graph|not the .* of the graph') as caught:
+            engine.checknrun(node)
+        assert isinstance(caught.value, LookupError)
+        assert caught.value.culprit is node
+        assert engine.success()
+
+    def test_a_misspelt_name_gets_a_hint(self):
+        with pytest.raises(UnknownJobError, match="did you mean 'WatchMovie'"):
+            configured(job('WatchMovie')).checknrun('WatchMovies')
+
+    def test_every_run_starts_afresh(self):
+        log = []
+        engine = configured(job('Root', [scripted('Late', (), log, passes_at=2, runs=True)]))
+        engine.checknrun()
+        first, first_outcomes = list(log), engine.outcomes
+        log.clear()
+        engine.checknrun()
+        assert log == first
+        assert [outcome.tries for outcome in engine.outcomes.values()] == [
+            outcome.tries for outcome in first_outcomes.values()
+        ]
+
+    def test_it_is_not_reentrant_and_says_so(self):
+        def again(self):
+            engine.checknrun('Again')
+
+        engine = configured(job('Again', Check=again), default_tries=1)
+        engine.checknrun()
+        error = engine.nodeexceptions['Again']
+        assert isinstance(error, DoJobberError)
+        assert str(error).startswith('checknrun() is already running')
+        assert error.culprit == 'Again'
+
+    def test_an_interrupt_is_raised_in_the_context_of_what_the_script_is_handling(self):
+        interrupt, handled = KeyboardInterrupt(), OSError('of the script')
+
+        def check(self):
+            raise interrupt
+
+        engine = configured(job('Hit', Check=check))
+        try:
+            raise handled
+        except OSError:
+            with pytest.raises(KeyboardInterrupt):
+                engine.checknrun()
+        assert interrupt.__context__ is handled
+
+    def test_after_an_interrupt_the_engine_can_be_used_again(self):
+        interrupts = [KeyboardInterrupt()]
+
+        def check(self):
+            if interrupts:
+                raise interrupts.pop()
+
+        engine = configured(job('Hit', Check=check))
+        with pytest.raises(KeyboardInterrupt):
+            engine.checknrun()
+        engine.checknrun()
+        assert engine.success()
+
+    def test_a_job_may_work_an_engine_of_its_own(self):
+        inner_root = job('Inner', [failing('Broken')])
+
+        def check(self):
+            return worked(inner_root, default_tries=1).nodestatus
+
+        assert worked(job('Outer', Check=check)).noderesults == {'Outer': {'Broken': False, 'Inner': None}}
+
+    def test_two_engines_may_work_in_two_threads(self):
+        engines = [configured(chain(50, changing('Leaf'))) for _ in range(2)]
+        threads = [threading.Thread(target=engine.checknrun) for engine in engines]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert all(engine.success() for engine in engines)
+
+
+class TestTries:
+    def tries(self, root, **options):
+        return {name: outcome.tries for name, outcome in worked(root, **options).outcomes.items()}
+
+    def test_the_default_is_3_and_can_be_changed(self):
+        assert self.tries(failing('Broken')) == {'Broken': 3}
+        assert self.tries(failing('Broken'), default_tries=5) == {'Broken': 5}
+
+    def test_a_jobs_own_come_first(self):
+        assert self.tries(failing('Broken', TRIES=2), default_tries=5) == {'Broken': 2}
+
+    def test_they_may_be_fractional_or_infinite(self):
+        assert self.tries(failing('Broken', TRIES=1.5)) == {'Broken': 2}
+        assert self.tries(scripted('Late', (), [], passes_at=50, TRIES=float('inf'))) == {'Late': 50}
+
+    def test_in_no_act_there_is_one(self):
+        assert self.tries(failing('Broken', TRIES=5), no_act=True) == {'Broken': 1}
+
+    def test_what_changes_during_a_run_does_not_count(self):
+        def check(self):
+            type(self).TRIES = 9
+            raise ValueError
+
+        assert self.tries(job('Broken', Check=check, TRIES=2)) == {'Broken': 2}
+
+
+class TestStorage:
+    def test_the_global_storage_is_shared_by_the_jobs_of_a_run_and_survives_retries(self):
+        log = []
+        first = job('First', Check=lambda self: self.global_storage.update(first='set'))
+        engine = worked(
+            job('Root', [first, scripted('Late', (), log, 2)], Check=lambda self: self.global_storage['first'])
+        )
+        assert engine.noderesults['Root'] == 'set'
+        assert engine.noderesults['Late'] == 2
+
+    def test_each_run_has_one_of_its_own(self):
+        seen = []
+        engine = configured(job('Job', Check=lambda self: seen.append(self.global_storage)))
+        engine.checknrun()
+        engine.checknrun()
+        assert seen[0] is not seen[1]
+
+
+class TestRetryDelay:
+    def test_by_default_it_is_a_second_on_the_monotonic_clock(self, fake_clock):
+        engine = DoJobber()
+        before = time.monotonic()
+        assert before <= engine._clock() <= time.monotonic()
+        assert engine._sleep is clock.sleep
+        engine._clock, engine._sleep = fake_clock, fake_clock.sleep
+        engine.configure(failing('Broken'))
+        engine.checknrun()
+        assert fake_clock.sleeps == [1.0, 1.0]
+
+    def test_a_clock_that_a_test_has_stopped_holds_up_nothing(self, monkeypatch):
+        for name in 'monotonic', 'perf_counter', 'time':
+            monkeypatch.setattr(time, name, lambda: 0.0)
+        monkeypatch.setattr(time, 'sleep', lambda seconds: pytest.fail('slept on the stopped clock'))
+        engine = DoJobber()
+        engine.configure(failing('Broken', TRIES=3, RETRY_DELAY=0.001))
+        engine.checknrun()
+        assert engine.outcomes['Broken'].tries == 3
+
+    def test_it_runs_from_start_to_start(self, fake_clock):
+        starts = []
+
+        def check(self):
+            starts.append(fake_clock.now)
+            fake_clock.now += 0.5
+            raise ValueError
+
+        worked(job('Slow', Check=check, RETRY_DELAY=2, TRIES=3), clock=fake_clock, no_act=False)
+        assert starts[::2] == [1000.0, 1002.0, 1004.0]
+
+    def test_the_default_can_be_changed(self, fake_clock):
+        worked(failing('Broken'), clock=fake_clock, default_tries=2, default_retry_delay=7)
+        assert fake_clock.now == 1007.0
+
+    def test_it_sleeps_not_while_another_job_could_be_tried(self, fake_clock):
+        log = []
+        waits = scripted('Waits', (), log, passes_at=2, RETRY_DELAY=60)
+        root = job('Root', [waits, scripted('Quick', (), log), scripted('Late', (), log, passes_at=3, RETRY_DELAY=1)])
+        worked(root, clock=fake_clock)
+        names = [name for name, phase in log if phase == 'check']
+        assert names == ['Waits', 'Quick', 'Late', 'Late', 'Late', 'Waits']
+        assert fake_clock.now == 1060.0
+
+    def test_a_huge_one_is_slept_in_pieces(self, fake_clock):
+        worked(failing('Broken', RETRY_DELAY=1_000_000), clock=fake_clock, default_tries=2)
+        assert fake_clock.now == 1_001_000.0
+        assert max(fake_clock.sleeps) <= 86_400
+
+    def test_in_no_act_nothing_is_waited_for(self, fake_clock):
+        worked(failing('Broken', RETRY_DELAY=60), clock=fake_clock, no_act=True)
+        assert fake_clock.sleeps == []
+
+
+class TestDirectory:
+    def test_every_job_starts_where_checknrun_was_called_and_so_does_the_caller_go_on(self, tmp_path):
+        os.chdir(tmp_path)
+        seen = []
+
+        def step(self):
+            seen.append(os.getcwd())
+            os.chdir('/')
+
+        def cleanup(self):
+            seen.append(os.getcwd())
+            os.chdir('/')
+
+        worked(job('Root', [changing('Changed', Run=step, Cleanup=cleanup), job('Leaf', Check=step)]), default_tries=1)
+        assert seen == [str(tmp_path)] * 3
+        assert os.getcwd() == str(tmp_path)
+
+    def test_it_is_put_back_when_a_run_is_interrupted(self, tmp_path):
+        os.chdir(tmp_path)
+
+        def check(self):
+            os.chdir('/')
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            worked(job('Hit', Check=check))
+        assert os.getcwd() == str(tmp_path)
+
+    def test_one_that_a_job_removes_fails_what_comes_after_and_hides_nothing(self, tmp_path, caplog):
+        (tmp_path / 'home').mkdir()
+        os.chdir(tmp_path / 'home')
+        removes = job('Removes', Check=lambda self: os.rmdir(tmp_path / 'home'))
+        engine = worked(job('Root', [removes, job('After')]), default_tries=1)
+        os.chdir(tmp_path)
+        assert engine.nodestatus == {'Removes': True, 'After': False, 'Root': None}
+        assert isinstance(engine.nodeexceptions['After'], FileNotFoundError)
+        (record,) = caplog.records
+        assert record.getMessage() == f'cannot return to the directory {str(tmp_path / "home")!r}'
+
+    def test_one_that_is_gone_before_the_run_fails_every_job(self, tmp_path, caplog):
+        (tmp_path / 'home').mkdir()
+        os.chdir(tmp_path / 'home')
+        os.rmdir(tmp_path / 'home')
+        engine = worked(job('Fine'), default_tries=1)
+        os.chdir(tmp_path)
+        assert engine.nodestatus == {'Fine': False}
+        assert caplog.text == '', 'there is nothing to return to'
+
+
+class TestCleanup:
+    def cleaning(self, log, name, deps=(), error=None, **members):
+        def cleanup(self):
+            log.append(name)
+            if error is not None:
+                raise error
+
+        return changing(name, deps, Cleanup=cleanup, **members)
+
+    def test_it_is_called_in_reverse_for_each_attempt_whose_run_was_executed(self):
+        log = []
+        late = scripted('Late', [self.cleaning(log, 'First')], log, passes_at=2, runs=True)
+        worked(job('Root', [late, self.cleaning(log, 'Last')], Cleanup=lambda self: log.append('Root')))
+        assert [entry for entry in log if entry[1] == 'cleanup' or isinstance(entry, str)] == [
+            ('Late', 'cleanup'),
+            'Last',
+            ('Late', 'cleanup'),
+            'First',
+        ]
+
+    def test_it_is_called_when_jobs_failed(self):
+        log = []
+        worked(job('Root', [self.cleaning(log, 'Done'), failing('Broken', Cleanup=lambda self: log.append('Broken'))]))
+        assert log == ['Broken', 'Broken', 'Broken', 'Done']
+
+    def test_it_shares_the_storage_of_its_attempt(self):
+        seen = []
+
+        def check(self):
+            raise ValueError
+
+        def run(self):
+            self.storage['try'] = self.global_storage['try'] = self.global_storage.get('try', 0) + 1
+
+        worked(job('Tries', Check=check, Run=run, Cleanup=lambda self: seen.append(self.storage['try'])))
+        assert seen == [3, 2, 1]
+
+    def test_none_is_called_in_no_act(self):
+        log = []
+        worked(self.cleaning(log, 'Done'), no_act=True)
+        assert log == []
+
+    @pytest.mark.parametrize('engine_option', [True, False])
+    def test_with_cleanup_false_it_waits_for_cleanup(self, engine_option):
+        log = []
+        engine = DoJobber(cleanup=not engine_option)
+        engine.configure(self.cleaning(log, 'Done'), **({'cleanup': False} if not engine_option else {}))
+        engine.checknrun()
+        assert log == []
+        engine.cleanup()
+        assert log == ['Done']
+        engine.cleanup()
+        assert log == ['Done']
+
+    def test_what_configure_says_comes_first(self):
+        log = []
+        engine = DoJobber(cleanup=False)
+        engine.configure(self.cleaning(log, 'Done'), cleanup=True)
+        engine.checknrun()
+        assert log == ['Done']
+
+    def test_one_that_is_owed_survives_further_runs_and_configurations(self):
+        log = []
+        engine = configured(self.cleaning(log, 'One'), cleanup=False)
+        engine.checknrun()
+        engine.checknrun()
+        engine.configure(self.cleaning(log, 'Two'), cleanup=False)
+        engine.checknrun()
+        assert log == []
+        engine.cleanup()
+        assert log == ['Two', 'One', 'One']
+
+    @pytest.mark.parametrize('options', [{}, {'no_act': True}])
+    def test_a_later_run_with_cleanup_calls_its_own_only(self, options):
+        log = []
+        engine = configured(self.cleaning(log, 'One'), cleanup=False)
+        engine.checknrun()
+        engine.configure(self.cleaning(log, 'Two'), **options)
+        engine.checknrun()
+        assert log == ([] if options else ['Two'])
+        engine.cleanup()
+        assert log == ([] if options else ['Two']) + ['One']
+
+    def test_errors_are_kept_also_when_the_script_is_just_handling_one(self):
+        log = []
+        first, second = ValueError('first'), ValueError('second')
+        engine = configured(job('Root', [self.cleaning(log, 'A', error=second), self.cleaning(log, 'B', error=first)]))
+        handled = OSError('of the script')
+        try:
+            raise handled
+        except OSError:
+            with pytest.raises(ValueError, match='second') as caught:
+                engine.checknrun()
+        assert caught.value is second
+        assert second.__context__ is first
+        assert first.__context__ is handled
+
+    def test_errors_that_cannot_be_changed_are_raised_too(self):
+        @dataclasses.dataclass(frozen=True)
+        class FrozenError(Exception):
+            why: str
+
+        first, second = FrozenError('first'), FrozenError('second')
+        engine = configured(job('Root', [self.cleaning([], 'A', error=second), self.cleaning([], 'B', error=first)]))
+        try:
+            raise OSError('of the script')
+        except OSError:
+            with pytest.raises(FrozenError) as caught:
+                engine.checknrun()
+        assert caught.value is second
+        assert second.__context__ is first
+
+    @pytest.mark.parametrize('event', ['line', 'call'])
+    def test_an_interrupt_between_two_of_them_loses_none(self, event):
+        """Strike at each line, or call, of this package that runs while three Cleanups are called."""
+
+        def attempt(strike):
+            log = []
+            engine = configured(job('Root', [self.cleaning(log, name) for name in 'ABC']), cleanup=False)
+            engine.checknrun()
+            raised = strike(engine.cleanup)
+            engine.cleanup()
+            assert log == ['C', 'B', 'A'], raised
+
+        at_every_place(attempt, event)
+
+    def test_one_that_raises_does_not_stop_the_others_and_is_raised_when_all_are_done(self):
+        log = []
+        first, second = ValueError('first'), SystemExit('second')
+        root = job(
+            'Root',
+            [self.cleaning(log, 'A', error=second), self.cleaning(log, 'B'), self.cleaning(log, 'C', error=first)],
+        )
+        engine = configured(root)
+        with pytest.raises(SystemExit) as caught:
+            engine.checknrun()
+        assert log == ['C', 'B', 'A']
+        assert caught.value is second
+        assert caught.value.__context__ is first
+        assert engine.success()
+
+    def test_one_that_waited_for_cleanup_is_raised_there(self):
+        log = []
+        error = ValueError('still mounted')
+        engine = configured(job('Root', [self.cleaning(log, 'A'), self.cleaning(log, 'B', error=error)]), cleanup=False)
+        engine.checknrun()
+        with pytest.raises(ValueError, match='still mounted') as caught:
+            engine.cleanup()
+        assert caught.value is error
+        assert log == ['B', 'A']
+
+    def test_an_interrupt_wins_over_what_cleanups_raise(self):
+        log = []
+        error, interrupt = ValueError(), KeyboardInterrupt()
+
+        def check(self):
+            raise interrupt
+
+        root = job('Root', [self.cleaning(log, 'Done', error=error)], Check=check)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            worked(root)
+        assert caught.value is interrupt
+        assert caught.value.__context__ is error
+        assert log == ['Done']
+
+    def test_an_interrupt_in_a_cleanup_stops_no_other(self):
+        log = []
+        interrupt = KeyboardInterrupt()
+        root = job('Root', [self.cleaning(log, 'A', error=ValueError()), self.cleaning(log, 'B', error=interrupt)])
+        with pytest.raises(KeyboardInterrupt) as caught:
+            worked(root)
+        assert log == ['B', 'A']
+        assert caught.value is interrupt
+
+    @pytest.mark.parametrize('where', ['check', 'run', 'recheck'])
+    @pytest.mark.parametrize('interrupt', [KeyboardInterrupt(), type('Stop', (BaseException,), {})()])
+    def test_it_is_called_after_an_interrupt_too(self, where, interrupt):
+        log = []
+
+        def check(self):
+            if where == ('recheck' if self.storage else 'check'):
+                raise interrupt
+            raise ValueError
+
+        def run(self):
+            self.storage['ran'] = True
+            if where == 'run':
+                raise interrupt
+
+        hit = job('Hit', [self.cleaning(log, 'Before')], Check=check, Run=run, Cleanup=lambda self: log.append('Hit'))
+        engine = configured(job('Root', [hit]))
+        with pytest.raises(type(interrupt)):
+            engine.checknrun()
+        assert log == (['Before'] if where == 'check' else ['Hit', 'Before'])
+        assert engine.nodestatus == {'Before': True, 'Hit': False, 'Root': None}
+        assert engine.nodeexceptions['Hit'] is interrupt
+
+    def test_an_interrupt_with_cleanup_false_leaves_it_owed(self):
+        log = []
+
+        def check(self):
+            raise KeyboardInterrupt
+
+        engine = configured(job('Root', [self.cleaning(log, 'Done')], Check=check), cleanup=False)
+        with pytest.raises(KeyboardInterrupt):
+            engine.checknrun()
+        assert log == []
+        engine.cleanup()
+        assert log == ['Done']
+
+    def test_a_real_signal_does_the_same(self):
+        log = []
+
+        def check(self):
+            signal.raise_signal(signal.SIGINT)
+
+        with pytest.raises(KeyboardInterrupt):
+            worked(job('Root', [self.cleaning(log, 'Done')], Check=check))
+        assert log == ['Done']
+
+    def test_an_interrupt_during_a_wait_for_a_retry_does_the_same(self, fake_clock):
+        log = []
+
+        def sleep(seconds):
+            raise KeyboardInterrupt
+
+        fake_clock.sleep = sleep
+        root = job('Root', [self.cleaning(log, 'Done'), failing('Broken', RETRY_DELAY=5)])
+        with pytest.raises(KeyboardInterrupt):
+            worked(root, clock=fake_clock)
+        assert log == ['Done']
+
+    def test_the_directory_is_put_back_before_it_and_after_it(self, tmp_path):
+        seen = []
+        (tmp_path / 'elsewhere').mkdir()
+        os.chdir(tmp_path)
+
+        def cleanup(self):
+            seen.append(os.getcwd())
+            os.chdir('/')
+
+        one, two = changing('One', Cleanup=cleanup), changing('Two', Cleanup=cleanup)
+        engine = configured(job('Root', [one, two]), cleanup=False)
+        engine.checknrun()
+        os.chdir('elsewhere')
+        engine.cleanup()
+        assert seen == [str(tmp_path)] * 2
+        assert os.getcwd() == str(tmp_path / 'elsewhere')
+
+    def test_it_fails_when_the_directory_is_gone(self, tmp_path, caplog):
+        log = []
+        (tmp_path / 'home').mkdir()
+        os.chdir(tmp_path / 'home')
+        removes = job('Root', [self.cleaning(log, 'Done')], Check=lambda self: os.rmdir(tmp_path / 'home'))
+        with pytest.raises(FileNotFoundError):
+            worked(removes)
+        os.chdir(tmp_path)
+        assert log == []
+
+    def test_without_anything_owed_cleanup_does_nothing(self):
+        assert DoJobber().cleanup() is None
+
+    def test_runonly_jobs_and_dummy_jobs_with_a_run_have_theirs(self):
+        log = []
+        runs = type('Runs', (RunonlyJob,), {'Run': lambda self: None, 'Cleanup': lambda self: log.append('Runs')})
+        group = type('Group', (DummyJob,), {'DEPS': [runs], 'Cleanup': lambda self: log.append('Group')})
+        worked(group)
+        assert log == ['Runs']
+
+
+class TestByHand:
+    def test_a_job_made_by_hand_has_empty_storages(self):
+        made = changing('Made')()
+        assert (made.storage, made.global_storage) == ({}, {})
+        with pytest.raises(ValueError, match='Made is not done'):
+            made.Check(name='x')
+        made.Run()
+        made.Check()
+
+    def test_so_has_one_whose_init_does_not_call_super_or_takes_arguments(self):
+        def init(self, name):
+            self.name = name
+
+        made = job('Made', __init__=init)('x')
+        assert (made.name, made.storage, made.global_storage) == ('x', {}, {})
+
+    def test_two_share_nothing(self):
+        made = changing('Made')
+        made().storage['x'] = 1
+        assert made().storage == {}
+
+
+COUNT = 100_000
+
+
+@pytest.fixture(scope='module')
+def long_chain():
+    def check(self, *broken):
+        if broken:
+            raise ValueError('broken')
+
+    return chain(COUNT, job('Leaf', Check=check))
+
+
+class TestSize:
+    """A hundred thousand Jobs, in seconds and without recursion."""
+
+    def test_a_chain(self, long_chain):
+        assert worked(long_chain).success()
+
+    def test_a_failing_leaf_under_a_chain(self, long_chain):
+        engine = worked(long_chain, 'broken')
+        assert engine.nodestatus['Leaf'] is False
+        assert sum(status is None for status in engine.nodestatus.values()) == COUNT - 1
+        assert engine.outcomes['Chain0'].blocked_by == ('Leaf',)
+
+    def test_many_under_one_root(self):
+        leaves = [job(f'Leaf{number}') for number in range(COUNT)]
+        assert worked(job('Root', leaves)).success()
+
+    def test_many_that_fail_under_one_root(self):
+        leaves = [failing(f'Leaf{number}') for number in range(COUNT // 10)]
+        engine = worked(job('Root', leaves))
+        assert len(engine.nodeexceptions) == COUNT // 10
+        assert len(engine.outcomes['Root'].blocked_by) == COUNT // 10
+
+
+@pytest.mark.parametrize('copied', [copy.deepcopy, lambda engine: pickle.loads(pickle.dumps(engine))])
+def test_a_copy_of_an_engine_has_the_pending_cleanups_and_adds_its_own_to_them(copied):
+    CopiedJob.log.clear()
+    engine = configured(CopiedJob, cleanup=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        assert not copied(engine).success()
+        engine.checknrun()
+        other = copied(engine)
+    assert other.success()
+    other.checknrun()
+    other.cleanup()
+    assert CopiedJob.log == ['run', 'run', 'cleanup', 'cleanup']
+    engine.cleanup()
+    assert CopiedJob.log[4:] == ['cleanup']
+
+
+class CopiedJob(RunonlyJob):
+    """Says what is called; pickle finds it by its name."""
+
+    log = []
+
+    def Run(self):
+        """Say so."""
+        self.log.append('run')
+
+    def Cleanup(self):
+        """Say so."""
+        self.log.append('cleanup')

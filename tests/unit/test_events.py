@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import logging
+
+import pytest
+from support.factories import changing, configured, failing, job, worked
+
+from dojobber import Event, EventKind, State, log
+from dojobber._run.listeners import Listeners
+
+
+def heard(root, **options):
+    events = []
+    engine = worked(root, listeners=[events.append], **options)
+    return events, engine
+
+
+def test_an_event_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        Event(EventKind.CHECK).job = 'other'
+
+
+def test_each_thing_that_happens_is_told_in_order():
+    done = changing('Done', Cleanup=lambda self: None)
+    events, engine = heard(job('Root', [done, failing('Broken')]), default_tries=2)
+    assert [(event.kind.name, event.job, event.round, event.attempt) for event in events] == [
+        ('RUN_STARTED', None, None, None),
+        ('ATTEMPT_STARTED', 'Done', 1, 1),
+        ('CHECK', 'Done', 1, 1),
+        ('RUN', 'Done', 1, 1),
+        ('RECHECK', 'Done', 1, 1),
+        ('ATTEMPT_FINISHED', 'Done', 1, 1),
+        ('ATTEMPT_STARTED', 'Broken', 1, 1),
+        ('CHECK', 'Broken', 1, 1),
+        ('RUN', 'Broken', 1, 1),
+        ('RECHECK', 'Broken', 1, 1),
+        ('ATTEMPT_FINISHED', 'Broken', 1, 1),
+        ('ATTEMPT_STARTED', 'Broken', 2, 2),
+        ('CHECK', 'Broken', 2, 2),
+        ('RUN', 'Broken', 2, 2),
+        ('RECHECK', 'Broken', 2, 2),
+        ('ATTEMPT_FINISHED', 'Broken', 2, 2),
+        ('CLEANUP_STARTED', 'Done', None, None),
+        ('CLEANUP', 'Done', None, None),
+        ('RUN_FINISHED', None, None, None),
+    ]
+    assert events[0].value == ('Done', 'Broken', 'Root')
+    assert events[-1].value == engine.outcomes
+    assert events[-1].exception is None
+
+
+def test_a_phase_tells_what_it_returned_or_raised_and_how_long_it_took():
+    ran = job('Ran', Check=lambda self: self.storage['ran'], Run=lambda self: self.storage.update(ran='yes'))
+    events, _ = heard(ran)
+    check, run, recheck = [event for event in events if event.kind.value in ('check', 'run', 'recheck')]
+    assert isinstance(check.exception, KeyError)
+    assert (run.value, run.exception) == (None, None)
+    assert (recheck.value, recheck.exception) == ('yes', None)
+    assert all(event.seconds >= 0 for event in (check, run, recheck))
+
+
+def test_a_finished_attempt_tells_the_outcome_so_far():
+    events, engine = heard(failing('Broken'), default_tries=2)
+    outcomes = [event.value for event in events if event.kind is EventKind.ATTEMPT_FINISHED]
+    assert [(outcome.state, outcome.tries) for outcome in outcomes] == [(State.FAILED, 1), (State.FAILED, 2)]
+    assert outcomes[-1] == engine.outcomes['Broken']
+    seconds = [event.seconds for event in events if event.kind is EventKind.ATTEMPT_FINISHED]
+    assert sum(seconds) == pytest.approx(outcomes[-1].seconds)
+    exceptions = [event.exception for event in events if event.kind is EventKind.ATTEMPT_FINISHED]
+    assert exceptions == [outcome.exception for outcome in outcomes]
+
+
+def test_a_finished_run_tells_its_seconds_with_cleanups_and_what_is_about_to_be_raised(fake_clock):
+    error = ValueError('still mounted')
+
+    def cleanup(self):
+        fake_clock.now += 2.0
+        raise error
+
+    def check(self):
+        fake_clock.now += 1.0
+
+    events = []
+    root = job('Root', [changing('Done', Cleanup=cleanup)], Check=check)
+    with pytest.raises(ValueError, match='still mounted'):
+        worked(root, clock=fake_clock, listeners=[events.append])
+    assert (events[-1].kind, events[-1].seconds, events[-1].exception) == (EventKind.RUN_FINISHED, 3.0, error)
+
+
+def test_waiting_tells_for_how_long_and_until_when(fake_clock):
+    events, _ = heard(failing('Broken', RETRY_DELAY=5), clock=fake_clock, default_tries=2)
+    (waiting,) = [event for event in events if event.kind is EventKind.WAITING]
+    assert (waiting.job, waiting.round, waiting.attempt) == ('Broken', 2, 2)
+    assert (waiting.seconds, waiting.value) == (5.0, 1005.0)
+
+
+def test_a_listener_that_raises_is_logged_as_critical_and_dropped(caplog):
+    calls = []
+
+    def broken(event):
+        calls.append(event)
+        raise ValueError('listener trouble')
+
+    others = []
+    worked(changing('Fine'), listeners=[broken, others.append])
+    assert len(calls) == 1
+    assert [event.kind for event in others][-1] is EventKind.RUN_FINISHED
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ('DoJobber', 'CRITICAL')
+    assert 'is dropped' in record.getMessage()
+    assert 'listener trouble' in caplog.text
+
+
+def test_a_listener_that_leaves_is_dropped_too():
+    def leave(event):
+        calls.append(event)
+        raise SystemExit
+
+    calls = []
+    assert worked(changing('Fine'), listeners=[leave]).success()
+    assert len(calls) == 1
+
+
+def test_of_two_equal_listeners_the_one_that_raises_is_dropped():
+    @dataclasses.dataclass
+    class Counting:
+        fails: bool = dataclasses.field(compare=False)
+        told: int = dataclasses.field(default=0, compare=False)
+
+        def __call__(self, event):
+            self.told += 1
+            if self.fails:
+                raise ValueError
+
+    good, bad = Counting(False), Counting(True)
+    worked(job('Fine'), listeners=[good, bad])
+    assert (good.told, bad.told) == (5, 1)
+
+
+def test_an_interrupt_from_a_listener_is_raised_after_the_cleanups():
+    log = []
+
+    def interrupt(event):
+        if event.kind is EventKind.RECHECK:
+            raise KeyboardInterrupt
+
+    root = job('Root', [changing('Done', Cleanup=lambda self: log.append('cleaned'))])
+    with pytest.raises(KeyboardInterrupt):
+        worked(root, listeners=[interrupt])
+    assert log == ['cleaned']
+
+
+def test_a_job_whose_listener_interrupts_has_failed():
+    error = KeyboardInterrupt()
+
+    def interrupt(event):
+        if event.kind is EventKind.CHECK:
+            raise error
+
+    engine = configured(job('Hit'), listeners=[interrupt])
+    with pytest.raises(KeyboardInterrupt):
+        engine.checknrun()
+    assert engine.outcomes['Hit'][:4] == (State.FAILED, 1, None, error)
+
+
+def test_without_listeners_there_is_nobody_to_tell():
+    assert not Listeners([])
+    assert Listeners([print])
+
+
+@pytest.mark.parametrize(('before', 'after'), [(logging.NOTSET, logging.CRITICAL), (logging.INFO, logging.INFO)])
+def test_a_level_that_the_application_gave_the_log_before_the_import_stays(before, after):
+    logger = logging.getLogger('DoJobber')
+    level = logger.level
+    try:
+        logger.setLevel(before)
+        spec = importlib.util.spec_from_file_location('dojobber.imported_again', log.__file__)
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        assert logger.level == after
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,314 @@
+"""Whether an exception arrives in another process as it is: the same answer each time and everywhere."""
+
+from __future__ import annotations
+
+import builtins
+import dataclasses
+import math
+import os
+import pickle
+import subprocess
+import sys
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dojobber import RemoteError
+from dojobber._workers.remote.pickling import dumps, links_of
+from dojobber._workers.remote.roundtrip import alike, picklable_or_error
+
+
+class Thing:
+    """Is equal to nothing but itself, and its ``repr()`` holds its address."""
+
+
+class Undecided:
+    """Like an array: nobody can say whether it is equal to another."""
+
+    def __eq__(self, other):
+        raise ValueError('the truth value is ambiguous')
+
+    __hash__ = object.__hash__
+
+
+class NeverEqual:
+    def __eq__(self, other):
+        return False
+
+    def __hash__(self):
+        return 1
+
+
+class Loud(str):
+    """Has its own mind about equality."""
+
+    def __eq__(self, other):
+        raise ValueError('not even a string')
+
+    __hash__ = str.__hash__
+
+
+class ToldError(Exception):
+    """Takes what it is given."""
+
+
+class PrefixingError(Exception):
+    """Changes its words each time it is made."""
+
+    def __init__(self, word):
+        super().__init__(f'error: {word}')
+
+
+class ListingError(Exception):
+    """Likewise, in a list."""
+
+    def __init__(self, words):
+        super().__init__([*words, 'end'])
+
+
+class DroppingError(Exception):
+    """Is pickled without the number that it was made with."""
+
+    def __init__(self, number=1):
+        super().__init__()
+        self.number = number
+
+    def __reduce__(self):
+        return DroppingError, ()
+
+
+class TurnedError(Exception):
+    """Comes back as something else altogether."""
+
+    def __reduce__(self):
+        return str, ('not an exception',)
+
+
+class NonsenseError(Exception):
+    """Cannot say how to pickle it."""
+
+    def __reduce__(self):
+        return 5
+
+
+class LeavesError(Exception):
+    """Ends the script when it is made again."""
+
+    def __reduce__(self):
+        return sys.exit, (3,)
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenError(Exception):
+    """Takes no attributes."""
+
+    code: int
+
+
+class SlottedError(Exception):
+    __slots__ = ('__hidden', 'code')
+
+    def hide(self, value):
+        self.__hidden = value
+
+    def hidden(self):
+        return self.__hidden
+
+
+class RefusingError(Exception):
+    """Lets nothing be set on it, and has its own idea of its cause."""
+
+    __cause__ = property(lambda self: 1 / 0)
+
+    def __setattr__(self, name, value):
+        raise AttributeError('never')
+
+
+ATOMS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.complex_numbers(allow_nan=True),
+    st.sampled_from(['', 'text', 'tëxt']),
+    st.binary(max_size=3),
+    st.builds(Thing),
+    st.builds(Undecided),
+    st.builds(NeverEqual),
+    st.sampled_from([Loud('a'), Thing, math.nan, len]),
+)
+WORDS = st.sets(st.sampled_from(['alpha', 'beta', 'gamma', 'delta', 'epsilon']))
+ARGUMENTS = st.recursive(
+    st.one_of(ATOMS, WORDS, st.builds(frozenset, WORDS)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.tuples(inner, inner),
+        st.dictionaries(st.sampled_from(['a', 'b', 3, None]), inner, max_size=3),
+        st.builds(lambda members: {(len(members), each) for each in members}, WORDS),
+        st.builds(lambda: {Thing(), math.nan, (1, Thing()), frozenset({'x', 'y'})}),
+        st.builds(lambda value: ValueError('inner', value), inner),
+    ),
+    max_leaves=8,
+)
+
+
+PATIENTLY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+class TestProperties:
+    @given(
+        st.lists(ARGUMENTS, max_size=3), st.sampled_from([ToldError, KeyError, OSError, SystemExit, KeyboardInterrupt])
+    )
+    def test_one_that_takes_what_it_is_given_always_arrives(self, args, kind):
+        error = kind(*args)
+        for _ in range(5):
+            assert picklable_or_error(error) is error
+
+    @PATIENTLY
+    @given(st.lists(st.text('ab', max_size=3), max_size=3), st.sampled_from([PrefixingError, ListingError]))
+    def test_one_that_changes_its_words_never_does(self, words, kind):
+        error = kind(words)
+        for _ in range(5):
+            assert isinstance(picklable_or_error(error), RemoteError)
+
+    @PATIENTLY
+    @given(ARGUMENTS, ARGUMENTS)
+    def test_the_answer_is_the_same_from_either_side(self, one, other):
+        assert alike(one, other) == alike(other, one)
+        assert alike(one, one)
+
+
+SCRIPT = """
+import test_roundtrip as here
+from dojobber._workers.remote.roundtrip import picklable_or_error
+words = {'alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta', 'eta', 'theta'}
+errors = [
+    KeyError(words), KeyError({word: {word, 'x'} for word in sorted(words)}),
+    ValueError([{(word, 1) for word in words}]), ValueError('bad', here.Thing()),
+    ValueError({here.Thing(), here.Thing()}), ValueError(frozenset({frozenset(words)})),
+    here.ListingError(words), here.PrefixingError(sorted(words)), here.DroppingError(2),
+    ValueError(float('nan'), {float('nan')}),
+]
+print([picklable_or_error(error) is error for error in errors])
+"""
+
+
+@pytest.mark.parametrize('seed', range(6))
+def test_the_answer_does_not_depend_on_the_order_of_sets(seed):
+    ways = os.pathsep.join([os.path.dirname(__file__), os.getcwd()])
+    done = subprocess.run(
+        [sys.executable, '-c', SCRIPT],
+        env={**os.environ, 'PYTHONHASHSEED': str(seed), 'PYTHONPATH': ways},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    arrives = [True, True, True, True, True, True, False, False, False, True]
+    assert (done.stdout.strip(), done.stderr) == (str(arrives), '')
+
+
+class TestError:
+    @pytest.mark.parametrize(
+        ('error', 'why'),
+        [
+            (PrefixingError('a'), 'it would arrive as PrefixingError: error: error: a'),
+            (DroppingError(2), 'it would arrive as DroppingError: '),
+            (TurnedError(), 'it would arrive as str: not an exception'),
+            (NonsenseError(), 'must return a string or tuple'),
+            (LeavesError(), 'SystemExit: 3'),
+        ],
+    )
+    def test_one_that_does_not_arrive_as_it_is_is_replaced_by_one_that_says_so(self, error, why):
+        replaced = picklable_or_error(error)
+        assert isinstance(replaced, RemoteError)
+        assert str(replaced).startswith(f'{type(error).__name__}: ')
+        assert why in str(replaced)
+
+    def test_one_that_lets_nothing_be_set_on_it_arrives(self):
+        frozen = FrozenError(5)
+        arrived = pickle.loads(dumps(frozen))
+        assert (type(arrived), arrived.code, arrived.args) == (FrozenError, 5, (5,))
+        assert picklable_or_error(frozen) is frozen
+        refusing = RefusingError('why')
+        assert picklable_or_error(refusing) is refusing
+
+    def test_slots_arrive_the_private_ones_too(self):
+        error = SlottedError('why')
+        error.code = 5
+        error.hide([6])
+        arrived = pickle.loads(dumps(error))
+        assert (arrived.args, arrived.code, arrived.hidden()) == (('why',), 5, [6])
+
+    def test_notes_arrive(self):
+        error = ValueError('why')
+        error.__notes__ = ['a note']  # as add_note() does, from Python 3.11 on
+        assert pickle.loads(dumps(error)).__notes__ == ['a note']
+
+    def test_one_of_whom_python_forgets_something_arrives(self):
+        with pytest.raises(AttributeError) as caught:
+            Thing().missing  # noqa: B018 - its error holds the thing
+        assert picklable_or_error(caught.value) is caught.value
+
+    @pytest.mark.skipif(sys.version_info < (3, 11), reason='needs exception groups')
+    def test_groups_arrive_and_a_member_that_does_not_is_found(self):
+        group = builtins.ExceptionGroup(
+            'several', [ToldError({'a', 'b'}), builtins.ExceptionGroup('inner', [FrozenError(1), KeyError(Thing())])]
+        )
+        assert picklable_or_error(group) is group
+        assert isinstance(picklable_or_error(builtins.ExceptionGroup('several', [PrefixingError('a')])), RemoteError)
+
+    def test_one_that_holds_itself_arrives(self):
+        error = ToldError([])
+        error.args[0].append(error)
+        error.me = error
+        assert picklable_or_error(error) is error
+
+
+class TestAlike:
+    @pytest.mark.parametrize(
+        ('one', 'other'),
+        [
+            (1, True),
+            (1, 1.0),
+            (1, 2),
+            (0.5, math.nan),
+            ('a', 'b'),
+            (b'a', bytearray(b'a')),
+            ([1], [1, 1]),
+            ([1, 2], [2, 1]),
+            ({'a': 1}, {'a': 2}),
+            ({'a': 1}, {'b': 1}),
+            ({1, 2}, {1, 3}),
+            ({1}, {True}),
+            ({(1, 'a')}, {(1, 'b')}),
+            ({1.5, 'a'}, {2.5, 'a'}),
+            (Thing(), NeverEqual()),
+            (ValueError(1), ValueError(2)),
+            (ValueError(1), KeyError(1)),
+            (OSError(2, 'gone', 'a'), OSError(2, 'gone', 'b')),
+        ],
+    )
+    def test_what_differs_as_data_is_not(self, one, other):
+        assert not alike(one, other)
+        assert not alike([{'deep': (one,)}], [{'deep': (other,)}])
+
+    def test_a_big_set_is_compared_in_little_time(self):
+        def members(start):
+            return {(number, str(number)) for number in range(start, start + 20_000)}
+
+        assert alike(members(0), members(0))
+
+
+def test_links_can_be_read_whatever_the_class_says():
+    def chained():
+        try:
+            raise KeyError('first')
+        except KeyError:
+            raise RefusingError  # noqa: B904 - without a cause, only a context
+
+    with pytest.raises(RefusingError) as caught:
+        chained()
+    cause, context, suppress = links_of(caught.value)
+    assert (cause, type(context), suppress) == (None, KeyError, False)

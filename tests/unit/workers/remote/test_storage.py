@@ -1,0 +1,429 @@
+"""The ``global_storage`` of an attempt in another process: a dict whose values are unpickled when they are read."""
+
+from __future__ import annotations
+
+import collections
+import copy
+import functools
+import json
+import operator
+import pickle
+import pprint
+import string
+import threading
+import types
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dojobber import RemoteError
+from dojobber._workers.remote.storage import LazyStorage, decode, encode, only_filled
+
+PLAIN = {'text': 'a', 'list': [1, {'two': 2}], 'none': None, 'bytes': b'raw', 'number': 1.5, 3: (4, 5)}
+
+
+def stored(values):
+    """Return a storage that has just arrived with these values."""
+    return LazyStorage.received({key: encode(value) for key, value in values.items()})
+
+
+def left(storage):
+    """Return what a Job would send back of it: values and kinds by key, and the deleted keys."""
+    changes, failure = storage.changes('Job')
+    assert failure is None
+    return {key: decode(written.value) for key, written in changes.written.items()}, set(changes.deleted)
+
+
+class Counted:
+    """Counts how often it was unpickled."""
+
+    count = 0
+
+    def __setstate__(self, state):
+        Counted.count += 1
+        self.__dict__.update(state)
+
+    def __init__(self):
+        self.word = 'hello'
+
+
+@pytest.fixture(autouse=True)
+def _count_from_zero():
+    Counted.count = 0
+
+
+class Unreadable:
+    """Can be pickled but not unpickled."""
+
+    def __reduce__(self):
+        return int, ('no number',)
+
+
+class OnlyOnce:
+    """Can be unpickled but not be pickled again."""
+
+    def __init__(self, is_new=True):
+        self.is_new = is_new
+
+    def __reduce__(self):
+        if not self.is_new:
+            raise TypeError('not twice')
+        return OnlyOnce, (False,)
+
+
+class Settings:
+    """Parses its text when first asked."""
+
+    def __init__(self, text):
+        self.text = text
+        self._parsed = None
+
+    def get(self, key):
+        if self._parsed is None:
+            self._parsed = dict(line.split('=') for line in self.text.split())
+        return self._parsed[key]
+
+
+ASKED = [
+    pytest.param(lambda d: {**d}, id='unpacked'),
+    pytest.param(lambda d: dict(d), id='dict'),
+    pytest.param(lambda d: d.copy(), id='copied'),
+    pytest.param(copy.copy, id='copy.copy'),
+    pytest.param(copy.deepcopy, id='copy.deepcopy'),
+    pytest.param(lambda d: pickle.loads(pickle.dumps(d)), id='pickled'),
+    pytest.param(lambda d: pickle.loads(pickle.dumps(d, 0)), id='pickled by protocol 0'),
+    pytest.param(lambda d: dict(d.items()), id='items'),
+    pytest.param(lambda d: dict(zip(d, d.values())), id='values'),
+    pytest.param(lambda d: {key: d[key] for key in list(d.keys())}, id='one by one'),
+    pytest.param(lambda d: {key: d.get(key) for key in d}, id='get'),
+    pytest.param(lambda d: {key: d.setdefault(key, 0) for key in list(d)}, id='setdefault'),
+    pytest.param(lambda d: {key: d.pop(key) for key in list(d)}, id='pop'),
+    pytest.param(lambda d: dict(reversed([d.popitem() for _ in range(len(d))])), id='popitem'),
+    pytest.param(lambda d: [other := {}, other.update(d)][0], id='update of another'),
+    pytest.param(lambda d: dict(collections.OrderedDict(d)), id='OrderedDict'),
+    pytest.param(lambda d: dict(collections.defaultdict(list, d)), id='defaultdict'),
+    pytest.param(lambda d: dict(collections.ChainMap({}, d)), id='ChainMap'),
+    pytest.param(lambda d: dict(types.MappingProxyType(d)), id='mappingproxy'),
+    pytest.param(lambda d: eval(repr(d)), id='repr'),
+    pytest.param(lambda d: eval(pprint.pformat(d)), id='pprint'),
+    pytest.param(lambda d: type(d)(d), id='its type'),
+    pytest.param(lambda d: [items := d.items(), dict(reversed(list(reversed(items))))][1], id='items backwards'),
+    pytest.param(lambda d: {key: value for key in d for value in [eval('d[key]', {'d': d, 'key': key})]}, id='eval'),
+]
+
+
+KEYS = st.sampled_from(['a', 'b', 'c', 1, None])
+VALUES = st.one_of(st.none(), st.sampled_from(['', 'text', b'', b'bytes']), st.lists(st.integers(), max_size=2))
+
+
+class TestLikeADict:
+    @pytest.mark.parametrize('ask', ASKED)
+    def test_whoever_asks_gets_the_values(self, ask):
+        assert ask(stored(PLAIN)) == PLAIN
+
+    @pytest.mark.parametrize('ask', [ASKED[0], *ASKED[2:7]])
+    def test_a_copy_is_a_plain_dict(self, ask):
+        assert type(ask(stored(PLAIN))) is dict
+
+    def test_it_is_a_dict_and_equal_to_one_from_either_side(self):
+        other = {**PLAIN, 'list': []}
+        assert isinstance(stored(PLAIN), dict)
+        for right in (PLAIN, stored(PLAIN)):
+            for one, two in ((stored(PLAIN), right), (right, stored(PLAIN)), ([right], [stored(PLAIN)])):
+                assert operator.eq(one, two)
+                assert not operator.ne(one, two)
+        assert operator.ne(stored(PLAIN), other)
+        assert operator.ne(other, stored(PLAIN))
+        assert stored(PLAIN) != 5
+
+    def test_union_has_the_values_of_both_and_is_a_plain_dict(self):
+        more = {'text': 'b', 'more': [6]}
+        for union, right in [
+            (stored(PLAIN) | more, {**PLAIN, **more}),
+            (more | stored(PLAIN), {**more, **PLAIN}),
+            (stored(PLAIN) | stored(more), {**PLAIN, **more}),
+        ]:
+            assert (type(union), union) == (dict, right)
+        storage = same = stored(PLAIN)
+        storage |= stored(more)
+        assert storage is same
+        assert storage == {**PLAIN, **more}
+        with pytest.raises(TypeError):
+            storage | 5
+
+    @pytest.mark.parametrize('indent', [None, 2])
+    @pytest.mark.parametrize('sort', [True, False])
+    def test_json_writes_the_values_nested_too(self, indent, sort):
+        plain = {'a': [1, 2], 'b': {'c': [None, 1.5]}, 'd': 'e'}
+        assert json.dumps({'x': stored(plain)}, indent=indent, sort_keys=sort) == json.dumps(
+            {'x': plain}, indent=indent, sort_keys=sort
+        )
+
+    def test_formatting_finds_the_values(self):
+        storage = stored({'a': [1]})
+        assert (
+            operator.mod('%(a)s', storage),
+            '{a}'.format_map(storage),
+            string.Template('$a').substitute(storage),
+        ) == (
+            '[1]',
+            '[1]',
+            '[1]',
+        )
+
+    def test_keywords_are_the_values(self):
+        assert (lambda **keywords: keywords)(**stored({'a': [1], 'b': 2.5})) == {'a': [1], 'b': 2.5}
+
+    def test_a_value_read_twice_is_the_same_object(self):
+        storage = stored(PLAIN)
+        assert storage['list'] is storage['list'] is storage.get('list') is dict(storage)['list']
+
+    def test_len_order_truth_and_membership_are_those_of_a_dict(self):
+        storage = stored(PLAIN)
+        assert (len(storage), list(storage), list(reversed(storage)), bool(storage), bool(stored({}))) == (
+            len(PLAIN),
+            list(PLAIN),
+            list(reversed(PLAIN)),
+            True,
+            False,
+        )
+        assert 'list' in storage
+        assert 'other' not in storage
+        assert 'list' in storage.keys()  # noqa: SIM118 - the view is what this is about
+
+    def test_missing_keys_are_errors_or_defaults(self):
+        storage = stored(PLAIN)
+        for ask in (
+            lambda: storage['x'],
+            lambda: storage.pop('x'),
+            lambda: storage.__delitem__('x'),
+            stored({}).popitem,
+        ):
+            with pytest.raises(KeyError):
+                ask()
+        assert (storage.get('x'), storage.get('x', 7), storage.pop('x', 8)) == (None, 7, 8)
+        with pytest.raises(TypeError):
+            hash(storage)
+
+    def test_one_that_holds_itself_can_be_copied(self):
+        storage = stored({'a': [1]})
+        storage['self'] = storage
+        copied = copy.deepcopy(storage)
+        assert copied['self'] is copied
+        assert copied['a'] == [1]
+
+    def test_its_type_makes_plain_dicts(self):
+        made = type(stored(PLAIN))({'a': b'raw'}, b=b'bytes')
+        assert (type(made), made) == (dict, {'a': b'raw', 'b': b'bytes'})
+        assert type(stored(PLAIN)).fromkeys('ab', b'x') == {'a': b'x', 'b': b'x'}
+
+    def test_what_a_look_into_its_insides_finds_says_so_and_copies_as_the_value(self):
+        inside = dict.get(stored({'a': [1]}), 'a')
+        assert 'pass dict(self.global_storage) instead' in repr(inside)
+        assert copy.deepcopy(inside) == pickle.loads(pickle.dumps(inside)) == [1]
+
+    def test_threads_of_a_job_read_one_object(self):
+        storage, found, start = stored({'a': Counted()}), [], threading.Barrier(8)
+
+        def read():
+            start.wait(10)
+            found.append(storage['a'])
+
+        threads = [threading.Thread(target=read) for _ in range(8)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join(10)
+        assert [each is found[0] for each in found] == [True] * 8
+
+    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(st.dictionaries(KEYS, VALUES), st.lists(st.tuples(KEYS, VALUES, st.integers(0, 15)), max_size=6))
+    def test_whatever_is_done_to_it_and_a_dict_has_the_same_result(self, plain, steps):
+        before, storage = copy.deepcopy(plain), stored(plain)
+        for key, value, number in steps:
+            assert outcome(number, storage, key, value) == outcome(number, plain, key, copy.deepcopy(value))
+            assert list(storage) == list(plain)
+        written, deleted = left(storage)
+        assert {key: before[key] for key in before if key not in deleted} | written == plain
+        assert deleted == set(before) - set(plain)
+        assert all(key not in before or written[key] != before[key] for key in written)
+        assert storage == plain
+
+
+DOINGS = [
+    lambda d, key, value: d[key],
+    lambda d, key, value: d.get(key, value),
+    lambda d, key, value: d.pop(key),
+    lambda d, key, value: d.pop(key, value),
+    lambda d, key, value: d.popitem(),
+    lambda d, key, value: d.setdefault(key, value),
+    lambda d, key, value: d.__setitem__(key, value),
+    lambda d, key, value: d.__delitem__(key),
+    lambda d, key, value: d.update({key: value}),
+    lambda d, key, value: d.clear(),
+    lambda d, key, value: list(d.items()),
+    lambda d, key, value: dict(d),
+    lambda d, key, value: key in d,
+    lambda d, key, value: d[key].append(5),
+    lambda d, key, value: dict.__setitem__(d, key, value),
+    lambda d, key, value: exec('x = 1', {}, d) or d.pop('x'),
+]
+
+
+def outcome(number, *args):
+    try:
+        return DOINGS[number](*args)
+    except (KeyError, AttributeError) as error:
+        return type(error)
+
+
+class TestReading:
+    def test_nothing_is_unpickled_that_is_not_read(self):
+        storage = stored({f'key {number}': Counted() for number in range(5)})
+        assert len(storage) == len(list(storage)) == 5
+        assert 'key 1' in storage
+        storage['new'] = 1
+        del storage['key 0']
+        assert storage.changes('Job')[0].deleted == ('key 0',)
+        assert Counted.count == 0
+        assert storage['key 3'].word == 'hello'
+        assert Counted.count == 1
+
+    def test_a_value_that_cannot_be_read_fails_who_reads_it_and_nobody_else(self):
+        storage = stored({'good': [1], 'bad': Unreadable()})
+        assert storage['good'] == [1]
+        for ask in (lambda: storage['bad'], lambda: storage.get('bad'), storage.items, lambda: {**storage}):
+            with pytest.raises(RemoteError, match=r"global_storage\['bad'\] cannot be read on a worker: ValueError"):
+                ask()
+        assert left(storage) == ({}, set())
+        del storage['bad']
+        assert storage == {'good': [1]}
+
+    def test_an_interrupt_that_comes_while_one_is_read_is_one_still(self):
+        with pytest.raises(KeyboardInterrupt):
+            stored({'bad': Interrupts()})['bad']
+
+    def test_what_can_be_pickled_only_once_may_be_read(self):
+        storage = stored({'once': OnlyOnce()})
+        assert storage['once'].is_new is False
+        assert left(storage) == ({}, set())
+
+
+class Interrupts:
+    def __reduce__(self):
+        return interrupt, ()
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+class TestChanges:
+    def test_reading_changes_nothing(self):
+        storage = stored(PLAIN)
+        assert dict(storage) == PLAIN
+        assert left(storage) == ({}, set())
+
+    def test_the_same_value_again_is_no_change(self):
+        storage = stored(PLAIN)
+        storage.update({key: copy.deepcopy(value) for key, value in PLAIN.items()})
+        assert left(storage) == ({}, set())
+
+    @pytest.mark.parametrize('new', [True, 1.0, '1', b'1', [1], None])
+    def test_a_value_of_another_type_is_a_change_though_it_is_equal(self, new):
+        storage = stored({'one': 1})
+        storage['one'] = new
+        written, _ = left(storage)
+        assert (type(written['one']), written['one']) == (type(new), new)
+
+    def test_what_is_changed_in_place_comes_out(self):
+        storage = stored(PLAIN)
+        storage['list'][1]['two'] = 3
+        assert left(storage) == ({'list': [1, {'two': 3}]}, set())
+
+    def test_what_is_deleted_and_written_again_is_a_change_of_value_only(self):
+        storage = stored(PLAIN)
+        del storage['text'], storage['none']
+        storage['none'] = 'some'
+        assert left(storage) == ({'none': 'some'}, {'text'})
+
+    def test_none_counts_as_a_value(self):
+        storage = stored({'a': [1], 'b': 2})
+        storage['a']
+        storage.update(a=None, b=None, c=None)
+        assert left(storage) == ({'a': None, 'b': None, 'c': None}, set())
+
+    def test_what_cannot_be_pickled_is_named_and_the_rest_comes_out(self):
+        storage = stored({})
+        storage.update(good=1, bad=threading.Lock(), also=2)
+        changes, failure = storage.changes('Puts')
+        assert set(changes.written) == {'good', 'also'}
+        assert str(failure).startswith("what 'Puts' put into global_storage['bad'] cannot travel (TypeError: cannot")
+
+    def test_an_object_that_keeps_what_it_computed_is_told_from_one_that_was_written(self):
+        def kinds(use):
+            storage = stored({'a': Settings('x=1 y=2')})
+            use(storage)
+            return [written.is_filled for written in storage.changes('Job')[0].written.values()]
+
+        assert kinds(lambda storage: storage['a'].get('x')) == [True]
+        assert kinds(lambda storage: setattr(storage['a'], 'text', 'z=3')) == [False]
+        assert kinds(lambda storage: storage.update(a=Settings('x=1'))) == [False]
+        assert kinds(lambda storage: storage['a']) == []
+
+
+class Lazy:
+    def __init__(self, number=3):
+        self.number = number
+        self.seen = []
+
+    @functools.cached_property
+    def square(self):
+        return self.number**2
+
+
+class Slotted:
+    __slots__ = ('first', 'second')
+
+    def __init__(self, **values):
+        for name, value in values.items():
+            setattr(self, name, value)
+
+
+class TestOnlyFilled:
+    @pytest.mark.parametrize('around', [lambda lazy: lazy, lambda lazy: [1, lazy], lambda lazy: {'a': (lazy,)}])
+    def test_a_value_computed_on_first_use_is_filled_in_wherever_the_object_is(self, around):
+        used = Lazy()
+        assert used.square == 9
+        assert only_filled(around(Lazy()), around(used))
+
+    @pytest.mark.parametrize(
+        ('old', 'new'),
+        [
+            ([], [1]),
+            ({}, {'a': 1}),
+            ({'a': None}, {'a': 1}),
+            ({1}, {1, 2}),
+            (1, 2),
+            (None, 1),
+            (bytearray(b'a'), bytearray(b'b')),
+            (collections.deque(), collections.deque([1])),
+            (Lazy(3), Lazy(4)),
+            (types.SimpleNamespace(hits=0), types.SimpleNamespace(hits=1)),
+            (types.SimpleNamespace(done=[]), types.SimpleNamespace(done=['a'])),
+            (types.SimpleNamespace(a=1), types.SimpleNamespace()),
+            (Slotted(first=1), Slotted(first=2, second=3)),
+        ],
+    )
+    def test_anything_else_is_a_change(self, old, new):
+        assert not only_filled(old, new)
+
+    def test_slots_and_none_are_filled_in_too(self):
+        assert only_filled(Slotted(first=1), Slotted(first=1, second=2))
+        assert only_filled(types.SimpleNamespace(a=None, b=[1]), types.SimpleNamespace(a=5, b=[1]))
+
+    def test_what_holds_itself_is_taken_for_changed(self):
+        old, new = types.SimpleNamespace(a=None), types.SimpleNamespace(a=1)
+        old.me, new.me = old, new
+        assert not only_filled(old, new)

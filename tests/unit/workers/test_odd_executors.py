@@ -1,0 +1,164 @@
+"""Executors and futures that do not behave as those of ``concurrent.futures`` do."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+
+import pytest
+from support.factories import changing, configured, job
+
+from dojobber import DummyJob, EventKind, RunonlyJob, State
+
+LIMIT = 30  # seconds after which something that should have ended never will
+
+
+def in_time(function):
+    """Call ``function`` in a thread with a limit and return what it raises."""
+    errors = []
+
+    def call():
+        try:
+            function()
+        except BaseException as error:
+            errors.append(error)
+        else:
+            errors.append(None)
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(LIMIT)
+    assert errors, 'it does not end'
+    return errors[0]
+
+
+def wide(count=20, **members):
+    return job('Root', [changing(f'J{number}', **members) for number in range(count)], DummyJob)
+
+
+class Odd(Executor):
+    """Makes each call at once, and returns what it is told to instead of the future."""
+
+    def __init__(self, instead):
+        self._instead = instead
+
+    def submit(self, function, /, *args, **kwargs):
+        future = Future()
+        future.set_result(function(*args, **kwargs))
+        return self._instead(future)
+
+
+class Handle:
+    """What knows a result, but does not say when there is one."""
+
+    def result(self):
+        return None
+
+
+async def nothing():
+    """Do nothing."""
+
+
+class Uncallable(Future):
+    """One that does not take callbacks."""
+
+    def add_done_callback(self, function):
+        raise NotImplementedError('no callbacks here')
+
+
+@pytest.mark.parametrize('instead', [lambda future: None, lambda future: Handle(), lambda future: 42])
+def test_an_executor_that_returns_no_future_is_told_so(instead):
+    engine = configured(wide(3), executor=Odd(instead))
+    error = in_time(engine.checknrun)
+    assert isinstance(error, TypeError)
+    assert 'submit()' in str(error)
+    assert 'Future' in str(error)
+    assert not engine.success()
+
+
+def test_so_is_a_thread_pool_of_that_kind():
+    class Silent(ThreadPoolExecutor):
+        def submit(self, *args, **kwargs):
+            super().submit(*args, **kwargs)
+
+    with Silent(2) as executor:
+        engine = configured(wide(3), executor=executor)
+        error = in_time(engine.checknrun)
+    assert 'submit' in str(error) or 'add_done_callback' in str(error)
+    assert not engine.success()
+
+
+def test_a_future_that_takes_no_callback_ends_the_run_with_what_it_says():
+    engine = configured(wide(3), executor=Odd(lambda future: Uncallable()))
+    assert 'no callbacks here' in str(in_time(engine.checknrun))
+
+
+class Repeating(Future):
+    """One that calls back more than once, as one that is set by hand might."""
+
+    def add_done_callback(self, function):
+        super().add_done_callback(function)
+        function(self)
+        function(self)
+
+
+class Mute(Future):
+    """One that never calls back, though it is done."""
+
+    def add_done_callback(self, function):
+        pass
+
+
+@pytest.mark.parametrize('kind', [Repeating, Mute])
+def test_a_future_that_calls_back_twice_or_never_is_waited_for_once(kind, monkeypatch):
+    monkeypatch.setattr('dojobber._workers.loop.LONGEST_WAIT', 0.05)  # seconds after which futures are looked at
+
+    def convert(future):
+        odd = kind()
+        odd.set_result(future.result())
+        return odd
+
+    finished = []
+
+    def listen(event):
+        if event.kind is EventKind.ATTEMPT_FINISHED:
+            finished.append(event.job)
+
+    engine = configured(wide(2), executor=Odd(convert), listeners=[listen])
+    assert in_time(engine.checknrun) is None
+    assert engine.success()
+    assert sorted(finished) == ['J0', 'J1', 'Root']
+
+
+@pytest.mark.parametrize('base', [Executor, ThreadPoolExecutor])
+def test_a_submit_that_raises_ends_the_run_after_what_it_had_taken_and_the_cleanups(base):
+    class Closing(base):
+        calls = 0
+
+        def submit(self, function, /, *args, **kwargs):
+            self.calls += 1
+            if self.calls == 3:
+                raise RuntimeError('no more, please')
+            if base is ThreadPoolExecutor:
+                return super().submit(function, *args, **kwargs)
+            future = Future()
+            future.set_result(function(*args, **kwargs))
+            return future
+
+    def listen(event):
+        if event.kind is EventKind.CLEANUP:
+            cleaned.append(event.job)
+
+    cleaned = []
+    executor = Closing()
+    hooks = {'Run': lambda self: 1, 'Cleanup': lambda self: None}
+    jobs = [job(f'J{number}', base=RunonlyJob, **hooks) for number in range(5)]
+    engine = configured(job('Root', jobs, DummyJob), executor=executor, listeners=[listen])
+    assert str(in_time(engine.checknrun)) == 'no more, please'
+    states = {name: outcome.state for name, outcome in engine.outcomes.items()}
+    done = {name for name, state in states.items() if state is State.CHANGED}
+    assert done <= {'J0', 'J1'}, 'what nobody had begun need not have been done'
+    assert base is ThreadPoolExecutor or done == {'J0', 'J1'}
+    assert (states['J3'], states['J4']) == (State.NOT_RUN, State.NOT_RUN)
+    assert sorted(cleaned) == sorted(done)
+    executor.shutdown()
