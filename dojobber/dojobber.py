@@ -25,7 +25,7 @@ from .events import Event, EventKind, Listener
 from .job import DummyJob, Job, RunonlyJob, kind_of
 from .log import log_critical, logger, show_developer_log
 from .outcome import Outcome, State
-from .text import message
+from .text import error_text
 from .verbose import Console
 
 if TYPE_CHECKING:
@@ -335,7 +335,7 @@ class DoJobber:
         for name, step in plan.items():
             outcome = outcomes.get(name)
             error = outcome.exception if outcome else None
-            said = '' if error is None else message(error) or type(error).__name__
+            said = '' if error is None else error_text(error) or type(error).__name__
             summary = (step.job.__doc__ or '').strip().partition('\n')[0]
             nodes.append(Node(name, step.needs, kind_of(step.job), summary, outcome, said))
         return nodes, self._graph_of(plan)

@@ -6,7 +6,7 @@ import sys
 import traceback
 
 from .events import Event, EventKind
-from .text import message
+from .text import error_text
 
 PHASES = (EventKind.CHECK, EventKind.RUN, EventKind.RECHECK)
 
@@ -33,7 +33,7 @@ class Console:
     def cleanup(self, event: Event) -> None:
         """Print that a Cleanup failed, or with debug that it passed."""
         if event.exception is not None:
-            self._write(f'{event.job}.cleanup: fail "{message(event.exception)}"')
+            self._write(f'{event.job}.cleanup: fail "{error_text(event.exception)}"')
         elif self._debug:
             self._write(f'{event.job}.cleanup: pass')
 
@@ -41,7 +41,7 @@ class Console:
         error = event.exception
         line = f'{event.job}.{event.kind.value}: {"pass" if error is None else "fail"}'
         if error is not None and event.kind is EventKind.RECHECK:
-            line += f' "{message(error)}"'
+            line += f' "{error_text(error)}"'
         if error is not None and self._debug:
             self._write(line, _indented_traceback(error))
         else:
@@ -68,7 +68,7 @@ def _indented_traceback(error: BaseException) -> str:
     try:
         text = ''.join(traceback.format_exception(type(error), error, error.__traceback__))
     except Exception:  # a SyntaxError made by hand, for one, can defeat the formatter
-        text = f'{type(error).__name__}: {message(error)}\n'
+        text = f'{type(error).__name__}: {error_text(error)}\n'
     return textwrap.indent(text, '  ')
 
 

@@ -18,7 +18,7 @@ from ..errors import DoJobberError, UnknownJobError
 from ..events import Event, EventKind, Listener
 from ..job import Job
 from ..outcome import State, is_interrupt
-from ..text import message
+from ..text import error_text
 from .document import Raised, document, plan_document
 from .drawing import check_graph, draw
 from .listing import listing, tree
@@ -144,7 +144,7 @@ def _run(root: type[Job], plan: Plan, options: argparse.Namespace, output: Outpu
     tries = {name: 1 if options.no_act else step.tries for name, step in plan.items()}
     delays = {name: step.retry_delay for name, step in plan.items()}
     terminal = Terminal(output, has_bar=not (options.no_bar or wants_no_bar()))
-    progress = Progress(tries, delays, message, terminal, has_lines=not options.json)
+    progress = Progress(tries, delays, error_text, terminal, has_lines=not options.json)
     raised = Raised({name for name, step in plan.items() if getattr(step.job, 'Run', None) is not None})
     interrupts = Interrupts(progress.ending, progress.give_back)
     engine = _engine(root, options, [raised, progress, _resumption(interrupts, options.jobs)])

@@ -11,7 +11,7 @@ from .._plan.plan import Plan
 from ..events import Event, EventKind
 from ..job import kind_of
 from ..outcome import Outcome, State
-from ..text import message
+from ..text import error_text
 from .listing import summary
 
 SCHEMA = 1
@@ -96,7 +96,7 @@ def _entry(name: str, outcome: Outcome, raised: Raised) -> dict[str, Any]:
 
 
 def _error(error: BaseException | None) -> dict[str, str] | None:
-    return None if error is None else {'type': type(error).__name__, 'message': message(error)}
+    return None if error is None else {'type': type(error).__name__, 'message': error_text(error)}
 
 
 def _plain(value: Any) -> Any:

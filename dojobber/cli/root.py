@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from ..job import KINDS, Job
-from ..text import message
+from ..text import error_text
 from .screen.terminal import printable
 
 
@@ -56,7 +56,7 @@ def _imported(where: str) -> ModuleType:
     try:
         return _imported_file(where) if is_file else importlib.import_module(where)
     except (Exception, SystemExit) as error:
-        why = f'{type(error).__name__}: {message(error)}{_place(error)}'
+        why = f'{type(error).__name__}: {error_text(error)}{_place(error)}'
         if isinstance(error, SystemExit):
             why += "; put what it does as a script under if __name__ == '__main__'"
         raise NotFoundError(printable(f'{where} cannot be imported: {why}')) from error

@@ -8,7 +8,7 @@ import pytest
 from support.factories import chain, changing, configured, failing, job, printed, worked
 
 from dojobber import DoJobber, Event, EventKind, RunonlyJob
-from dojobber.text import message
+from dojobber.text import error_text
 from dojobber.verbose import Console
 
 
@@ -245,8 +245,8 @@ class TestStream:
 
 
 def test_a_message_is_what_the_error_says():
-    assert message(KeyError('x')) == "'x'"
-    assert message(ValueError()) == ''
+    assert error_text(KeyError('x')) == "'x'"
+    assert error_text(ValueError()) == ''
 
 
 class TestDeveloperLog:
