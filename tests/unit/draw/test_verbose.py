@@ -266,7 +266,7 @@ class TestDeveloperLog:
             engine.checknrun()
 
         text = '\n'.join(printed(run))
-        assert text.splitlines()[1].endswith("DEBUG planned 'Root' needing ('Leaf',), tries 3, retry delay 1.0 s")
+        assert text.splitlines()[1].endswith("DEBUG planned 'Root' depending on ('Leaf',), tries 3, retry delay 1.0 s")
         assert 'attempt started, job Leaf, round 1, attempt 1' in text
         assert 'hunter2' not in text
 

@@ -628,7 +628,7 @@ class TestRetries:
         others, tries = threading.Event(), []
 
         class Clock(FakeClock):
-            def __call__(self):
+            def monotonic(self):
                 return self.now + 1000 * others.is_set()
 
         def check(self):

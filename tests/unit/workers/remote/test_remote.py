@@ -28,7 +28,7 @@ class Trip:
     def __init__(self, root, *args, no_act=False, is_reported=True, **kwargs):
         plan = make_plan(root, 1, 0)
         self.global_storage = {}
-        self.names = list(plan)
+        self.names = list(plan.names)
         self.courier = Courier(plan, Setting(args, kwargs, self.global_storage, no_act, None), is_reported)
 
     def packed(self, name):
