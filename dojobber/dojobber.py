@@ -7,26 +7,22 @@ import reprlib
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ._attempt import clock
-from ._attempt.attempt import Setting
 from ._attempt.claim import Claim
 from ._attempt.cleanup import CleanupStack
-from ._attempt.directory import current_directory, go_to, returning_to
-from ._attempt.error_chain import capture_error, chain_errors, get_context, set_context
+from ._attempt.directory import current_directory
 from ._plan.plan import Plan, make_plan
-from ._plan.schedule import Schedule
 from ._run.listeners import Listeners, checked_listeners, log_event
-from ._run.recorder import Recorder
 from ._run.results import Results
-from ._run.runner import Runner
+from ._run.run import Run, RunOptions, raise_unchanged, restore_directory
 from ._workers.executors import check_workers
 from ._workers.loop import Clock
 from .errors import DoJobberError, NotConfiguredError, PlanError
-from .events import EventKind, Listener
+from .events import Listener
 from .job import DummyJob, Job, RunonlyJob, kind_of
-from .log import log_critical, logger, show_developer_log
+from .log import logger, show_developer_log
 from .outcome import Outcome, State
 from .text import error_text
 from .verbose import Console as VerbosePrinter
@@ -74,7 +70,7 @@ class DoJobber:
         self._args: tuple[Any, ...] = ()
         self._kwargs: dict[str, Any] = {}
         self._plan: Plan | None = None
-        self._options = _Options(False, cleanup, Listeners((), VerbosePrinter().cleanup), None, None)
+        self._options = RunOptions(False, cleanup, Listeners((), VerbosePrinter().cleanup), None, None)
         self._claim = Claim()
         """Held by checknrun()."""
         self._jobs_claim = Claim()
@@ -137,7 +133,7 @@ class DoJobber:
             all_listeners.append(log_event)
         all_listeners += checked_listeners(listeners)
         max_workers = check_workers(max_workers, executor)
-        self._options = _Options(
+        self._options = RunOptions(
             no_act,
             self._default_cleanup if cleanup is None else cleanup,
             Listeners(all_listeners, None if is_verbose else VerbosePrinter().cleanup),
@@ -176,7 +172,10 @@ class DoJobber:
                 )
             if node is not None:
                 plan = plan.subplan(node)
-            self._run(plan)
+            self._results = Results()  # from now on, nothing shows an earlier run
+            self._results = results = Results(plan)
+            run = Run(plan, self._options, results, self._cleanups, self._clock)
+            run.run(self._args, self._kwargs, self._jobs_claim)
         finally:
             self._claim.release(me)
 
@@ -194,8 +193,8 @@ class DoJobber:
             raise DoJobberError('cleanup() cannot be called while checknrun() runs Jobs: call it afterwards')
         directory = current_directory()
         failure = self._cleanups.run(self._options.listeners.notify_cleanup)
-        _return_to(directory)
-        _raise(failure)
+        restore_directory(directory)
+        raise_unchanged(failure)
 
     def success(self) -> bool:
         """Tell whether every Job passed in the last ``checknrun()``. False if there was none since ``configure()``."""
@@ -354,78 +353,3 @@ class DoJobber:
         if self._plan is None:
             raise NotConfiguredError(f'{what} needs a graph of Jobs: call configure() first', what)
         return self._plan
-
-    def _run(self, plan: Plan) -> None:
-        started = self._clock.monotonic()
-        directory = current_directory()
-        self._results = Results()  # from now on, nothing shows an earlier run
-        self._results = results = Results(plan)
-        self._cleanups.directory = directory
-        first = self._cleanups.next_sequence()  # Cleanups of earlier runs wait for cleanup()
-        failure = None
-        try:
-            try:
-                self._run_jobs(plan, results, directory)
-            except BaseException as error:
-                failure = error
-            failure = self._clean_up(failure, first)
-        except BaseException as error:  # an interrupt between two statements above
-            failure = self._clean_up(chain_errors([failure, error]), first)
-        interrupt = capture_error(_return_to, directory)
-        if interrupt is not None:
-            failure = chain_errors([failure, interrupt])
-            _return_to(directory)
-        about = {'seconds': self._clock.monotonic() - started, 'value': self.outcomes, 'exception': failure}
-        emit = self._options.listeners.emit
-        _raise(chain_errors([failure, capture_error(emit, EventKind.RUN_FINISHED, **about)]))
-
-    def _run_jobs(self, plan: Plan, results: Results, directory: str | None) -> None:
-        options = self._options
-        tries = [1 if options.no_act else step.tries for step in plan.steps.values()]
-        schedule = Schedule(plan.dependencies, tries, [step.retry_delay for step in plan.steps.values()])
-        recorder = Recorder(plan, schedule, results, options.listeners, self._cleanups)
-        settings = Setting(self._args, self._kwargs, {}, options.no_act, returning_to(directory))
-        failure = None
-        try:
-            self._jobs_claim.take(sys._getframe())
-            options.listeners.emit(EventKind.RUN_STARTED, value=plan.names)
-            Runner(plan, settings, recorder, self._clock).run(options.max_workers, options.executor)
-        except BaseException as error:
-            failure = error
-            raise
-        finally:
-            self._jobs_claim.release(sys._getframe())
-            recorder.close(failure)
-
-    def _clean_up(self, failure: BaseException | None, first: int) -> BaseException | None:
-        """Call the Cleanups of this run, unless they are left to cleanup(), and return what is to be raised."""
-        if self._options.cleanup:
-            failure = chain_errors([failure, self._cleanups.run(self._options.listeners.notify_cleanup, first)])
-        return failure
-
-
-class _Options(NamedTuple):
-    """What ``configure()`` decides about runs."""
-
-    no_act: bool
-    cleanup: bool
-    listeners: Listeners
-    max_workers: int | None
-    executor: Executor | None
-
-
-def _return_to(directory: str | None) -> None:
-    try:
-        if directory is not None:
-            go_to(directory)
-    except OSError:
-        log_critical('cannot return to the directory %r', directory)
-
-
-def _raise(failure: BaseException | None) -> None:
-    if failure is not None:
-        context = get_context(failure)
-        try:
-            raise failure
-        finally:
-            set_context(failure, context)  # raising in an except block of the caller has overwritten it
