@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from support.factories import changing, failing, job, try_once
+from support.factories import changing, failing, job, run_attempt
 
 from dojobber import DummyJob, Job, RunonlyJob, State
 from dojobber._attempt.attempt import Attempter, Attempts, Setting
@@ -21,7 +21,7 @@ def cleaning(name, **members):
 
 def phases_of(job_class, **options):
     phases = []
-    outcome = try_once(
+    outcome = run_attempt(
         job_class, report=lambda phase, seconds, value, error: phases.append((phase, error is None)), **options
     )
     return phases, outcome
@@ -69,7 +69,7 @@ def test_the_exception_is_the_rechecks():
 
 def test_a_job_without_run_fails_its_run_phase_with_a_message_that_says_so():
     errors = []
-    outcome = try_once(
+    outcome = run_attempt(
         job('CheckOnly', Check=lambda self: 1 / 0),
         report=lambda phase, seconds, value, error: errors.append((phase, error)),
     )
@@ -93,9 +93,9 @@ def test_what_each_phase_returned_is_told():
     def report(phase, seconds, value, error):
         told[phase] = value
 
-    try_once(job('Changed', Check=check, Run=run), report=report)
+    run_attempt(job('Changed', Check=check, Run=run), report=report)
     assert told == {'check': None, 'run': 'ran', 'recheck': 'checked'}
-    try_once(job('Fine', Check=lambda self: 'fine'), report=report)
+    run_attempt(job('Fine', Check=lambda self: 'fine'), report=report)
     assert told['check'] == 'fine'
 
 
@@ -126,7 +126,7 @@ def test_each_phase_is_timed_by_itself(fake_clock, monkeypatch, options, seconds
     def report(phase, seconds, value, error):
         told[phase] = seconds
 
-    outcome = try_once(job('Slow', Check=check, Run=run), report=report, **options)
+    outcome = run_attempt(job('Slow', Check=check, Run=run), report=report, **options)
     assert outcome.phases == seconds
     assert told == seconds
 
@@ -139,7 +139,7 @@ def test_arguments_are_handed_to_check_and_run():
         assert len(seen) > 1
 
     job_class = job('Seen', Check=check, Run=lambda self, *args, **kwargs: seen.append(('run', args, kwargs)))
-    try_once(job_class, 1, 'two', function='x', report=None, job='y')
+    run_attempt(job_class, 1, 'two', function='x', report=None, job='y')
     assert seen == [(phase, (1, 'two'), {'function': 'x', 'job': 'y'}) for phase in ('check', 'run', 'check')]
 
 
@@ -151,8 +151,8 @@ def test_the_storage_is_shared_by_the_phases_of_one_try_only():
         raise ValueError
 
     job_class = job('Keeps', Check=check, Run=lambda self: storages.append(self.storage))
-    try_once(job_class)
-    try_once(job_class)
+    run_attempt(job_class)
+    run_attempt(job_class)
     first, second = storages[:3], storages[3:]
     assert all(storage is first[0] for storage in first)
     assert all(storage is second[0] for storage in second)
@@ -161,7 +161,7 @@ def test_the_storage_is_shared_by_the_phases_of_one_try_only():
 
 def test_the_global_storage_is_the_runs():
     shared = {'from': 'another'}
-    outcome = try_once(job('Reads', Check=lambda self: self.global_storage), global_storage=shared)
+    outcome = run_attempt(job('Reads', Check=lambda self: self.global_storage), global_storage=shared)
     assert outcome.result is shared
 
 
@@ -171,7 +171,7 @@ def test_init_need_not_call_super_and_may_use_the_storages():
         self.global_storage['made'] = True
 
     shared = {}
-    outcome = try_once(job('Made', __init__=init, Check=lambda self: self.storage), global_storage=shared)
+    outcome = run_attempt(job('Made', __init__=init, Check=lambda self: self.storage), global_storage=shared)
     assert outcome.result == {'made': True}
     assert shared == {'made': True}
 
@@ -181,7 +181,7 @@ def test_init_cannot_cut_the_job_off_from_the_global_storage():
         self.global_storage = {}
 
     shared = {}
-    try_once(
+    run_attempt(
         job('Made', __init__=init, Check=lambda self: self.global_storage.update(seen=True)), global_storage=shared
     )
     assert shared == {'seen': True}
@@ -189,7 +189,7 @@ def test_init_cannot_cut_the_job_off_from_the_global_storage():
 
 def test_the_engine_sets_what_it_needs_also_when_the_class_makes_its_instances_itself():
     made = job('Made', __new__=lambda cls: object.__new__(cls), Check=lambda self: (self.storage, self.global_storage))
-    assert try_once(made).result == ({}, {})
+    assert run_attempt(made).result == ({}, {})
 
 
 @pytest.mark.parametrize('error', [ValueError('no'), SystemExit(3)])
@@ -300,7 +300,7 @@ class TestOddClasses:
 
     def test_what_a_run_that_is_a_property_raises_is_told_by_its_run_phase(self):
         error, errors = OSError(), {}
-        try_once(
+        run_attempt(
             failing('Odd', Run=property(raising(error))),
             report=lambda phase, seconds, value, error: errors.update({phase: error}),
         )
@@ -365,7 +365,7 @@ class TestDirectory:
             os.chdir('/')
             assert len(seen) == 3
 
-        try_once(job('Moves', Check=step, Run=step))
+        run_attempt(job('Moves', Check=step, Run=step))
         assert seen == [str(tmp_path)] * 3
 
     def test_a_phase_fails_when_the_directory_is_gone(self, tmp_path):
@@ -406,7 +406,7 @@ class TestStoredExceptions:
         try:
             raise LookupError('of the script')
         except LookupError:
-            try_once(
+            run_attempt(
                 job('Broken', Check=raising(ValueError()), Run=raising(OSError())),
                 report=lambda phase, seconds, value, error: errors.update({phase: error.__context__}),
             )
@@ -424,7 +424,7 @@ class TestStoredExceptions:
         try:
             raise LookupError('of the script')
         except LookupError:
-            try_once(job('Broken', Check=check))
+            run_attempt(job('Broken', Check=check))
         assert effect.__context__ is cause
         assert cause.__context__ is None
 
@@ -435,9 +435,9 @@ class TestStoredExceptions:
 
 def test_nothing_is_owed_when_run_was_not_called():
     owed = []
-    try_once(job('Passes', Cleanup=lambda self: None), on_run_started=owed.append)
-    try_once(job('NoRun', Check=lambda self: 1 / 0, Cleanup=lambda self: None), on_run_started=owed.append)
-    try_once(failing('NoAct', Cleanup=lambda self: None), on_run_started=owed.append, no_act=True)
+    run_attempt(job('Passes', Cleanup=lambda self: None), on_run_started=owed.append)
+    run_attempt(job('NoRun', Check=lambda self: 1 / 0, Cleanup=lambda self: None), on_run_started=owed.append)
+    run_attempt(failing('NoAct', Cleanup=lambda self: None), on_run_started=owed.append, no_act=True)
     assert owed == []
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future,
 
 import pytest
 from support.factories import FakeClock, changing, failing, job
-from support.interrupts import at_every_place
+from support.interrupts import interrupt_everywhere
 
 from dojobber import Outcome, State
 from dojobber._attempt.attempt import Setting
@@ -135,7 +135,7 @@ def test_the_threads_end_wherever_an_interrupt_strikes():
         raised = strike(lambda: run.go(2))
         assert raised is None or isinstance(raised, KeyboardInterrupt)
 
-    at_every_place(attempt)
+    interrupt_everywhere(attempt)
     assert len(threads) > 10
     for thread in threads:
         thread.join(20)
