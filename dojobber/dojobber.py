@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ._attempt import clock
-from ._attempt.attempt import Setting
+from ._attempt.attempt import AttemptSettings
 from ._attempt.claim import Claim
 from ._attempt.cleanup import CleanupStack
-from ._attempt.directory import current_directory, go_to, returning_to
+from ._attempt.directory import current_directory, directory_restorer, enter_directory
 from ._attempt.error_chain import capture_error, chain_errors, get_context, set_context
 from ._plan.plan import Plan, make_plan, under
 from ._run.listeners import Listeners, log_event
@@ -376,7 +376,7 @@ class DoJobber:
     def _run_jobs(self, plan: Plan, results: Results, directory: str | None) -> None:
         schedule = schedule_of(plan, self._no_act)
         recorder = Recorder(plan, schedule, results, self._listeners, self._cleanups)
-        setting = Setting(self._args, self._kwargs, {}, self._no_act, returning_to(directory))
+        setting = AttemptSettings(self._args, self._kwargs, {}, self._no_act, directory_restorer(directory))
         failure = None
         try:
             self._jobs_claim.take(sys._getframe())
@@ -419,7 +419,7 @@ def _needs(plan: Plan) -> dict[str, tuple[str, ...]]:
 def _return_to(directory: str | None) -> None:
     try:
         if directory is not None:
-            go_to(directory)
+            enter_directory(directory)
     except OSError:
         log_critical('cannot return to the directory %r', directory)
 

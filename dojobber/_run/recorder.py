@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from .._attempt.attempt import Attempted, Report
+from .._attempt.attempt import AttemptResult, PhaseCallback, PhaseReport
 from .._attempt.cleanup import CleanupStack
 from .._attempt.error_chain import capture_error, chain_errors
 from .._plan.plan import Plan
@@ -41,7 +41,7 @@ class Recorder:
         if self.is_listening:
             self._notify(EventKind.ATTEMPT_STARTED, index)
 
-    def reporter(self, index: int) -> Report:
+    def reporter(self, index: int) -> PhaseCallback:
         """Return what to call with each phase of an attempt in this thread."""
         return partial(self._phase_ended, index)
 
@@ -50,7 +50,7 @@ class Recorder:
         name = self._names[index]
         self.results.record(name, outcome)
         if 'run' in outcome.phases:
-            self.cleanups.drop_needless()
+            self.cleanups.drop_last_if_no_cleanup()
         if outcome.exception is not None and self._schedule.is_last(index):
             self.results.block(name)
         self._running.pop(index, None)  # it is not there if an interrupt came right at the start
@@ -69,25 +69,26 @@ class Recorder:
         It raises only what interrupts its first statements. Then it can be called again.
 
         Args:
-            result: An :class:`Attempted`, or the error for which there is none: a worker was lost, or nothing was sent.
+            result: An :class:`AttemptResult`, or the error for which there is none: a worker was lost, or nothing was
+                sent.
         """
         if not isinstance(result, BaseException):
             return self._finished(index, result)
         from concurrent.futures import BrokenExecutor
 
         failed = Outcome(State.FAILED, 1, None, result)
-        recorded = self._finished(index, Attempted(failed, [(EventKind.CHECK.value, 0.0, None, result)]))
+        recorded = self._finished(index, AttemptResult(failed, [PhaseReport(EventKind.CHECK.value, 0.0, None, result)]))
         return recorded._replace(fatal=result) if isinstance(result, BrokenExecutor) else recorded
 
-    def _finished(self, index: int, attempted: Attempted) -> Recorded:
+    def _finished(self, index: int, attempted: AttemptResult) -> Recorded:
         if index not in self._running:
             return Recorded(False)
         outcome = attempted.outcome
         sequence, earlier = self._running[index]
         errors: list[BaseException | None] = []  # of listeners and signal handlers; all is announced nevertheless, once
         if self._outcomes[self._names[index]] is earlier:
-            if attempted.owed is not None:
-                self.cleanups.push(attempted.owed, sequence)
+            if attempted.pending_cleanup is not None:
+                self.cleanups.push(attempted.pending_cleanup, sequence)
             if self.is_listening:
                 errors += [capture_error(self._phase_ended, index, *report) for report in attempted.reports]
             self._store(index, outcome)

@@ -7,7 +7,7 @@ import operator
 from enum import Enum
 from typing import Any, Callable
 
-from .._attempt.attempt import Attempted, Attempter, Attempts, Setting
+from .._attempt.attempt import Attempter, AttempterPool, AttemptResult, AttemptSettings
 from .._plan.plan import Plan
 from .._plan.schedule import Schedule
 from .._workers import Futures, Inline, OwnThreads, PoolThreads, execute
@@ -38,7 +38,7 @@ class Walk:
         self,
         plan: Plan,
         schedule: Schedule,
-        setting: Setting,
+        setting: AttemptSettings,
         recorder: Recorder,
         clocks: tuple[Callable[[], float], Callable[[float], object]],
     ) -> None:
@@ -83,9 +83,9 @@ class Walk:
     def _on_threads(self, executor: Any, max_running: float) -> None:
         """Let threads of this process make the attempts. They share its directory, which is left as it is."""
         recorder = self._recorder
-        attempts = recorder.results.attempts = Attempts(self._setting._replace(go_to_start=lambda: None))
+        attempts = recorder.results.attempts = AttempterPool(self._setting._replace(restore_directory=lambda: None))
 
-        def attempt(index: int) -> Attempted:
+        def attempt(index: int) -> AttemptResult:
             return attempts(self._jobs[index], recorder.is_listening)
 
         about = recorder, max_running, attempt

@@ -33,7 +33,7 @@ class Recorder(Protocol):
         """Note that an attempt is about to start."""
 
     def ended(self, index: int, result: Any) -> Recorded:
-        """Record what an attempt has left: an ``Attempted``, or the error for which there is none."""
+        """Record what an attempt has left: an ``AttemptResult``, or the error for which there is none."""
 
     def withdrawn(self, index: int) -> None:
         """Note that an attempt will not start after all."""

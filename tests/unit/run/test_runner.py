@@ -9,9 +9,9 @@ from support.factories import FakeClock, changing, failing, job
 from support.interrupts import at_every_place
 
 from dojobber import Outcome, State
-from dojobber._attempt.attempt import Setting
+from dojobber._attempt.attempt import AttemptSettings
 from dojobber._attempt.cleanup import CleanupStack
-from dojobber._attempt.directory import returning_to
+from dojobber._attempt.directory import directory_restorer
 from dojobber._plan.plan import make_plan
 from dojobber._run.listeners import Listeners
 from dojobber._run.recorder import Recorder
@@ -35,7 +35,7 @@ class Told:
         self.walk = Walk(
             plan,
             schedule,
-            Setting((), {}, {}, no_act, returning_to(os.getcwd())),
+            AttemptSettings((), {}, {}, no_act, directory_restorer(os.getcwd())),
             Recorder(plan, schedule, self.results, listeners, self.cleanups),
             (self.clock, self.clock.sleep),
         )
