@@ -9,8 +9,8 @@ import pathlib
 import time
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob
-from dojobber._attempt.attempt import Attempter, Setting
-from dojobber._attempt.directory import returning_to
+from dojobber._attempt.attempt import Attempter, AttemptSettings
+from dojobber._attempt.directory import directory_restorer
 
 
 def job(name, deps=(), base=Job, **members):
@@ -108,7 +108,7 @@ def run_attempt(
 ):
     """Return the outcome of one attempt."""
     storage = {} if global_storage is None else global_storage
-    setting = Setting(args, kwargs, storage, no_act, returning_to(directory or os.getcwd()))
+    setting = AttemptSettings(args, kwargs, storage, no_act, directory_restorer(directory or os.getcwd()))
     return Attempter(setting, on_run_started).send((job_class, report))
 
 

@@ -8,14 +8,14 @@ import pickle
 from collections.abc import Sequence
 from typing import Any, Callable
 
-from ..._attempt.attempt import Attempted, Setting
+from ..._attempt.attempt import AttemptResult, AttemptSettings, PhaseReport
 from ..._plan.plan import Plan
 from ...errors import RemoteError, StorageConflictError
 from ...outcome import Outcome, State, is_interrupt
 from .ledger import Ledger
 from .pickling import attributes_of, dumps, error_words, link, links_of, restore
 from .storage import cannot_travel, decode
-from .worker import Answer, Chain, Parcel, Report, failed_after
+from .worker import Answer, Chain, Parcel, failed_after
 
 
 class RemoteTraceback(Exception):  # noqa: N818 - it is only ever the cause of one
@@ -36,7 +36,7 @@ class Courier:
         RemoteError: The arguments cannot travel.
     """
 
-    def __init__(self, plan: Plan, setting: Setting, is_reported: bool, has_directory: bool = True) -> None:
+    def __init__(self, plan: Plan, setting: AttemptSettings, is_reported: bool, has_directory: bool = True) -> None:
         self._names = plan.names
         self._jobs = [step.job for step in plan.steps.values()]
         self._ledger = Ledger(self._names, plan.dependencies)
@@ -67,7 +67,7 @@ class Courier:
                 raise
             raise RemoteError(f'{self._names[index]!r} cannot travel: {error_words(error)}', job_class) from error
 
-    def unpack(self, index: int, answer: bytes) -> Attempted:
+    def unpack(self, index: int, answer: bytes) -> AttemptResult:
         """Return what an attempt of that Job has to tell.
 
         Nothing but an interrupt is raised, and that once for each Job: if making its things again interrupts each time,
@@ -75,9 +75,9 @@ class Courier:
         """
         parts, unread = self._tried(index, _answer, answer)
         owed = outcome = failure = None
-        reports: Sequence[Report] = ()
+        reports: Sequence[PhaseReport] = ()
         if parts is not None:
-            owed = None if parts.owed is None else self._remade(index, parts.owed)
+            owed = None if parts.pending_cleanup is None else self._remade(index, parts.pending_cleanup)
             failure = self._write(index, parts.changes)
             told, unread = self._tried(index, _told, parts)
             outcome, reports = told or (None, ())
@@ -85,8 +85,8 @@ class Courier:
             why: Any = unread
             if not is_interrupt(unread):
                 why = RemoteError(f'what {self._names[index]!r} left cannot travel: {error_words(unread)}')
-            outcome, reports = Outcome(State.FAILED, 1, None, why, {}), [('check', 0.0, None, why)]
-        return Attempted(*failed_after(outcome, reports, failure), owed)
+            outcome, reports = Outcome(State.FAILED, 1, None, why, {}), [PhaseReport('check', 0.0, None, why)]
+        return AttemptResult(*failed_after(outcome, reports, failure), owed)
 
     def _tried(self, index: int, function: Callable[..., Any], *args: Any) -> tuple[Any, BaseException | None]:
         """Return what ``function`` returns and what it raises."""
@@ -159,9 +159,9 @@ def _answer(pickled: bytes) -> Answer:
     return answer
 
 
-def _told(answer: Answer) -> tuple[Outcome, Sequence[Report]]:
+def _told(answer: Answer) -> tuple[Outcome, Sequence[PhaseReport]]:
     outcome, reports = _loaded(answer.told)
-    errors = [outcome.exception, *(report[3] for report in reports)]
+    errors = [outcome.exception, *(report.error for report in reports)]
     linked: set[int] = set()
     for error, text, chain in zip(errors, answer.tracebacks, answer.chains):
         if error is not None and id(error) not in linked:  # a RunonlyJob raises one of them twice

@@ -7,18 +7,16 @@ import pickle
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple
 
-from ..._attempt.attempt import Attempted, Attempts, Setting
-from ..._attempt.directory import current_directory, go_to
+from ..._attempt.attempt import AttempterPool, AttemptResult, AttemptSettings, PhaseReport
+from ..._attempt.directory import current_directory, enter_directory
 from ...errors import RemoteError
 from ...job import Job
 from ...outcome import Outcome, State, is_interrupt
 from .pickling import attributes_of, dumps, error_words, links_of, safe_repr, slots_of
 from .roundtrip import picklable_or_error
 from .storage import Changes, LazyStorage
-
-Report = tuple[str, float, Any, Optional[BaseException]]
 
 
 class Parcel(NamedTuple):
@@ -63,44 +61,44 @@ class Answer(NamedTuple):
     chains: list[Chain | None]
     """What hangs on these exceptions; None where nothing does."""
     changes: bytes
-    owed: bytes | None
+    pending_cleanup: bytes | None
     """An instance whose Cleanup is owed: its attributes, or if it has a way of its own to be pickled, itself."""
 
 
 def attempt_remotely(parcel: bytes) -> bytes:
     """Try the Job in a pickled :class:`Parcel`, here and now, and return the :class:`Answer`, pickled."""
     changes = Changes({}, ())
-    done: list[Attempted] = []
+    done: list[AttemptResult] = []
     try:
         name, storage = _attempt(pickle.loads(parcel), done)  # noqa: S301 - from the process that runs the graph
         changes, failure = storage.changes(name)
         answer = _answer(*failed_after(done[0].outcome, done[0].reports, failure))
     except BaseException as error:
         answer = _broken(error)
-    owed = done[0].owed if done else None
+    owed = done[0].pending_cleanup if done else None
     for _ in range(2):
         try:
-            return dumps(answer._replace(changes=dumps(changes), owed=_left(owed)))
+            return dumps(answer._replace(changes=dumps(changes), pending_cleanup=_left(owed)))
         except BaseException as error:  # an interrupt; but a Cleanup is worth a second try
             answer = _broken(error)
     unsent = RemoteError('its storage cannot travel: a worker was interrupted each time it was pickled')
-    return dumps(answer._replace(owed=None if owed is None else dumps(unsent)))
+    return dumps(answer._replace(pending_cleanup=None if owed is None else dumps(unsent)))
 
 
-def _attempt(parcel: Parcel, done: list[Attempted]) -> tuple[str, LazyStorage]:
+def _attempt(parcel: Parcel, done: list[AttemptResult]) -> tuple[str, LazyStorage]:
     """Try the Job and put into ``done`` what came of it, at once: an interrupt may come before this returns."""
     job_class = pickle.loads(parcel.job)  # noqa: S301 - from the process that runs the graph
     args, kwargs = pickle.loads(parcel.args)  # noqa: S301 - likewise
     storage = LazyStorage.received(pickle.loads(parcel.storage))  # noqa: S301 - likewise
-    with _at_home() if parcel.has_directory else contextlib.nullcontext(lambda: None) as go_to_start:
-        setting = Setting(args, kwargs, storage, parcel.no_act, go_to_start)
-        done.append(Attempts(setting)(job_class, parcel.is_reported))
+    with _at_home() if parcel.has_directory else contextlib.nullcontext(lambda: None) as restore_directory:
+        setting = AttemptSettings(args, kwargs, storage, parcel.no_act, restore_directory)
+        done.append(AttempterPool(setting)(job_class, parcel.is_reported))
     return job_class.__name__, storage
 
 
-def _answer(outcome: Outcome, reports: Sequence[Report]) -> Answer:
+def _answer(outcome: Outcome, reports: Sequence[PhaseReport]) -> Answer:
     """Return what there is to tell; what does not survive pickling is replaced by an error that says so."""
-    errors = [outcome.exception, *(report[3] for report in reports)]
+    errors = [outcome.exception, *(report.error for report in reports)]
     told = (
         outcome._replace(
             result=picklable_or_error(outcome.result),
@@ -108,7 +106,7 @@ def _answer(outcome: Outcome, reports: Sequence[Report]) -> Answer:
             phases=dict(outcome.phases),
         ),
         [
-            (phase, seconds, picklable_or_error(value), picklable_or_error(error))
+            PhaseReport(phase, seconds, picklable_or_error(value), picklable_or_error(error))
             for phase, seconds, value, error in reports
         ],
     )
@@ -119,7 +117,7 @@ def _broken(error: BaseException) -> Answer:
     """Return that an attempt, or the telling of it, broke down. An interrupt there is one here."""
     words = f'a Job cannot be tried on a worker: {_at_any_price(error_words, error)}'
     why = KeyboardInterrupt(words) if is_interrupt(error) else RemoteError(words)
-    reports: list[Report] = [('check', 0.0, None, why)]
+    reports: list[PhaseReport] = [PhaseReport('check', 0.0, None, why)]
     told = dumps((Outcome(State.FAILED, 1, None, why, {}), reports))
     return Answer(told, [_at_any_price(_traceback, error)] * 2, [None] * 2, dumps(Changes({}, ())), None)
 
@@ -132,12 +130,12 @@ def _at_any_price(describe: Callable[[BaseException], str], error: BaseException
 
 
 def failed_after(
-    outcome: Outcome, reports: Sequence[Report], failure: Exception | None
-) -> tuple[Outcome, Sequence[Report]]:
+    outcome: Outcome, reports: Sequence[PhaseReport], failure: Exception | None
+) -> tuple[Outcome, Sequence[PhaseReport]]:
     """Return what there is to tell if ``failure`` came after the attempt. An interrupt is told as it is."""
     if failure is None or is_interrupt(outcome.exception):
         return outcome, reports
-    report = 'recheck', 0.0, None, failure
+    report = PhaseReport('recheck', 0.0, None, failure)
     return outcome._replace(state=State.FAILED, result=None, exception=failure), [*reports, report]
 
 
@@ -228,10 +226,10 @@ def _at_home() -> Iterator[Callable[[], object]]:
             _home = current_directory()
         _attempts_here += 1
     try:
-        yield lambda: go_to(_home) if _attempts_here == 1 else None
+        yield lambda: enter_directory(_home) if _attempts_here == 1 else None
     finally:
         with _lock:
             _attempts_here -= 1
             if not _attempts_here:
                 with contextlib.suppress(OSError):
-                    go_to(_home)
+                    enter_directory(_home)

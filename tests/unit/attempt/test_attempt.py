@@ -11,8 +11,8 @@ import pytest
 from support.factories import changing, failing, job, run_attempt
 
 from dojobber import DummyJob, Job, RunonlyJob, State
-from dojobber._attempt.attempt import Attempter, Attempts, Setting
-from dojobber._attempt.directory import returning_to
+from dojobber._attempt.attempt import Attempter, AttempterPool, AttemptSettings
+from dojobber._attempt.directory import directory_restorer
 
 
 def cleaning(name, **members):
@@ -294,7 +294,7 @@ class TestOddClasses:
         try:
             raise LookupError('of the script')
         except LookupError:
-            attempt = Attempter(Setting((), {}, {}, False, returning_to(os.getcwd())), lambda job: None)
+            attempt = Attempter(AttemptSettings((), {}, {}, False, directory_restorer(os.getcwd())), lambda job: None)
             states = [attempt.send((each, None)).state for each in (odd, job('Next'))]
         assert states == [State.FAILED, State.OK]
 
@@ -385,7 +385,7 @@ class TestDirectory:
         assert calls == []
 
     def test_a_run_that_starts_in_a_directory_that_is_gone_fails_its_phases(self):
-        setting = Setting((), {}, {}, False, returning_to(None))
+        setting = AttemptSettings((), {}, {}, False, directory_restorer(None))
         outcome = Attempter(setting, lambda job: None).send((job('Fine'), None))
         assert isinstance(outcome.exception, FileNotFoundError)
         assert outcome.exception.errno == errno.ENOENT
@@ -444,7 +444,7 @@ def test_nothing_is_owed_when_run_was_not_called():
 class TestAttempts:
     def attempts(self, global_storage=None):
         storage = {} if global_storage is None else global_storage
-        return Attempts(Setting((), {}, storage, False, lambda: None))
+        return AttempterPool(AttemptSettings((), {}, storage, False, lambda: None))
 
     def test_they_return_all_there_is_to_tell(self):
         outcome, reports, owed = self.attempts()(changing('Changed', Cleanup=lambda self: None), True)
@@ -463,7 +463,7 @@ class TestAttempts:
     def test_a_cleanup_is_owed_by_the_attempt_whose_run_was_called_and_by_no_other(self):
         attempts = self.attempts()
         job_classes = [cleaning('Runs'), job('Passes', Cleanup=lambda self: None), changing('None'), cleaning('Again')]
-        owed = [attempts(job_class, False).owed for job_class in job_classes]
+        owed = [attempts(job_class, False).pending_cleanup for job_class in job_classes]
         assert [type(each).__name__ for each in owed] == ['Runs', 'NoneType', 'NoneType', 'Again']
 
     def test_an_interrupt_is_returned_with_what_is_owed(self):
@@ -494,6 +494,8 @@ class TestAttempts:
         with ThreadPoolExecutor(8) as pool:
             made = list(pool.map(attempts, [job_class] * 16, [True] * 16))
         assert [attempted.outcome.exception for attempted in made] == [None] * 16
-        assert len({id(attempted.owed) for attempted in made}) == 16
-        assert {attempted.outcome.result for attempted in made} == {id(attempted.owed.storage) for attempted in made}
+        assert len({id(attempted.pending_cleanup) for attempted in made}) == 16
+        assert {attempted.outcome.result for attempted in made} == {
+            id(attempted.pending_cleanup.storage) for attempted in made
+        }
         assert all([phase for phase, *_ in each.reports] == ['check', 'run', 'recheck'] for each in made)

@@ -16,7 +16,7 @@ import pytest
 from support.factories import changing, failing, job, mark_reached, wait_until_reached
 
 from dojobber import DummyJob, Job, Outcome, RemoteError, RunonlyJob, State, StorageConflictError
-from dojobber._attempt.attempt import Attempts, Setting
+from dojobber._attempt.attempt import AttempterPool, AttemptSettings
 from dojobber._plan.plan import make_plan
 from dojobber._workers.remote.client import Courier, RemoteTraceback
 from dojobber._workers.remote.worker import attempt_remotely
@@ -29,7 +29,7 @@ class Trip:
         plan = make_plan(root, 1, 0)
         self.global_storage = {}
         self.names = list(plan.names)
-        self.courier = Courier(plan, Setting(args, kwargs, self.global_storage, no_act, None), is_reported)
+        self.courier = Courier(plan, AttemptSettings(args, kwargs, self.global_storage, no_act, None), is_reported)
 
     def packed(self, name):
         return self.courier.pack(self.names.index(name))
@@ -141,7 +141,7 @@ class TestAttempt:
         attempted = Trip(job('Fine', Check=lambda self, a, b: (a, b)), 1, b='two').tried('Fine')
         assert attempted.outcome[:4] == (State.OK, 1, (1, 'two'), None)
         assert [report[0] for report in attempted.reports] == ['check']
-        assert attempted.owed is None
+        assert attempted.pending_cleanup is None
 
     def test_a_job_that_has_to_run_is_changed(self):
         attempted = Trip(changing('Changed')).tried('Changed')
@@ -245,7 +245,7 @@ class TestAttempt:
             raise MemoryError  # in the engine's own code, where no Job can make it fail
 
         home = os.getcwd()
-        monkeypatch.setattr(Attempts, '__call__', attempt)
+        monkeypatch.setattr(AttempterPool, '__call__', attempt)
         outcome = outcome_of(job('Breaks'))
         assert 'cannot be tried on a worker: MemoryError' in str(outcome.exception)
         assert os.getcwd() == home
@@ -585,7 +585,7 @@ class TestGlobalStorage:
         error = attempted.outcome.exception
         assert isinstance(error, RemoteError)
         assert "what 'Puts' put into global_storage[<unlocked _thread.lock" in str(error)
-        assert attempted.owed.Cleanup() == 'done'
+        assert attempted.pending_cleanup.Cleanup() == 'done'
 
     def test_an_interrupt_is_not_hidden_by_a_value_that_cannot_travel(self):
         def check(self):
@@ -614,22 +614,25 @@ class TestCleanup:
             return self.storage, self.path, self.global_storage
 
         trip = Trip(changing('Cleans', Run=run, Cleanup=cleanup))
-        owed = trip.tried('Cleans').owed
+        owed = trip.tried('Cleans').pending_cleanup
         assert owed.Cleanup() == ({'ran': True}, '/there', {'shared': 'yes'})
         assert owed.global_storage is trip.global_storage
         assert type(owed).__name__ == 'Cleans'
 
     def test_it_is_not_owed_where_run_was_not_called(self):
-        assert Trip(job('Fine', Run=None, Cleanup=lambda self: None)).tried('Fine').owed is None
+        assert Trip(job('Fine', Run=None, Cleanup=lambda self: None)).tried('Fine').pending_cleanup is None
 
     def test_it_is_owed_by_a_run_that_failed(self):
-        assert Trip(failing('Broken', Cleanup=lambda self: 'done')).tried('Broken').owed.Cleanup() == 'done'
+        assert Trip(failing('Broken', Cleanup=lambda self: 'done')).tried('Broken').pending_cleanup.Cleanup() == 'done'
 
     def test_it_is_owed_by_a_run_whose_error_cannot_travel(self):
         def run(self):
             raise ValueError(threading.Lock())
 
-        assert Trip(failing('Broken', Run=run, Cleanup=lambda self: 'done')).tried('Broken').owed.Cleanup() == 'done'
+        assert (
+            Trip(failing('Broken', Run=run, Cleanup=lambda self: 'done')).tried('Broken').pending_cleanup.Cleanup()
+            == 'done'
+        )
 
     def test_the_storage_of_a_job_that_has_none_stays_there(self):
         def run(self):
@@ -649,9 +652,9 @@ class TestCleanup:
         attempted = Trip(locks).tried('Locks')
         assert attempted.outcome.state is State.CHANGED
         with pytest.raises(RemoteError, match=r'Locks cannot be cleaned up: .*cannot pickle') as caught:
-            attempted.owed.Cleanup()
+            attempted.pending_cleanup.Cleanup()
         assert caught.value.culprit is locks
-        assert type(attempted.owed).__name__ == 'Locks'
+        assert type(attempted.pending_cleanup).__name__ == 'Locks'
 
 
 @pytest.fixture
@@ -691,7 +694,7 @@ class TestOnlyOnTheWorker:
 
         attempted = self.back(changing('Cleans', Check=check, Cleanup=lambda self: self.storage))
         self.check_failed(attempted)
-        assert attempted.owed.Cleanup() == {'ran': True}
+        assert attempted.pending_cleanup.Cleanup() == {'ran': True}
 
     @pytest.mark.usefixtures('elsewhere')
     def test_an_exception_is_a_failure_that_says_so(self):
@@ -717,7 +720,7 @@ class TestOnlyOnTheWorker:
         attempted = self.back(changing('Cleans', Run=run, Cleanup=lambda self: None))
         assert attempted.outcome.state is State.CHANGED
         with pytest.raises(RemoteError, match=self.UNREAD):
-            attempted.owed.Cleanup()
+            attempted.pending_cleanup.Cleanup()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -888,7 +891,7 @@ class TestParts:
         attempted = trip.courier.unpack(0, answer)
         assert attempted.outcome.state is State.FAILED
         assert str(attempted.outcome.exception) == "what 'Leaves' left cannot travel: SystemExit: 3"
-        assert attempted.owed.Cleanup() == ({'ran': 'there'}, {'written': [1]})
+        assert attempted.pending_cleanup.Cleanup() == ({'ran': 'there'}, {'written': [1]})
 
     def test_a_result_that_interrupts_each_time_it_is_read_interrupts_once(self, monkeypatch):
         trip = Trip(self.run_and_check(StruckLater))
@@ -898,7 +901,7 @@ class TestParts:
             trip.courier.unpack(0, answer)
         attempted = trip.courier.unpack(0, answer)
         assert (attempted.outcome.state, type(attempted.outcome.exception)) == (State.FAILED, KeyboardInterrupt)
-        assert attempted.owed.Cleanup() == ({'ran': 'there'}, {'written': [1]})
+        assert attempted.pending_cleanup.Cleanup() == ({'ran': 'there'}, {'written': [1]})
 
     @pytest.mark.parametrize('answer', [b'', b'scrambled', pickle.dumps(5), pickle.dumps(('told', [], [], b'', None))])
     def test_an_answer_of_another_kind_is_a_failure(self, answer):
@@ -918,7 +921,7 @@ class TestParts:
         attempted = trip.courier.unpack(0, answer)
         assert attempted.outcome.state is State.FAILED
         assert "what 'Puts' wrote cannot travel: ModuleNotFoundError" in str(attempted.outcome.exception)
-        assert attempted.owed.Cleanup() == {'ran': True}
+        assert attempted.pending_cleanup.Cleanup() == {'ran': True}
 
     @pytest.mark.parametrize('where', ['result', 'global_storage', 'error'])
     def test_an_interrupt_while_one_part_is_packed_leaves_the_cleanup_owed(self, where):
@@ -934,7 +937,7 @@ class TestParts:
 
         attempted = Trip(changing('Struck', Check=check, Run=run, Cleanup=lambda self: self.storage)).tried('Struck')
         assert attempted.outcome.state is State.FAILED
-        assert attempted.owed.Cleanup() == {'ran': True}
+        assert attempted.pending_cleanup.Cleanup() == {'ran': True}
 
     def test_an_interrupt_whenever_a_storage_is_packed_is_one_and_the_cleanup_fails(self):
         def run(self):
@@ -943,7 +946,7 @@ class TestParts:
         attempted = Trip(changing('Struck', Run=run, Cleanup=lambda self: None)).tried('Struck')
         assert (attempted.outcome.state, type(attempted.outcome.exception)) == (State.FAILED, KeyboardInterrupt)
         with pytest.raises(RemoteError, match='interrupted each time'):
-            attempted.owed.Cleanup()
+            attempted.pending_cleanup.Cleanup()
 
     def test_an_interrupt_that_comes_once_while_a_storage_is_packed_loses_nothing(self):
         class Once:
@@ -962,7 +965,7 @@ class TestParts:
         trip = Trip(changing('Struck', Run=run, Cleanup=lambda self: self.storage))
         attempted = trip.tried('Struck')
         assert (attempted.outcome.state, type(attempted.outcome.exception)) == (State.FAILED, KeyboardInterrupt)
-        assert attempted.owed.Cleanup() == {'ran': 'whole'}
+        assert attempted.pending_cleanup.Cleanup() == {'ran': 'whole'}
         assert trip.global_storage == {'written': True}
 
     @pytest.mark.parametrize('where', ['result', 'global_storage', 'storage', 'error'])
@@ -981,9 +984,9 @@ class TestParts:
         assert attempted.outcome.state is (State.CHANGED if where in ('result', 'storage') else State.FAILED)
         if where == 'storage':
             with pytest.raises(RemoteError, match='SpeechlessError: <unprintable>'):
-                attempted.owed.Cleanup()
+                attempted.pending_cleanup.Cleanup()
         else:
-            assert attempted.owed.Cleanup() == 'done'
+            assert attempted.pending_cleanup.Cleanup() == 'done'
 
     def test_what_cannot_be_packed_is_a_remote_error_whatever_is_raised(self):
         class Exits:
@@ -1070,7 +1073,7 @@ class TestAttributes:
             self.global_storage['shared'] = 'yes'
 
         trip = Trip(changing('Cleans', base=base, Run=run, Cleanup=cleanup))
-        owed = trip.tried('Cleans').owed
+        owed = trip.tried('Cleans').pending_cleanup
         assert type(owed) is trip.courier._jobs[0]
         assert owed.global_storage is trip.global_storage == {'shared': 'yes'}
         return owed
@@ -1101,7 +1104,7 @@ class TestAttributes:
         else:
             attempted = trip.tried('Sent')
         assert attempted.outcome.state is State.CHANGED
-        assert (attempted.owed.Cleanup(), attempted.owed._Sent__private) == ('h', 'h')
+        assert (attempted.pending_cleanup.Cleanup(), attempted.pending_cleanup._Sent__private) == ('h', 'h')
 
     def test_a_job_that_says_how_it_is_pickled_is_pickled_so(self):
         owed = self.owed(WithState, lambda self: (self.path, self.kept, self.storage, self.lock.locked()))
@@ -1125,7 +1128,7 @@ class TestAttributes:
         attempted = Trip(changing('Holds', base=Mixed, Run=run, Cleanup=lambda self: None)).tried('Holds')
         assert attempted.outcome.state is State.CHANGED
         with pytest.raises(RemoteError) as caught:
-            attempted.owed.Cleanup()
+            attempted.pending_cleanup.Cleanup()
         assert f'Holds cannot be cleaned up: {words}' in str(caught.value)
         assert 'cannot pickle' in str(caught.value)
 
