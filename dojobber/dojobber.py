@@ -107,7 +107,7 @@ class DoJobber:
             debug: Print these lines, the traceback of each failed phase, and a line for each Cleanup.
             cleanup: Call the Cleanups at the end of ``checknrun()``; if false, call ``cleanup()`` yourself. The default
                 is that of ``DoJobber()``.
-            default_tries: AttempterPool of Jobs that set no ``TRIES``, at least 1; ``math.inf`` is allowed.
+            default_tries: Attempts of Jobs that set no ``TRIES``, at least 1; ``math.inf`` is allowed.
             default_retry_delay: Seconds between the starts of two attempts, for Jobs that set no ``RETRY_DELAY``. Other
                 Jobs run meanwhile.
             max_workers: Run up to this many Jobs at the same time, on threads. With None or 1, Jobs run one at a time

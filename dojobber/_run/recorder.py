@@ -114,7 +114,7 @@ class Recorder:
             self._notify(EventKind.WAITING, index, seconds=due - now, value=due)
 
     def close(self, failure: BaseException | None) -> None:
-        """End the run. AttempterPool that an interrupt, ``failure``, has left open have failed with it."""
+        """End the run. Attempts that an interrupt, ``failure``, has left open have failed with it."""
         if failure is not None:
             for index in list(self._running):
                 self._interrupted(index, failure)
