@@ -897,7 +897,7 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolEx
 from functools import partial
 from support.factories import mark_reached, wait_until_reached
 from dojobber import DoJobber, DummyJob, EventKind, Job, PlanError, RemoteError, RunonlyJob, State, StorageConflictError
-from dojobber._workers import Futures
+from dojobber._workers.futures import FutureWorkers
 
 METHOD, FOLDER = sys.argv[1:]
 
@@ -939,11 +939,11 @@ class Watched:
         future.add_done_callback = add_done_callback
         return future
 
-def drain(workers, drain=Futures.drain):
+def drain(workers, drain=FutureWorkers.drain):
     mark_reached(FOLDER, 'waiting')
     drain(workers)
 
-Futures.drain = drain
+FutureWorkers.drain = drain
 
 def ignore():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
