@@ -530,7 +530,7 @@ class TestRaising:
         events = []
         engine = make_engine(job('Root', [job('Leaf')]), executor=pool, listeners=[events.append])
         engine.set_args(threading.Lock())
-        with pytest.raises(RemoteError, match=r'arguments of set_args\(\) cannot travel'):
+        with pytest.raises(RemoteError, match=r'arguments of set_args\(\) cannot be sent'):
             engine.checknrun()
         assert engine.nodestatus == {'Leaf': None, 'Root': None}
         assert [event.kind for event in events] == [EventKind.RUN_STARTED, EventKind.RUN_FINISHED]
