@@ -18,7 +18,7 @@ from support.run_command import ENVIRONMENT, TIMEOUT, command, run_command, writ
 from support.screen import Screen
 
 from dojobber import DoJobber, DummyJob, GraphError, cli
-from dojobber.cli.drawing import check_graph
+from dojobber.cli.graph_file import check_graph
 
 needs_proc = pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='needs a folder in which nobody makes files')
 
