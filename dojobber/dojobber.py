@@ -25,7 +25,7 @@ from .job import DummyJob, Job, RunonlyJob, kind_of
 from .log import logger, show_developer_log
 from .outcome import Outcome, State
 from .text import error_text
-from .verbose import Console as VerbosePrinter
+from .verbose import VerbosePrinter
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -70,7 +70,7 @@ class DoJobber:
         self._args: tuple[Any, ...] = ()
         self._kwargs: dict[str, Any] = {}
         self._plan: Plan | None = None
-        self._options = RunOptions(False, cleanup, Listeners((), VerbosePrinter().cleanup), None, None)
+        self._options = RunOptions(False, cleanup, Listeners((), VerbosePrinter().print_cleanup), None, None)
         self._claim = Claim()
         """Held by checknrun()."""
         self._jobs_claim = Claim()
@@ -136,7 +136,7 @@ class DoJobber:
         self._options = RunOptions(
             no_act,
             self._default_cleanup if cleanup is None else cleanup,
-            Listeners(all_listeners, None if is_verbose else VerbosePrinter().cleanup),
+            Listeners(all_listeners, None if is_verbose else VerbosePrinter().print_cleanup),
             max_workers,
             executor,
         )
