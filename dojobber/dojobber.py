@@ -258,7 +258,7 @@ class DoJobber:
             if graph is None:
                 graph = JobGraph({name: step.dependencies for name, step in plan.steps.items()})
                 self._graph = plan, graph
-        return graph.paint(self.outcomes)
+        return graph.update_colors(self.outcomes)
 
     def write_graph(self, filed: Any, fmt: str | None = None, *, rankdir: str = 'TB', timeout: float = 60) -> None:
         """Write a picture of the graph: the Jobs, their dependencies, and after a run their outcomes.
@@ -327,10 +327,10 @@ class DoJobber:
         return mime_bundle(repr(self), lambda: self._drawn('the picture'), include, exclude)
 
     def _picture(self, what: str, fmt: str, rankdir: str = 'TB', timeout: float = 60) -> bytes:
-        from ._draw import picture
+        from ._draw import render
 
         nodes, graph = self._drawn(what)
-        return picture(nodes, fmt, rankdir, timeout, graph)
+        return render(nodes, fmt, rankdir, timeout, graph)
 
     def _drawn(self, what: str) -> tuple[list[Node], JobGraph | None]:
         """Return the Jobs as pictures show them, and the graph that a script may have changed, if it has read it."""
