@@ -136,7 +136,7 @@ def test_with_a_listing_the_plan_is_drawn_and_nothing_runs(capsys, tmp_path, roo
     assert called(capsys, root, *arguments, '--graph', str(path), '--rankdir', 'LR') == usual
     assert (usual[0], ran) == (0, [])
     assert path.read_text(encoding='utf-8').startswith('flowchart LR\n')
-    assert 'not_tried' in path.read_text(encoding='utf-8')
+    assert 'not_run' in path.read_text(encoding='utf-8')
 
 
 @pytest.mark.parametrize('arguments', [['-n'], [], ['--only', 'Fine']])
