@@ -389,7 +389,7 @@ class TestDirectory:
         outcome = Attempter(setting, lambda job: None).send((job('Fine'), None))
         assert isinstance(outcome.exception, FileNotFoundError)
         assert outcome.exception.errno == errno.ENOENT
-        assert outcome.exception.strerror == 'the directory that the run was started in does not exist'
+        assert outcome.exception.strerror == 'the directory in which the run started does not exist'
 
 
 class TestStoredExceptions:
