@@ -72,7 +72,7 @@ class Outcome(NamedTuple):
     exception: BaseException | None = None
     """The error of its last attempt, as in ``nodeexceptions``; None if it passed or was never attempted."""
     phases: Mapping[str, float] = ReadOnlyDict()
-    """Seconds by phase (``'check'``, ``'run'``, ``'recheck'``) over all attempts; without phases that were not reached."""
+    """Seconds by phase (``'check'``, ``'run'``, ``'recheck'``) over all attempts. Phases not reached are missing."""
     blocked_by: tuple[str, ...] = ()
     """Names of its direct dependencies that failed, would run or are blocked themselves, in the order of ``DEPS``."""
 

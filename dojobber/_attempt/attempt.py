@@ -58,11 +58,11 @@ class AttemptResult(NamedTuple):
 class Attempter:
     """Makes one attempt after the other. What a Job's hooks raise is stored in the outcome.
 
-    All attempts are made within one generator, since a stored exception keeps its frames alive, a frame keeps its
-    caller, and a suspended generator has no caller: so no exception pins the variables of the engine. Keep this object
-    as long as the exceptions: on Python 3.12, the frame of a generator that dies finds a caller.
+    All attempts are made by one generator. A stored exception keeps its frames alive, and each frame keeps its caller;
+    but a suspended generator has no caller, so no exception pins the frames and variables of the engine. Keep this
+    object as long as the exceptions: on Python 3.12, the frame of a generator that is destroyed finds a caller.
 
-    Only one thread may use it at a time.
+    It is not thread-safe.
 
     Args:
         on_run_started: Called with the instance when its Run is about to start: from then on its Cleanup is pending.
@@ -121,9 +121,7 @@ def _attempt_loop(
                     hook = job.Check
                 elif phase == 'run':
                     if not has_run:
-                        raise NotImplementedError(
-                            f'{job_class.__name__} has no Run method that could mend its failed check'
-                        )
+                        raise NotImplementedError(f'{job_class.__name__} has no Run method, so its check stays failed')
                     on_run_started(job)
                     hook = job.Run
                 else:
