@@ -37,8 +37,7 @@ class EventKind(Enum):
     """The Cleanup ended: it took ``seconds``, and may have raised ``exception``. If an interrupt ended the wait for a
     Job that still runs, its Cleanup is not called: then this is emitted alone, without seconds."""
     RUN_FINISHED = 'run finished'
-    """The run ended after ``seconds``, Cleanups included. ``value`` maps names to Outcomes; ``exception`` is what the run
-    raises."""
+    """The run took ``seconds``, with Cleanups. ``value`` maps names to Outcomes; ``exception`` is about to be raised."""
 
 
 class Event(NamedTuple):

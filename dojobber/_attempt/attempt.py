@@ -43,6 +43,8 @@ class AttemptSettings(NamedTuple):
     no_act: bool
     restore_directory: Callable[[], object]
     """Called before every phase. If it raises, that phase fails."""
+    timer: Callable[[], float] = perf_counter
+    """Measures the seconds of each phase."""
 
 
 class AttemptResult(NamedTuple):
@@ -85,10 +87,11 @@ class Attempter:
         self.send = generator.send
 
     def __reduce__(self) -> Any:
-        """Pickle it without its settings, so that an engine can be pickled after a run."""
-        return Attempter, (AttemptSettings((), {}, {}, False, int), id)
+        """Copy and pickle it without its settings, so that an engine can be pickled after a run."""
+        return Attempter, (_NO_SETTINGS, id)
 
 
+_NO_SETTINGS = AttemptSettings((), {}, {}, False, int, float)
 _outcome: Callable[[tuple[Any, ...]], Outcome] = partial(tuple.__new__, Outcome)  # much faster than Outcome()
 _set = object.__setattr__  # works for classes that refuse it, such as frozen dataclasses
 
@@ -98,7 +101,7 @@ _PASSED = {'check': State.OK, 'recheck': State.CHANGED}
 def _attempt_loop(
     settings: AttemptSettings, on_run_started: Callable[[Any], object]
 ) -> Generator[Outcome | None, tuple[Any, PhaseCallback | None], None]:
-    args, kwargs, global_storage, no_act, restore_directory = settings
+    args, kwargs, global_storage, no_act, restore_directory, timer = settings
     callers_exception = sys.exc_info()[1]
     outcomes: list[Outcome] = []  # emptied by the yield: a variable would keep the outcome until the next attempt
     while True:
@@ -111,7 +114,7 @@ def _attempt_loop(
         phases: dict[str, float] = {}
         has_run = False
         for phase in ('check', 'run', 'recheck'):
-            started = perf_counter()
+            started = timer()
             try:
                 restore_directory()
                 if phase == 'check':
@@ -135,7 +138,7 @@ def _attempt_loop(
                 result = None
             if forks[0] != fork:
                 end_child(error)
-            phases[phase] = seconds = perf_counter() - started
+            phases[phase] = seconds = timer() - started
             if on_phase:
                 on_phase(phase, seconds, result, error)
             if error is None:
@@ -200,6 +203,10 @@ class AttempterPool:
         job = started.pop() if started else None
         self._idle.append((attempter, started))
         return AttemptResult(outcome, reports, job if has_cleanup(job) else None)
+
+    def __reduce__(self) -> Any:
+        """Copy and pickle it without its settings, so that an engine can be pickled after a run."""
+        return AttempterPool, (_NO_SETTINGS,)
 
     def _idle_one(self) -> tuple[Attempter, list[Any]] | None:
         try:

@@ -93,33 +93,33 @@ class TestConfigure:
     @pytest.mark.parametrize(
         'root', [None, '', 'Root', 5, True, [], (job('Fine'),), int, type, job('Fine')(), object(), print]
     )
-    def test_a_root_that_is_no_job_class(self, engine, log, root):
+    def test_configure_refuses_a_root_that_is_not_a_job_class(self, engine, log, root):
         assert_refused(engine, log, lambda: engine.configure(root), DepsError)
 
     @pytest.mark.parametrize('root', [Job, RunonlyJob, type('NoCheck', (Job,), {}), type('No', (RunonlyJob,), {})])
-    def test_a_job_that_cannot_work(self, engine, log, root):
+    def test_configure_refuses_jobs_without_the_required_hooks(self, engine, log, root):
         assert_refused(engine, log, lambda: engine.configure(job('Root', [root])), PlanError)
 
     @pytest.mark.parametrize('deps', NO_DEPS)
-    def test_deps_that_are_none(self, engine, log, deps):
+    def test_configure_refuses_deps_that_are_not_job_classes(self, engine, log, deps):
         root = job('Root', [job('Fine'), job('Culprit', deps)])
         assert_refused(engine, log, lambda: engine.configure(root), DepsError)
 
-    def test_a_circle(self, engine, log):
+    def test_configure_refuses_a_cycle(self, engine, log):
         assert_refused(engine, log, lambda: engine.configure(job('Root', [circle()])), CycleError)
 
-    def test_two_jobs_of_one_name(self, engine, log):
+    def test_configure_refuses_two_jobs_of_the_same_name(self, engine, log):
         root = job('Root', [job('Same'), job('Other', [job('Same')])])
         assert_refused(engine, log, lambda: engine.configure(root), PlanError)
 
     @pytest.mark.parametrize('number', NO_NUMBERS)
     @pytest.mark.parametrize('where', ['TRIES', 'default_tries'])
-    def test_tries_that_are_none(self, engine, log, number, where):
+    def test_configure_refuses_invalid_tries(self, engine, log, number, where):
         self.refuse(engine, log, where, number)
 
     @pytest.mark.parametrize('number', NO_DELAYS)
     @pytest.mark.parametrize('where', ['RETRY_DELAY', 'default_retry_delay'])
-    def test_a_retry_delay_that_is_none(self, engine, log, number, where):
+    def test_configure_refuses_an_invalid_retry_delay(self, engine, log, number, where):
         self.refuse(engine, log, where, number)
 
     def refuse(self, engine, log, where, number):
@@ -130,13 +130,13 @@ class TestConfigure:
         assert_refused(engine, log, lambda: engine.configure(root, **options), PlanError)
 
     @pytest.mark.parametrize('listeners', [None, 5, print, 'ab', b'ab', [None], [print, 5], {'a': 1}, [[]]])
-    def test_listeners_that_are_none(self, engine, log, listeners):
+    def test_configure_refuses_listeners_that_are_not_callables(self, engine, log, listeners):
         assert_refused(engine, log, lambda: engine.configure(job('Root'), listeners=listeners), PlanError)
 
-    def test_listeners_that_cannot_be_read(self, engine, log):
+    def test_configure_refuses_listeners_that_cannot_be_iterated(self, engine, log):
         assert_refused(engine, log, lambda: engine.configure(job('Root'), listeners=stopping_midway()), PlanError)
 
-    def test_an_engine_without_a_graph_still_has_none(self):
+    def test_a_refused_configure_leaves_an_unconfigured_engine_unconfigured(self):
         engine = DoJobber()
         for root in (None, circle(), Job):
             with pytest.raises(PlanError):
@@ -154,7 +154,7 @@ class TestChecknrun:
             *[int, type, Job, DummyJob, job('Root'), job('Root')()],
         ],
     )
-    def test_what_is_no_job_of_the_graph(self, engine, log, node):
+    def test_checknrun_refuses_a_node_that_is_not_a_job_of_the_graph(self, engine, log, node):
         assert_refused(engine, log, lambda: engine.checknrun(node), UnknownJobError)
 
 
@@ -171,7 +171,7 @@ def asked(engine):
 
 
 @pytest.mark.parametrize('number', range(len(asked(DoJobber()))))
-def test_before_configure_there_is_no_graph(number):
+def test_an_engine_must_be_configured_first(number):
     engine = DoJobber()
     with pytest.raises(NotConfiguredError, match='call configure') as caught:
         asked(engine)[number]()
@@ -184,34 +184,34 @@ def test_before_configure_there_is_no_graph(number):
 
 class TestWriteGraph:
     @pytest.mark.parametrize('filed', [None, 5, 0, True, b'graph.dot', [], {}, object(), print, pathlib.Path])
-    def test_a_target_that_is_none(self, engine, log, filed):
+    def test_write_graph_refuses_an_invalid_target(self, engine, log, filed):
         assert_refused(engine, log, lambda: engine.write_graph(filed, 'dot'), GraphError)
 
     @pytest.mark.parametrize('fmt', ['nonsense', ' ', 'DOT ', 'a\0b', 5, 0, False, b'svg', b'', [], ['svg'], {}])
-    def test_a_format_that_is_none(self, engine, log, renderer, fmt):
+    def test_write_graph_refuses_an_invalid_format(self, engine, log, renderer, fmt):
         filed = io.BytesIO()
         assert_refused(engine, log, lambda: engine.write_graph(filed, fmt), GraphError)
         assert filed.getvalue() == b''
 
     @pytest.mark.parametrize('rankdir', ['', 'tb', 'TB ', None, 5, [], {}, b'TB', object()])
-    def test_a_direction_that_is_none(self, engine, log, rankdir):
+    def test_write_graph_refuses_an_invalid_direction(self, engine, log, rankdir):
         filed = io.BytesIO()
         assert_refused(engine, log, lambda: engine.write_graph(filed, 'dot', rankdir=rankdir), GraphError)
         assert filed.getvalue() == b''
 
     @pytest.mark.parametrize('timeout', [-1, math.nan, 'x', b'1', [], {}, 1j, object()])
-    def test_a_time_limit_that_is_none(self, engine, log, dot, timeout):
+    def test_write_graph_refuses_an_invalid_timeout(self, engine, log, dot, timeout):
         filed = io.BytesIO()
         assert_refused(engine, log, lambda: engine.write_graph(filed, 'svg', timeout=timeout), GraphError)
         assert filed.getvalue() == b''
 
     @pytest.mark.parametrize('timeout', [math.inf, 1e9])
-    def test_a_time_limit_may_be_as_long_as_one_likes(self, engine, dot, timeout):
+    def test_write_graph_accepts_a_timeout_of_any_length(self, engine, dot, timeout):
         filed = io.BytesIO()
         engine.write_graph(filed, 'svg', timeout=timeout)
         assert b'<svg' in filed.getvalue()
 
-    def test_a_file_that_is_closed_or_read_only_is_the_systems_error(self, engine, tmp_path):
+    def test_write_graph_to_a_closed_or_read_only_file_raises_the_error_of_the_system(self, engine, tmp_path):
         (tmp_path / 'graph').write_bytes(b'before')
         before = shown(engine)
         with open(tmp_path / 'graph', 'rb') as filed, pytest.raises(OSError, match='write'):
@@ -224,7 +224,9 @@ class TestWriteGraph:
         assert shown(engine) == before
 
     @pytest.mark.parametrize('path', ['', '.', 'no/such/folder/graph.dot'])
-    def test_a_path_that_cannot_be_written_is_the_systems_error(self, engine, tmp_path, monkeypatch, path):
+    def test_write_graph_to_an_unwritable_path_raises_the_error_of_the_system(
+        self, engine, tmp_path, monkeypatch, path
+    ):
         monkeypatch.chdir(tmp_path)
         before = shown(engine)
         with pytest.raises(OSError, match=r'(?i)director'):
@@ -234,7 +236,7 @@ class TestWriteGraph:
 
 
 @pytest.mark.parametrize('level', ['LOUD', '', b'DEBUG', 1.5, [], {}, object(), print])
-def test_a_log_level_that_is_none_leaves_the_log_alone(level):
+def test_an_invalid_log_level_leaves_the_log_unchanged(level):
     logger = logging.getLogger('DoJobber')
     before = logger.level, logger.propagate, list(logger.handlers)
     with pytest.raises((TypeError, ValueError)):
@@ -257,7 +259,7 @@ def test_a_log_level_that_is_none_leaves_the_log_alone(level):
         lambda engine: engine.success('Root'),
     ],
 )
-def test_wrong_arguments_are_pythons_own_error_and_change_nothing(engine, log, call):
+def test_a_wrong_number_of_arguments_is_a_type_error_and_changes_nothing(engine, log, call):
     before = shown(engine)
     with pytest.raises(TypeError, match='argument'):
         call(engine)
@@ -268,7 +270,7 @@ def test_wrong_arguments_are_pythons_own_error_and_change_nothing(engine, log, c
 
 
 @pytest.mark.parametrize('name', ['outcomes', 'nodestatus', 'noderesults', 'nodeexceptions', 'graph'])
-def test_what_an_engine_says_cannot_be_set(engine, name):
+def test_the_properties_of_an_engine_cannot_be_set(engine, name):
     before = shown(engine)
     with pytest.raises(AttributeError):
         setattr(engine, name, {})

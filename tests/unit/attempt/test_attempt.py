@@ -34,21 +34,21 @@ def raising(error):
     return raise_it
 
 
-def test_a_check_that_passes_is_all_there_is():
+def test_an_attempt_ends_with_a_check_that_passes():
     phases, outcome = phases_of(job('Fine', Check=lambda self: 'result'))
     assert phases == [('check', True)]
     assert outcome[:4] == (State.OK, 1, 'result', None)
     assert list(outcome.phases) == ['check']
 
 
-def test_a_failed_check_is_followed_by_run_and_the_recheck_decides():
+def test_a_failed_check_is_followed_by_run_and_a_recheck_that_decides():
     phases, outcome = phases_of(changing('Changed'))
     assert phases == [('check', False), ('run', True), ('recheck', True)]
     assert outcome.state is State.CHANGED
     assert list(outcome.phases) == ['check', 'run', 'recheck']
 
 
-def test_what_run_raises_decides_nothing():
+def test_an_error_in_run_does_not_fail_a_job_whose_recheck_passes():
     def run(self):
         self.storage['ran'] = True
         raise ValueError('exit status 1')
@@ -58,7 +58,7 @@ def test_what_run_raises_decides_nothing():
     assert (outcome.state, outcome.exception) == (State.CHANGED, None)
 
 
-def test_the_exception_is_the_rechecks():
+def test_the_exception_of_the_outcome_is_that_of_the_recheck():
     def check(self):
         self.storage['count'] = self.storage.get('count', 0) + 1
         raise ValueError(self.storage['count'])
@@ -67,7 +67,7 @@ def test_the_exception_is_the_rechecks():
     assert (outcome.state, outcome.exception.args, outcome.result) == (State.FAILED, (2,), None)
 
 
-def test_a_job_without_run_fails_its_run_phase_with_a_message_that_says_so():
+def test_the_run_phase_of_a_job_without_run_fails_with_a_message_that_says_so():
     errors = []
     outcome = try_once(
         job('CheckOnly', Check=lambda self: 1 / 0),
@@ -78,7 +78,7 @@ def test_a_job_without_run_fails_its_run_phase_with_a_message_that_says_so():
     assert isinstance(outcome.exception, ZeroDivisionError)
 
 
-def test_what_each_phase_returned_is_told():
+def test_the_callback_receives_the_return_value_of_each_phase():
     told = {}
 
     def check(self):
@@ -109,7 +109,7 @@ def test_what_each_phase_returned_is_told():
     ],
     ids=['all phases', 'no_act', 'interrupted check', 'interrupted run'],
 )
-def test_each_phase_is_timed_by_itself(fake_clock, monkeypatch, options, seconds):
+def test_each_phase_is_timed_separately(fake_clock, monkeypatch, options, seconds):
     monkeypatch.setattr('dojobber._attempt.attempt.perf_counter', fake_clock)
     told = {}
 
@@ -131,7 +131,7 @@ def test_each_phase_is_timed_by_itself(fake_clock, monkeypatch, options, seconds
     assert told == seconds
 
 
-def test_arguments_are_handed_to_check_and_run():
+def test_check_and_run_receive_the_arguments():
     seen = []
 
     def check(self, *args, **kwargs):
@@ -143,7 +143,7 @@ def test_arguments_are_handed_to_check_and_run():
     assert seen == [(phase, (1, 'two'), {'function': 'x', 'job': 'y'}) for phase in ('check', 'run', 'check')]
 
 
-def test_the_storage_is_shared_by_the_phases_of_one_try_only():
+def test_only_the_phases_of_one_attempt_share_its_storage():
     storages = []
 
     def check(self):
@@ -159,13 +159,13 @@ def test_the_storage_is_shared_by_the_phases_of_one_try_only():
     assert first[0] is not second[0]
 
 
-def test_the_global_storage_is_the_runs():
+def test_a_job_finds_the_global_storage_of_the_run():
     shared = {'from': 'another'}
     outcome = try_once(job('Reads', Check=lambda self: self.global_storage), global_storage=shared)
     assert outcome.result is shared
 
 
-def test_init_need_not_call_super_and_may_use_the_storages():
+def test_init_may_use_the_storages_without_calling_super():
     def init(self):
         self.storage['made'] = True
         self.global_storage['made'] = True
@@ -176,7 +176,7 @@ def test_init_need_not_call_super_and_may_use_the_storages():
     assert shared == {'made': True}
 
 
-def test_init_cannot_cut_the_job_off_from_the_global_storage():
+def test_init_cannot_replace_the_global_storage():
     def init(self):
         self.global_storage = {}
 
@@ -187,13 +187,13 @@ def test_init_cannot_cut_the_job_off_from_the_global_storage():
     assert shared == {'seen': True}
 
 
-def test_the_engine_sets_what_it_needs_also_when_the_class_makes_its_instances_itself():
+def test_the_storages_are_set_on_an_instance_that_a_new_of_the_class_creates():
     made = job('Made', __new__=lambda cls: object.__new__(cls), Check=lambda self: (self.storage, self.global_storage))
     assert try_once(made).result == ({}, {})
 
 
 @pytest.mark.parametrize('error', [ValueError('no'), SystemExit(3)])
-def test_an_init_that_raises_fails_the_try(error):
+def test_an_init_that_raises_fails_the_attempt(error):
     def init(self):
         raise error
 
@@ -203,7 +203,7 @@ def test_an_init_that_raises_fails_the_try(error):
 
 
 @pytest.mark.parametrize('phase', ['check', 'run', 'recheck'])
-def test_system_exit_fails_the_phase(phase):
+def test_system_exit_in_a_hook_fails_the_phase(phase):
     def leave(self):
         self.storage['count'] = self.storage.get('count', 0) + 1
         if (self.storage['count'], phase) in [(1, 'check'), (2, 'run'), (3, 'recheck')]:
@@ -218,7 +218,7 @@ def test_system_exit_fails_the_phase(phase):
 
 @pytest.mark.parametrize('interrupt', [KeyboardInterrupt(), GeneratorExit(), type('Stop', (BaseException,), {})()])
 @pytest.mark.parametrize('phase', ['init', 'check', 'run', 'recheck'])
-def test_an_interrupt_ends_the_try_where_it_strikes(interrupt, phase):
+def test_an_interrupt_in_a_hook_ends_the_attempt_with_that_phase(interrupt, phase):
     def step(self, name):
         if name == phase:
             raise interrupt
@@ -237,24 +237,24 @@ def test_an_interrupt_ends_the_try_where_it_strikes(interrupt, phase):
     assert [name for name, _ in phases][-1] == ('check' if phase == 'init' else phase)
 
 
-def test_in_no_act_run_is_not_called():
+def test_with_no_act_run_is_not_called():
     phases, outcome = phases_of(changing('Changes'), no_act=True)
     assert phases == [('check', False)]
     assert outcome.state is State.WOULD_RUN
     assert isinstance(outcome.exception, ValueError)
 
 
-def test_in_no_act_an_interrupted_job_has_failed():
+def test_with_no_act_an_interrupted_job_has_failed():
     _, outcome = phases_of(changing('Hit', Check=raising(KeyboardInterrupt())), no_act=True)
     assert outcome.state is State.FAILED
 
 
-def test_in_no_act_a_job_that_cannot_be_made_has_failed():
+def test_with_no_act_a_job_whose_init_raises_has_failed():
     _, outcome = phases_of(changing('Unmade', __init__=raising(ValueError())), no_act=True)
     assert outcome.state is State.FAILED
 
 
-def test_in_no_act_a_job_without_run_has_failed():
+def test_with_no_act_a_job_without_run_has_failed():
     _, outcome = phases_of(job('CheckOnly', Check=lambda self: 1 / 0), no_act=True)
     assert outcome.state is State.FAILED
 
@@ -287,7 +287,7 @@ class TestOddClasses:
         ],
         ids=['property', 'property that exits', 'getattr', 'setattr', 'with_traceback', 'frozen'],
     )
-    def test_they_fail_and_the_next_job_is_tried(self, members):
+    def test_an_odd_class_fails_and_the_next_job_is_attempted(self, members):
         odd = failing('Odd', **members)
         if '__getattr__' in members:
             del odd.Run
@@ -298,7 +298,7 @@ class TestOddClasses:
             states = [attempt.send((each, None)).state for each in (odd, job('Next'))]
         assert states == [State.FAILED, State.OK]
 
-    def test_what_a_run_that_is_a_property_raises_is_told_by_its_run_phase(self):
+    def test_an_error_in_a_run_property_is_reported_by_the_run_phase(self):
         error, errors = OSError(), {}
         try_once(
             failing('Odd', Run=property(raising(error))),
@@ -308,12 +308,12 @@ class TestOddClasses:
 
 
 class TestRunonlyJob:
-    def test_what_run_returns_is_the_result(self):
+    def test_the_return_value_of_run_is_the_result_of_a_runonly_job(self):
         phases, outcome = phases_of(type('Runs', (RunonlyJob,), {'Run': lambda self: 'result'}))
         assert phases == [('check', False), ('run', True), ('recheck', True)]
         assert outcome[:4] == (State.CHANGED, 1, 'result', None)
 
-    def test_what_run_raises_fails_it(self):
+    def test_an_error_in_run_fails_a_runonly_job(self):
         error = ValueError('no')
 
         def run(self):
@@ -323,13 +323,13 @@ class TestRunonlyJob:
         assert phases == [('check', False), ('run', False), ('recheck', False)]
         assert outcome[:4] == (State.FAILED, 1, None, error)
 
-    def test_its_first_check_fails_with_the_published_text(self):
+    def test_the_first_check_of_a_runonly_job_fails_with_the_published_message(self):
         _, outcome = phases_of(type('Runs', (RunonlyJob,), {'Run': lambda self: None}), no_act=True)
         assert outcome.state is State.WOULD_RUN
         assert isinstance(outcome.exception, RuntimeError)
         assert str(outcome.exception) == 'Runonly node check intentionally fails first time.'
 
-    def test_its_own_check_counts(self):
+    def test_a_check_defined_by_a_runonly_job_decides(self):
         def check(self):
             if 'ran' not in self.storage:
                 raise ValueError
@@ -344,19 +344,19 @@ class TestRunonlyJob:
 
 
 class TestDummyJob:
-    def test_it_passes(self):
+    def test_a_dummy_job_passes(self):
         phases, outcome = phases_of(type('Group', (DummyJob,), {}))
         assert phases == [('check', True)]
         assert outcome[:4] == (State.OK, 1, None, None)
 
-    def test_its_own_hooks_count(self):
+    def test_hooks_defined_by_a_dummy_job_are_called(self):
         job_class = changing('Mine')
         _, outcome = phases_of(type('Group', (DummyJob,), {'Check': job_class.Check, 'Run': job_class.Run}))
         assert outcome.state is State.CHANGED
 
 
 class TestDirectory:
-    def test_every_phase_starts_where_the_run_did(self, tmp_path):
+    def test_every_phase_starts_in_the_directory_of_the_run(self, tmp_path):
         os.chdir(tmp_path)
         seen = []
 
@@ -368,7 +368,7 @@ class TestDirectory:
         try_once(job('Moves', Check=step, Run=step))
         assert seen == [str(tmp_path)] * 3
 
-    def test_a_phase_fails_when_the_directory_is_gone(self, tmp_path):
+    def test_a_phase_fails_if_the_directory_no_longer_exists(self, tmp_path):
         (tmp_path / 'home').mkdir()
         os.chdir(tmp_path / 'home')
 
@@ -384,7 +384,7 @@ class TestDirectory:
         assert isinstance(outcome.exception, FileNotFoundError)
         assert calls == []
 
-    def test_a_run_that_starts_in_a_directory_that_is_gone_fails_its_phases(self):
+    def test_phases_fail_if_the_run_started_in_a_directory_that_does_not_exist(self):
         setting = AttemptSettings((), {}, {}, False, directory_restorer(None))
         outcome = Attempter(setting, lambda job: None).send((job('Fine'), None))
         assert isinstance(outcome.exception, FileNotFoundError)
@@ -394,14 +394,14 @@ class TestDirectory:
 
 class TestStoredExceptions:
     @pytest.mark.parametrize('base', [Job, RunonlyJob])
-    def test_their_traceback_begins_at_the_jobs_own_frame(self, base):
+    def test_the_traceback_of_a_stored_exception_begins_at_the_jobs_own_frame(self, base):
         def own(self):
             raise ValueError
 
         _, outcome = phases_of(type('Broken', (base,), {'Run' if base is RunonlyJob else 'Check': own}))
         assert [frame.name for frame in traceback.extract_tb(outcome.exception.__traceback__)] == ['own']
 
-    def test_none_is_linked_to_what_the_script_is_just_handling(self):
+    def test_no_stored_exception_is_chained_to_the_one_that_the_script_is_handling(self):
         errors = {}
         try:
             raise LookupError('of the script')
@@ -412,7 +412,7 @@ class TestStoredExceptions:
             )
         assert errors == dict.fromkeys(['check', 'run', 'recheck'])
 
-    def test_what_a_job_was_handling_itself_stays_linked(self):
+    def test_a_stored_exception_stays_chained_to_the_one_that_the_job_was_handling(self):
         cause, effect = KeyError(), ValueError()
 
         def check(self):
@@ -428,12 +428,12 @@ class TestStoredExceptions:
         assert effect.__context__ is cause
         assert cause.__context__ is None
 
-    def test_they_do_not_show_the_errors_of_other_phases(self):
+    def test_a_stored_exception_is_not_chained_to_those_of_other_phases(self):
         _, outcome = phases_of(failing('Broken'))
         assert outcome.exception.__context__ is None
 
 
-def test_nothing_is_owed_when_run_was_not_called():
+def test_no_cleanup_is_pending_if_run_was_not_called():
     owed = []
     try_once(job('Passes', Cleanup=lambda self: None), on_run_started=owed.append)
     try_once(job('NoRun', Check=lambda self: 1 / 0, Cleanup=lambda self: None), on_run_started=owed.append)
@@ -446,7 +446,7 @@ class TestAttempts:
         storage = {} if global_storage is None else global_storage
         return AttempterPool(AttemptSettings((), {}, storage, False, lambda: None))
 
-    def test_they_return_all_there_is_to_tell(self):
+    def test_a_pool_returns_the_outcome_the_reports_and_the_pending_cleanup(self):
         outcome, reports, owed = self.attempts()(changing('Changed', Cleanup=lambda self: None), True)
         assert outcome.state is State.CHANGED
         assert [(phase, error is None) for phase, _, _, error in reports] == [
@@ -457,16 +457,16 @@ class TestAttempts:
         assert [seconds for _, seconds, _, _ in reports] == list(outcome.phases.values())
         assert owed.storage == {'ran': True}
 
-    def test_without_listeners_there_are_no_reports(self):
+    def test_a_pool_returns_no_reports_if_none_are_wanted(self):
         assert self.attempts()(changing('Changed'), False).reports == []
 
-    def test_a_cleanup_is_owed_by_the_attempt_whose_run_was_called_and_by_no_other(self):
+    def test_only_attempts_whose_run_was_called_have_a_pending_cleanup(self):
         attempts = self.attempts()
         job_classes = [cleaning('Runs'), job('Passes', Cleanup=lambda self: None), changing('None'), cleaning('Again')]
         owed = [attempts(job_class, False).pending_cleanup for job_class in job_classes]
         assert [type(each).__name__ for each in owed] == ['Runs', 'NoneType', 'NoneType', 'Again']
 
-    def test_an_interrupt_is_returned_with_what_is_owed(self):
+    def test_a_pool_returns_an_interrupt_together_with_the_pending_cleanup(self):
         interrupt = KeyboardInterrupt()
 
         def run(self):
@@ -479,7 +479,7 @@ class TestAttempts:
         assert type(owed).__name__ == 'Hit'
         assert attempts(job('Next'), True).outcome.state is State.OK
 
-    def test_several_threads_make_them_at_once_each_by_itself(self):
+    def test_attempts_on_several_threads_do_not_disturb_each_other(self):
         together, shared = Barrier(8), {}
 
         def check(self):

@@ -32,21 +32,21 @@ class TestCleanups:
             try_once(job_class, on_run_started=cleanups.push)
         return cleanups
 
-    def test_they_are_owed_as_soon_as_run_starts_and_called_in_reverse(self):
+    def test_cleanups_are_pending_once_run_starts_and_are_called_in_reverse_order(self):
         log = []
         cleanups = self.owing(log, 'A', 'B')
         assert log == []
         assert cleanups.run(lambda event: None) is None
         assert log == ['B', 'A']
 
-    def test_nothing_is_cleaned_up_twice(self):
+    def test_a_second_call_repeats_no_cleanup(self):
         log = []
         cleanups = self.owing(log, 'A')
         cleanups.run(lambda event: None)
         cleanups.run(lambda event: None)
         assert log == ['A']
 
-    def test_a_cleanup_of_none_is_none(self):
+    def test_a_cleanup_attribute_of_none_is_not_called(self):
         cleanups = stack_in(os.getcwd())
         try_once(changing('A', Cleanup=None), on_run_started=cleanups.push)
         events = []
@@ -54,7 +54,7 @@ class TestCleanups:
         assert events == []
 
     @pytest.mark.parametrize('kind', [EventKind.CLEANUP_STARTED, EventKind.CLEANUP])
-    def test_a_listener_that_interrupts_stops_no_cleanup(self, kind):
+    def test_an_interrupt_in_a_listener_stops_no_cleanup(self, kind):
         log = []
 
         def interrupt(event):
@@ -65,7 +65,7 @@ class TestCleanups:
         assert log == ['B', 'A']
         assert isinstance(raised, KeyboardInterrupt)
 
-    def test_each_is_told_with_its_seconds_and_what_it_raised(self, fake_clock, monkeypatch):
+    def test_each_cleanup_emits_events_with_its_seconds_and_its_error(self, fake_clock, monkeypatch):
         monkeypatch.setattr('dojobber._attempt.cleanup.perf_counter', fake_clock)
         cleanups, events, interrupt = stack_in(os.getcwd()), [], KeyboardInterrupt()
 
@@ -80,7 +80,7 @@ class TestCleanups:
             Event(EventKind.CLEANUP, 'Hit', seconds=1.5, exception=interrupt),
         ]
 
-    def test_where_the_directory_is_gone_only_those_that_start_there_fail(self, tmp_path):
+    def test_only_cleanups_that_start_in_a_removed_directory_fail(self, tmp_path):
         log, cleanups = [], CleanupStack()
         for name, directory in ('Stays', tmp_path), ('Gone', tmp_path / 'gone'):
             made = job(name, Cleanup=lambda self: log.append(type(self).__name__))()
@@ -91,7 +91,7 @@ class TestCleanups:
         assert cleanups.run(lambda event: None) is None
 
     @pytest.mark.parametrize('event', ['call', 'line'])
-    def test_an_interrupt_on_the_way_to_one_is_handed_back_when_all_were_called(self, event):
+    def test_an_interrupt_on_the_way_to_a_cleanup_is_returned_after_all_were_called(self, event):
         """Strike at each call, or line, of this package on the way to two of them."""
         results = []
 
@@ -111,7 +111,7 @@ class TestCleanups:
         assert all(isinstance(error, KeyboardInterrupt) for error in handed_back)
         assert len(handed_back) > 10
 
-    def test_an_interrupt_between_two_has_the_error_of_the_first_in_its_context(self):
+    def test_an_interrupt_between_two_cleanups_has_the_error_of_the_first_as_its_context(self):
         seen = []
 
         def attempt(strike):
@@ -133,7 +133,7 @@ class TestCleanups:
         assert seen.pop() is ValueError, 'without an interrupt'
         assert set(seen) == {KeyboardInterrupt}
 
-    def test_where_the_stack_has_no_room_it_comes_back_and_none_is_called_twice(self):
+    def test_a_recursion_error_is_returned_and_no_cleanup_is_called_twice(self):
         def deepest(depth=0):
             try:
                 return deepest(depth + 1)
@@ -160,7 +160,7 @@ class TestCleanups:
         cleanups.run(lambda event: names.append(event.job) if event.kind.value == 'cleanup' else None)
         return names
 
-    def test_attempts_that_end_out_of_order_are_cleaned_up_in_the_reverse_of_their_starts(self):
+    def test_cleanups_are_called_in_reverse_order_of_the_starts_whatever_the_order_of_the_ends(self):
         cleanups = stack_in(os.getcwd())
         numbers = [cleanups.next_sequence() for _ in range(4)]
         assert numbers == sorted(set(numbers))
@@ -168,14 +168,14 @@ class TestCleanups:
             cleanups.push(changing(f'J{place}', Cleanup=lambda self: None)(), numbers[place])
         assert self.called(cleanups) == ['J3', 'J2', 'J1', 'J0']
 
-    def test_what_is_owed_without_a_number_starts_now(self):
+    def test_a_job_pushed_without_a_sequence_number_gets_the_next_one(self):
         cleanups = stack_in(os.getcwd())
         early = cleanups.next_sequence()
         cleanups.push(changing('Now', Cleanup=lambda self: None)())
         cleanups.push(changing('Early', Cleanup=lambda self: None)(), early)
         assert self.called(cleanups) == ['Now', 'Early']
 
-    def test_an_attempt_that_is_noted_twice_is_owed_once(self):
+    def test_pushing_an_attempt_twice_makes_its_cleanup_pending_once(self):
         cleanups = stack_in(os.getcwd())
         first, second = changing('First', Cleanup=lambda self: None)(), changing('Second', Cleanup=lambda self: None)()
         numbers = cleanups.next_sequence(), cleanups.next_sequence()
@@ -183,14 +183,14 @@ class TestCleanups:
             cleanups.push(made, number)
         assert self.called(cleanups) == ['Second', 'First']
 
-    def test_a_number_is_used_up_by_a_job_without_cleanup_all_the_same(self):
+    def test_a_job_without_cleanup_can_be_pushed_like_any_other(self):
         cleanups = stack_in(os.getcwd())
         cleanups.push(changing('None')(), cleanups.next_sequence())
         assert self.called(cleanups) == []
         cleanups.push(changing('Some', Cleanup=lambda self: None)(), cleanups.next_sequence())
         assert self.called(cleanups) == ['Some']
 
-    def test_those_of_earlier_attempts_can_wait(self):
+    def test_cleanups_of_attempts_before_a_given_number_stay_pending(self):
         cleanups = stack_in(os.getcwd())
         cleanups.push(changing('Kept', Cleanup=lambda self: None)())
         since = cleanups.next_sequence()

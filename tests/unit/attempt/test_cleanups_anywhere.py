@@ -39,7 +39,7 @@ def cleaned():
     return Cleaned()
 
 
-def test_of_two_threads_one_cleans_up_and_the_other_waits_until_that_is_done(cleaned):
+def test_the_second_thread_that_calls_cleanup_waits_until_the_first_has_finished(cleaned):
     begun, go_on = threading.Event(), threading.Event()
 
     def cleanup(name):
@@ -66,7 +66,7 @@ def test_of_two_threads_one_cleans_up_and_the_other_waits_until_that_is_done(cle
     assert callers == {first.ident}
 
 
-def test_many_threads_at_once_call_each_once_in_order(cleaned):
+def test_many_threads_that_call_cleanup_at_once_call_each_cleanup_once_in_order(cleaned):
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
@@ -93,7 +93,7 @@ def test_many_threads_at_once_call_each_once_in_order(cleaned):
 
 @pytest.mark.parametrize('kind', [EventKind.CLEANUP_STARTED, EventKind.CLEANUP, EventKind.RUN_FINISHED])
 @pytest.mark.parametrize('cleanup', [True, False])
-def test_a_listener_may_call_it_while_cleanups_are_called(cleaned, kind, cleanup):
+def test_a_listener_may_call_cleanup_while_cleanups_are_called(cleaned, kind, cleanup):
     def listen(event):
         if event.kind is kind:
             engine.cleanup()
@@ -104,7 +104,7 @@ def test_a_listener_may_call_it_while_cleanups_are_called(cleaned, kind, cleanup
     assert sorted(cleaned) == sorted(cleaned.expected())
 
 
-def test_so_may_a_cleanup_and_a_signal_handler(cleaned):
+def test_a_cleanup_and_a_signal_handler_may_call_cleanup(cleaned):
     nested = []
 
     def cleanup(name):
@@ -127,7 +127,7 @@ def test_so_may_a_cleanup_and_a_signal_handler(cleaned):
 
 @pytest.mark.parametrize('options', [{}, {'max_workers': 2}], ids=str)
 @pytest.mark.parametrize('who', ['job', 'listener', 'signal handler', 'thread'])
-def test_while_jobs_run_it_is_refused_and_no_cleanup_called_early(cleaned, options, who):
+def test_cleanup_is_refused_while_jobs_run_and_calls_no_cleanup_early(cleaned, options, who):
     errors = []
 
     def call(*_):
@@ -163,7 +163,7 @@ def test_while_jobs_run_it_is_refused_and_no_cleanup_called_early(cleaned, optio
     assert engine.success()
 
 
-def test_a_run_that_begins_while_another_thread_cleans_up_keeps_its_cleanups_for_its_own_end(cleaned):
+def test_a_run_that_starts_while_another_thread_cleans_up_calls_its_own_cleanups(cleaned):
     begun, go_on, running = threading.Event(), threading.Event(), threading.Event()
     log = []
 
@@ -196,7 +196,7 @@ def test_a_run_that_begins_while_another_thread_cleans_up_keeps_its_cleanups_for
     assert log.index('run ends') < log.index('cleaned')
 
 
-def test_over_several_runs_and_graphs_they_stay_pending_until_cleanup(cleaned):
+def test_cleanups_of_several_runs_and_graphs_stay_pending_until_cleanup_is_called(cleaned):
     engine = DoJobber(cleanup=False)
     engine.configure(cleaned.graph(2))
     engine.checknrun()
@@ -211,7 +211,7 @@ def test_over_several_runs_and_graphs_they_stay_pending_until_cleanup(cleaned):
 
 
 @pytest.mark.parametrize('options', [{}, {'max_workers': 2}], ids=str)
-def test_a_run_decides_whether_its_instance_has_a_cleanup(options):
+def test_run_may_set_replace_or_remove_the_cleanup_of_its_instance(options):
     log = []
 
     def set_it(self):
@@ -238,7 +238,7 @@ def test_a_run_decides_whether_its_instance_has_a_cleanup(options):
     assert sorted(log) == ['of the class', 'replaced', 'set']
 
 
-def test_many_cleanups_that_fail_take_linear_work_and_each_error_is_linked():
+def test_many_failing_cleanups_take_linear_time_and_all_their_errors_are_chained():
     def fail(self):
         raise ConnectionError(type(self).__name__)
 
@@ -268,7 +268,7 @@ def test_many_cleanups_that_fail_take_linear_work_and_each_error_is_linked():
     assert work(600) < 2.2 * work(300)
 
 
-def test_thousands_of_failing_ones_end_and_the_uncaught_error_is_printed():
+def test_thousands_of_cleanups_fail_and_the_uncaught_error_is_still_printed():
     script = """
         import sys
         from dojobber import DoJobber, DummyJob, RunonlyJob

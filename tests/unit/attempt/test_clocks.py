@@ -31,7 +31,7 @@ def waits(events):
 
 
 @pytest.mark.parametrize('options', WAITING, ids=str)
-def test_a_clock_that_stands_still_delays_no_retry_for_ever(monkeypatch, options):
+def test_retries_happen_even_if_the_clock_of_the_time_module_stands_still(monkeypatch, options):
     slept = []
     for name in 'monotonic', 'perf_counter', 'time':
         monkeypatch.setattr(time, name, lambda: 7.0)
@@ -47,7 +47,7 @@ def test_a_clock_that_stands_still_delays_no_retry_for_ever(monkeypatch, options
 
 
 @pytest.mark.parametrize('options', WAITING, ids=str)
-def test_time_that_is_frozen_by_freezegun_does_not_hang_a_run(options):
+def test_a_run_does_not_hang_while_freezegun_freezes_time(options):
     freezegun = pytest.importorskip('freezegun')
     engine, _ = engine_that_waits(**options)
     with freezegun.freeze_time('2030-01-02'):
@@ -61,7 +61,7 @@ def test_time_that_is_frozen_by_freezegun_does_not_hang_a_run(options):
 
 
 @pytest.mark.parametrize('options', WAITING, ids=str)
-def test_nor_does_time_machine(options):
+def test_a_run_does_not_hang_while_time_machine_freezes_time(options):
     time_machine = pytest.importorskip('time_machine')
     with time_machine.travel(0, tick=False):
         engine, _ = engine_that_waits(**options)
@@ -70,7 +70,7 @@ def test_nor_does_time_machine(options):
 
 
 @pytest.mark.parametrize('options', WAITING, ids=str)
-def test_the_clocks_may_be_replaced_already_when_the_package_is_imported(options):
+def test_clocks_may_be_replaced_before_the_package_is_imported(options):
     script = f"""
         import time
 
@@ -102,7 +102,7 @@ def test_the_clocks_may_be_replaced_already_when_the_package_is_imported(options
     assert (run.stdout.split(), run.stderr) == (['2', 'True'], '')
 
 
-def test_the_package_leaves_the_time_module_as_it_is():
+def test_importing_the_package_does_not_change_the_time_module():
     script = """
         import sys, time
         before = dict(vars(time)), time

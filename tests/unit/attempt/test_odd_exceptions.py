@@ -55,7 +55,7 @@ def in_a_circle():
 @pytest.mark.parametrize('hook', ['__init__', 'Check', 'Run'])
 @pytest.mark.parametrize('is_handling', [False, True])
 @BOTH
-def test_what_follows_an_odd_exception_is_done_as_ever(options, is_handling, hook, make):
+def test_an_odd_exception_fails_its_job_only(options, is_handling, hook, make):
     if make is GeneratorExit:
         pytest.skip('it ends the run, as all that are no Exception do')
     log = []
@@ -91,7 +91,7 @@ def test_what_follows_an_odd_exception_is_done_as_ever(options, is_handling, hoo
 
 
 @pytest.mark.parametrize('make', [*ODD, in_a_circle], ids=lambda make: make.__name__)
-def test_a_cleanup_that_raises_an_odd_one_keeps_no_other_from_being_called(make):
+def test_an_odd_exception_in_a_cleanup_stops_no_other_cleanup(make):
     log = []
 
     def throw(self):
@@ -123,7 +123,7 @@ def entries(error):
 
 
 @BOTH
-def test_the_traceback_of_one_object_that_is_raised_each_time_does_not_grow(options):
+def test_the_traceback_of_an_object_that_is_raised_again_and_again_does_not_grow(options):
     constant = ConnectionError('the server does not answer')
 
     def deeper(self, depth=3):
@@ -147,7 +147,7 @@ def outer():
 
 
 @BOTH
-def test_the_traceback_of_an_error_that_came_from_a_thread_of_the_job_is_whole(options):
+def test_the_traceback_of_an_error_from_a_thread_of_the_job_is_complete(options):
     def check(self):
         with ThreadPoolExecutor(1) as executor:
             executor.submit(outer).result()
@@ -191,7 +191,7 @@ def retry_by_loop(self):
 
 @BOTH
 @pytest.mark.parametrize('check', [rethrow, retry, retry_by_loop])
-def test_nor_is_one_cut_that_passes_the_same_function_several_times(options, check):
+def test_the_traceback_of_an_error_that_passes_a_function_several_times_is_complete(options, check):
     with pytest.raises(LookupError) as caught:
         check(job('ByHand')())
     engine = worked(job('Checking', Check=check), no_act=True, **options)
@@ -200,7 +200,7 @@ def test_nor_is_one_cut_that_passes_the_same_function_several_times(options, che
 
 
 @BOTH
-def test_nor_is_that_of_a_function_that_calls_itself_cut(options):
+def test_the_traceback_of_an_error_in_a_recursive_hook_is_complete(options):
     def countdown(self, depth=5):
         if not depth:
             raise LookupError('at the bottom')
@@ -280,7 +280,7 @@ class Struck:
     ('options', 'step'),
     [({}, 2), ({'max_workers': 2}, 3), pytest.param({'max_workers': 2}, 1, marks=pytest.mark.faults)],
 )
-def test_a_time_limit_that_ends_anywhere_in_the_package_spoils_one_job_at_most_and_loses_no_cleanup(options, step):
+def test_a_time_limit_anywhere_in_the_package_fails_one_job_at_most_and_loses_no_cleanup(options, step):
     number, faults = 0, []
     while True:
         number += step

@@ -69,7 +69,7 @@ DIRECTORIES = """
         ('renamed', "['FileNotFoundError'] False", "['used', 'FileNotFoundError'] True"),
     ],
 )
-def test_a_start_directory_that_may_not_be_entered_keeps_nobody_from_being_cleaned_up(
+def test_cleanups_are_called_even_if_the_directory_of_the_run_may_not_be_entered(
     tmp_path, what, one_by_one, on_threads, workers
 ):
     script = tmp_path / 'script.py'

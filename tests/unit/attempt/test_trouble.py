@@ -32,7 +32,7 @@ def raising(error):
 
 
 class TestJobsThatMeddle:
-    def test_what_a_job_does_to_the_classes_counts_from_the_next_configure_on(self):
+    def test_changes_to_job_classes_during_a_run_take_effect_with_the_next_configure(self):
         log, late = [], job('Late')
 
         def meddle(self):
@@ -55,7 +55,7 @@ class TestJobsThatMeddle:
         engine.checknrun()
         assert engine.nodestatus == {'Done': True, 'Broken': False, 'Late': True, 'Root': None}
 
-    def test_what_a_hook_does_to_the_arguments_no_other_hook_sees(self):
+    def test_a_hook_that_changes_its_arguments_changes_them_for_no_other_hook(self):
         seen = []
 
         def meddle(self, *args, **kwargs):
@@ -71,7 +71,7 @@ class TestJobsThatMeddle:
         assert seen == [((1,), {'name': 'x'})] * 12
 
     @pytest.mark.parametrize('options', [{}, {'max_workers': 2}])
-    def test_a_job_that_calls_cleanup_itself_is_refused_and_nothing_is_cleaned_up_twice(self, options):
+    def test_a_job_that_calls_cleanup_fails_and_no_cleanup_is_called_twice(self, options):
         log = []
         calls = job('Calls', [cleaning(log, 'One')], Check=lambda self: engine.cleanup())
         engine = configured(job('Root', [calls, cleaning(log, 'Two')]), default_tries=1, **options)
@@ -84,7 +84,7 @@ class TestJobsThatMeddle:
         engine.cleanup()
         assert sorted(log) == ['One', 'Two']
 
-    def test_a_job_that_calls_cleanup_for_earlier_runs_is_refused_and_loses_no_cleanup_of_any(self):
+    def test_a_job_that_calls_cleanup_for_an_earlier_run_fails_and_no_cleanup_is_lost(self):
         log = []
         engine = configured(cleaning(log, 'Earlier'), cleanup=False)
         engine.checknrun()
@@ -96,7 +96,7 @@ class TestJobsThatMeddle:
         engine.cleanup()
         assert log == ['Later', 'Earlier']
 
-    def test_a_cleanup_that_calls_cleanup_has_nothing_cleaned_up_twice(self):
+    def test_a_cleanup_that_calls_cleanup_repeats_no_cleanup(self):
         log = []
 
         def cleanup(self):
@@ -109,7 +109,7 @@ class TestJobsThatMeddle:
         engine.cleanup()
         assert log == ['Three', 'Two', 'One']
 
-    def test_a_cleanup_that_starts_a_run_is_refused_and_stops_no_other(self):
+    def test_a_cleanup_that_starts_a_run_fails_and_stops_no_other_cleanup(self):
         log = []
         again = changing('Again', Cleanup=lambda self: engine.checknrun())
         engine = configured(job('Root', [cleaning(log, 'One'), again, cleaning(log, 'Three')]))
@@ -122,7 +122,7 @@ class TestJobsThatMeddle:
 class TestErrorsThatCannotBeShown:
     @pytest.mark.parametrize('kind', ['RecursionError', 'MemoryError', 'an error without words'])
     @pytest.mark.parametrize('options', [{'verbose': True}, {'debug': True}])
-    def test_they_spoil_no_line(self, kind, options):
+    def test_an_unprintable_error_leaves_every_printed_line_complete(self, kind, options):
         def strike(self):
             TROUBLES[kind].strike('')
 
@@ -146,12 +146,12 @@ class TestErrorsThatCannotBeShown:
             'Odd.cleanup: fail',
         ]
 
-    def test_a_listener_that_raises_one_is_logged_all_the_same(self, caplog):
+    def test_a_listener_that_raises_an_unprintable_error_is_logged(self, caplog):
         engine = worked(job('Fine'), listeners=[lambda event: TROUBLES['an error without words'].strike('')])
         assert engine.success()
         assert [record.levelno for record in caplog.records] == [logging.CRITICAL]
 
-    def test_a_picture_of_one_is_drawn(self, tmp_path):
+    def test_an_unprintable_error_can_be_drawn(self, tmp_path):
         engine = worked(job('Odd', Check=raising(MuteError())), default_tries=1)
         for name in ('graph.dot', 'graph.mmd'):
             engine.write_graph(tmp_path / name)
@@ -173,7 +173,7 @@ class TestAnEngineInsideAnother:
         return outer, inner
 
     @pytest.mark.parametrize('error', [KeyboardInterrupt(), Stop()])
-    def test_an_interrupt_inside_ends_both_and_each_cleans_up(self, error):
+    def test_an_interrupt_in_an_inner_engine_ends_both_runs_and_both_clean_up(self, error):
         log, before = [], os.getcwd()
 
         def check(self):
@@ -190,7 +190,7 @@ class TestAnEngineInsideAnother:
         assert os.getcwd() == before
 
     @pytest.mark.parametrize('error', [ValueError(), SystemExit(3)])
-    def test_a_job_that_fails_inside_fails_nothing_outside(self, error):
+    def test_a_failed_job_of_an_inner_engine_fails_no_job_of_the_outer_one(self, error):
         log = []
         outer, inner = self.nested(log, raising(error), default_tries=1)
         outer.checknrun()
@@ -198,7 +198,7 @@ class TestAnEngineInsideAnother:
         assert inner.nodeexceptions == {'InnerRoot': error}
         assert outer.success()
 
-    def test_a_cleanup_error_inside_fails_the_job_outside(self):
+    def test_a_cleanup_error_of_an_inner_engine_fails_the_job_that_runs_it(self):
         error = ValueError()
         inner = configured(changing('Inner', Cleanup=raising(error)))
         outer = worked(job('Root', [job('Works', Check=lambda self: inner.checknrun()), job('Other')]), default_tries=1)
@@ -244,7 +244,7 @@ class TestTwoThreads:
         yield busy
         busy.finish()
 
-    def test_an_interrupt_in_one_engine_is_none_of_the_other(self, busy, log):
+    def test_an_interrupt_in_one_engine_does_not_reach_another_in_a_second_thread(self, busy, log):
         hit = configured(job('Root', [cleaning(log, 'Hit')], Check=raising(Stop())))
         with pytest.raises(Stop):
             hit.checknrun()
@@ -255,7 +255,7 @@ class TestTwoThreads:
         assert busy.engine.success()
         assert hit.nodestatus == {'Hit': True, 'Root': False}
 
-    def test_one_engine_works_for_one_thread_at_a_time(self, busy, log):
+    def test_during_a_run_another_thread_can_neither_run_nor_configure_nor_clean_up(self, busy, log):
         with pytest.raises(DoJobberError, match=r'^checknrun\(\) is already running'):
             busy.engine.checknrun()
         with pytest.raises(DoJobberError, match=r'^configure\(\) cannot replace the graph'):
@@ -317,7 +317,7 @@ class TestStderr:
         ]
 
     @pytest.mark.parametrize('level', [None, 10])
-    def test_a_pipe_that_nobody_reads_stops_no_work(self, level):
+    def test_a_broken_pipe_as_stderr_does_not_stop_the_run(self, level):
         reader, writer = os.pipe()
         os.close(reader)
         try:
@@ -326,7 +326,7 @@ class TestStderr:
             os.close(writer)
 
     @pytest.mark.parametrize('level', [None, 10])
-    def test_a_full_disk_behind_it_stops_no_work(self, level):
+    def test_a_full_disk_behind_stderr_does_not_stop_the_run(self, level):
         if not os.path.exists('/dev/full'):
             pytest.skip('needs /dev/full')
         with open('/dev/full', 'wb') as full:
@@ -334,11 +334,11 @@ class TestStderr:
 
     @pytest.mark.parametrize('level', [None, 10])
     @pytest.mark.parametrize('run', ['os.close(2)', 'sys.stderr.close()', 'sys.stderr = None', 'del sys.stderr'])
-    def test_a_job_that_closes_it_stops_no_work(self, run, level):
+    def test_a_job_that_closes_stderr_does_not_stop_the_run(self, run, level):
         self.work(subprocess.PIPE, run, level)
 
     @pytest.mark.parametrize('level', [None, 10])
-    def test_one_that_is_closed_from_the_start_stops_no_work(self, level):
+    def test_a_stderr_that_was_never_open_does_not_stop_the_run(self, level):
         self.work(None, level=level, preexec_fn=lambda: os.close(2))
 
 
@@ -365,7 +365,7 @@ class TestFullDisk:
 
     @pytest.mark.parametrize('fmt', ['dot', 'mermaid', 'svg', 'png'])
     @pytest.mark.parametrize('size', [0, 100])
-    def test_a_new_picture_is_there_wholly_or_not_at_all(self, engine, renderer, limited, tmp_path, fmt, size):
+    def test_a_picture_on_a_full_disk_is_complete_or_missing(self, engine, renderer, limited, tmp_path, fmt, size):
         path = tmp_path / 'pictures' / 'graph'
         path.parent.mkdir()
         with limited(size), pytest.raises(OSError, match='graph'):
@@ -375,14 +375,14 @@ class TestFullDisk:
         assert path.stat().st_size > 100
         assert engine.nodestatus == {'Changed': True, 'Broken': False, 'Root': None}
 
-    def test_a_file_object_says_so_too(self, engine):
+    def test_a_picture_into_a_file_object_on_a_full_disk_is_an_error(self, engine):
         if not os.path.exists('/dev/full'):
             pytest.skip('needs /dev/full')
         with open('/dev/full', 'wb', buffering=0) as full, pytest.raises(OSError, match='No space left'):
             engine.write_graph(full, 'dot')
         assert engine.nodestatus == {'Changed': True, 'Broken': False, 'Root': None}
 
-    def test_a_picture_for_the_screen_is_not_left_half_written(self, engine, dot, limited, tmp_path, monkeypatch):
+    def test_an_incomplete_picture_for_the_screen_is_removed(self, engine, dot, limited, tmp_path, monkeypatch):
         monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
         with limited(100), pytest.raises(OSError, match='too large'):
             engine.display_graph()
@@ -395,7 +395,7 @@ class TestAfterAFailedConfigure:
         one.DEPS.append(job('Two', [one]))
         return one
 
-    def test_an_engine_that_never_had_a_graph_can_still_get_one(self):
+    def test_an_engine_without_a_graph_can_be_configured_after_a_failed_configure(self):
         engine = DoJobber()
         with pytest.raises(DoJobberError):
             engine.configure(self.circle())
@@ -405,7 +405,7 @@ class TestAfterAFailedConfigure:
         engine.checknrun()
         assert engine.success()
 
-    def test_everything_is_as_it_was_also_what_is_owed(self):
+    def test_a_failed_configure_keeps_the_results_the_settings_and_the_pending_cleanups(self):
         log, told = [], []
         done = cleaning(log, 'Done')
         broken = job('Broken', Check=lambda self, *args: log.append(args) or 1 / 0)
@@ -428,7 +428,7 @@ class TestAfterAFailedConfigure:
         engine.cleanup()
         assert log == ['Done', 'Done']
 
-    def test_so_is_what_an_interrupt_left(self):
+    def test_a_failed_configure_keeps_the_results_of_an_interrupted_run(self):
         log = []
         engine = configured(type('Root', (DummyJob,), {'DEPS': [cleaning(log, 'Done', Check=raising(Stop()))]}))
         with pytest.raises(Stop):

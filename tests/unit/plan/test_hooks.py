@@ -92,7 +92,7 @@ WRAPPINGS = {
 @pytest.mark.parametrize('function', LAZY)
 @pytest.mark.parametrize('wrapping', WRAPPINGS)
 @pytest.mark.parametrize('hook', ['Check', 'Run', 'Cleanup'])
-def test_configure_refuses_a_hook_that_would_do_nothing(hook, wrapping, function):
+def test_configure_refuses_a_lazy_hook(hook, wrapping, function):
     lazy = job('Lazy', **{'Check': lambda self: None, hook: WRAPPINGS[wrapping](function)})
     for culprit in lazy, job('Heir', base=lazy, Check=lazy.__dict__['Check']):
         with pytest.raises(PlanError, match=f"{hook} of '{culprit.__name__}' .*(async|yield)") as caught:
@@ -101,13 +101,13 @@ def test_configure_refuses_a_hook_that_would_do_nothing(hook, wrapping, function
 
 
 @pytest.mark.parametrize('function', LAZY)
-def test_a_hook_that_overrides_such_a_one_counts(function):
+def test_a_hook_that_overrides_a_lazy_one_is_accepted(function):
     lazy = job('Lazy', Check=function, Run=function, Cleanup=function)
     sound = {hook: lambda self: 'done' for hook in ('Check', 'Run')}
     assert worked(job('Sound', base=lazy, Cleanup=None, **sound)).noderesults == {'Sound': 'done'}
 
 
-def test_decorators_that_wait_for_the_end_are_not_refused():
+def test_decorators_that_run_a_coroutine_to_its_end_are_accepted():
     class Client:
         """Something with an async method."""
 
@@ -147,7 +147,7 @@ def numbers():
     ],
 )
 @pytest.mark.parametrize('options', [{}, {'max_workers': 2}], ids=str)
-def test_a_generator_that_is_not_the_hooks_own_is_a_result(options, check):
+def test_a_generator_that_is_not_the_hook_itself_is_a_result(options, check):
     assert list(worked(job('Numbers', Check=check), **options).noderesults['Numbers']) == [1, 2]
 
 
@@ -166,7 +166,7 @@ HIDDEN = {
 @pytest.mark.parametrize('function', LAZY)
 @pytest.mark.parametrize('hiding', HIDDEN)
 @pytest.mark.parametrize('options', [{}, {'max_workers': 2}], ids=str)
-def test_what_configure_cannot_see_fails_its_phase_and_says_why(options, hiding, function):
+def test_a_lazy_hook_that_configure_cannot_see_fails_its_phase_with_the_reason(options, hiding, function):
     hidden = HIDDEN[hiding](function)
     if hiding != 'property':  # which is not a method to configure() either
         engine = worked(job('Checking', Check=hidden), default_tries=1, **options)
@@ -179,7 +179,7 @@ def test_what_configure_cannot_see_fails_its_phase_and_says_why(options, hiding,
 
 
 @pytest.mark.parametrize('function', LAZY)
-def test_so_does_what_init_puts_on_the_instance(function):
+def test_a_lazy_hook_that_init_sets_on_the_instance_fails_its_phase(function):
     def init(self):
         self.Check = functools.partial(function, self)
 
@@ -191,7 +191,7 @@ def test_so_does_what_init_puts_on_the_instance(function):
 @pytest.mark.parametrize('function', LAZY)
 @pytest.mark.parametrize('hiding', HIDDEN)
 @pytest.mark.parametrize('options', [{}, {'max_workers': 2}], ids=str)
-def test_a_cleanup_of_that_kind_fails_like_one_that_raises_and_hides_no_other(options, hiding, function):
+def test_a_lazy_cleanup_fails_like_one_that_raises_and_stops_no_other(options, hiding, function):
     log = []
     first = job('First', base=RunonlyJob, Run=lambda self: None, Cleanup=lambda self: log.append('cleaned'))
     lazy = job('Lazy', [first], base=RunonlyJob, Run=lambda self: None, Cleanup=HIDDEN[hiding](function))
@@ -204,7 +204,7 @@ def test_a_cleanup_of_that_kind_fails_like_one_that_raises_and_hides_no_other(op
     assert log == ['cleaned']
 
 
-def test_what_a_generator_has_opened_is_closed():
+def test_a_lazy_generator_that_was_started_is_closed():
     log = []
 
     @passed_on
@@ -226,7 +226,7 @@ def test_what_a_generator_has_opened_is_closed():
     assert set(log) == {'closed'}
 
 
-def test_a_coroutine_that_does_not_let_itself_be_closed_fails_its_phase_too():
+def test_a_coroutine_that_refuses_to_be_closed_fails_its_phase():
     class Stubborn:
         def __await__(self):
             while True:
@@ -247,7 +247,7 @@ def test_a_coroutine_that_does_not_let_itself_be_closed_fails_its_phase_too():
     assert engine.outcomes['Stuck'].state is State.FAILED
 
 
-def test_a_hook_that_was_wrapped_in_itself_is_looked_at_in_finite_time():
+def test_a_hook_wrapped_in_itself_is_examined_in_finite_time():
     def check(self):
         return numbers()
 
