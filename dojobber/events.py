@@ -37,7 +37,8 @@ class EventKind(Enum):
     """The Cleanup ended: it took ``seconds``, and may have raised ``exception``. If an interrupt ended the wait for a
     Job that still runs, its Cleanup is not called: then this is emitted alone, without seconds."""
     RUN_FINISHED = 'run finished'
-    """The run took ``seconds``, with Cleanups. ``value`` maps names to Outcomes; ``exception`` is about to be raised."""
+    """The run took ``seconds``, with its Cleanups. ``value`` maps names to Outcomes, and ``exception`` is about to be
+    raised."""
 
 
 class Event(NamedTuple):

@@ -1,8 +1,11 @@
+"""One attempt: its phases, its outcome, and what it leaves of an exception."""
+
 from __future__ import annotations
 
 import dataclasses
 import errno
 import os
+import pickle
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -79,7 +82,7 @@ def test_the_run_phase_of_a_job_without_run_fails_with_a_message_that_says_so():
 
 
 def test_the_callback_receives_the_return_value_of_each_phase():
-    told = {}
+    values = {}
 
     def check(self):
         if 'ran' not in self.storage:
@@ -91,12 +94,12 @@ def test_the_callback_receives_the_return_value_of_each_phase():
         return 'ran'
 
     def report(phase, seconds, value, error):
-        told[phase] = value
+        values[phase] = value
 
     try_once(job('Changed', Check=check, Run=run), report=report)
-    assert told == {'check': None, 'run': 'ran', 'recheck': 'checked'}
+    assert values == {'check': None, 'run': 'ran', 'recheck': 'checked'}
     try_once(job('Fine', Check=lambda self: 'fine'), report=report)
-    assert told['check'] == 'fine'
+    assert values['check'] == 'fine'
 
 
 @pytest.mark.parametrize(
@@ -109,26 +112,27 @@ def test_the_callback_receives_the_return_value_of_each_phase():
     ],
     ids=['all phases', 'no_act', 'interrupted check', 'interrupted run'],
 )
-def test_each_phase_is_timed_separately(fake_clock, monkeypatch, options, seconds):
-    monkeypatch.setattr('dojobber._attempt.attempt.perf_counter', fake_clock)
-    told = {}
+def test_each_phase_is_timed_separately(fake_clock, options, seconds):
+    reported = {}
 
-    def check(self, raised_by_check=None, **_):
+    def check(self, raised_by_check=None, raised_by_run=None):
         fake_clock.now += 4.0 if self.storage else 1.0
         raise raised_by_check or ValueError
 
-    def run(self, raised_by_run=None, **_):
+    def run(self, raised_by_check=None, raised_by_run=None):
         self.storage['ran'] = True
         fake_clock.now += 2.0
         if raised_by_run:
             raise raised_by_run
 
     def report(phase, seconds, value, error):
-        told[phase] = seconds
+        reported[phase] = seconds
 
-    outcome = try_once(job('Slow', Check=check, Run=run), report=report, **options)
+    no_act = options.pop('no_act', False)
+    settings = AttemptSettings((), options, {}, no_act, lambda: None, fake_clock)
+    outcome = Attempter(settings, lambda job: None).send((job('Slow', Check=check, Run=run), report))
     assert outcome.phases == seconds
-    assert told == seconds
+    assert reported == seconds
 
 
 def test_check_and_run_receive_the_arguments():
@@ -385,8 +389,8 @@ class TestDirectory:
         assert calls == []
 
     def test_phases_fail_if_the_run_started_in_a_directory_that_does_not_exist(self):
-        setting = AttemptSettings((), {}, {}, False, directory_restorer(None))
-        outcome = Attempter(setting, lambda job: None).send((job('Fine'), None))
+        settings = AttemptSettings((), {}, {}, False, directory_restorer(None))
+        outcome = Attempter(settings, lambda job: None).send((job('Fine'), None))
         assert isinstance(outcome.exception, FileNotFoundError)
         assert outcome.exception.errno == errno.ENOENT
         assert outcome.exception.strerror == 'the directory in which the run started does not exist'
@@ -400,6 +404,29 @@ class TestStoredExceptions:
 
         _, outcome = phases_of(type('Broken', (base,), {'Run' if base is RunonlyJob else 'Check': own}))
         assert [frame.name for frame in traceback.extract_tb(outcome.exception.__traceback__)] == ['own']
+
+    @pytest.mark.parametrize(
+        ('module', 'is_kept'),
+        [
+            ('dojobber', False),
+            ('dojobber._run.runner', False),
+            ('dojobber.jobsite', False),
+            ('dojobber.jobs', True),
+            ('dojobber.jobs.files', True),
+            ('dojobber_example', True),
+            (None, True),
+        ],
+    )
+    def test_only_frames_of_the_engine_are_stripped_and_those_of_ready_made_jobs_are_not(self, module, is_kept):
+        def own():
+            raise ValueError
+
+        code = 'def check(self):\n    own()\n'
+        members = {'own': own, '__name__': module}
+        exec(code, members)
+        _, outcome = phases_of(job('Broken', Check=members['check']))
+        names = [frame.name for frame in traceback.extract_tb(outcome.exception.__traceback__)]
+        assert names == (['check', 'own'] if is_kept else ['own'])
 
     def test_no_stored_exception_is_chained_to_the_one_that_the_script_is_handling(self):
         errors = {}
@@ -434,20 +461,20 @@ class TestStoredExceptions:
 
 
 def test_no_cleanup_is_pending_if_run_was_not_called():
-    owed = []
-    try_once(job('Passes', Cleanup=lambda self: None), on_run_started=owed.append)
-    try_once(job('NoRun', Check=lambda self: 1 / 0, Cleanup=lambda self: None), on_run_started=owed.append)
-    try_once(failing('NoAct', Cleanup=lambda self: None), on_run_started=owed.append, no_act=True)
-    assert owed == []
+    pending = []
+    try_once(job('Passes', Cleanup=lambda self: None), on_run_started=pending.append)
+    try_once(job('NoRun', Check=lambda self: 1 / 0, Cleanup=lambda self: None), on_run_started=pending.append)
+    try_once(failing('NoAct', Cleanup=lambda self: None), on_run_started=pending.append, no_act=True)
+    assert pending == []
 
 
-class TestAttempts:
-    def attempts(self, global_storage=None):
+class TestAttempterPool:
+    def pool(self, global_storage=None):
         storage = {} if global_storage is None else global_storage
         return AttempterPool(AttemptSettings((), {}, storage, False, lambda: None))
 
     def test_a_pool_returns_the_outcome_the_reports_and_the_pending_cleanup(self):
-        outcome, reports, owed = self.attempts()(changing('Changed', Cleanup=lambda self: None), True)
+        outcome, reports, pending = self.pool()(changing('Changed', Cleanup=lambda self: None), True)
         assert outcome.state is State.CHANGED
         assert [(phase, error is None) for phase, _, _, error in reports] == [
             ('check', False),
@@ -455,16 +482,16 @@ class TestAttempts:
             ('recheck', True),
         ]
         assert [seconds for _, seconds, _, _ in reports] == list(outcome.phases.values())
-        assert owed.storage == {'ran': True}
+        assert pending.storage == {'ran': True}
 
     def test_a_pool_returns_no_reports_if_none_are_wanted(self):
-        assert self.attempts()(changing('Changed'), False).reports == []
+        assert self.pool()(changing('Changed'), False).reports == []
 
     def test_only_attempts_whose_run_was_called_have_a_pending_cleanup(self):
-        attempts = self.attempts()
+        pool = self.pool()
         job_classes = [cleaning('Runs'), job('Passes', Cleanup=lambda self: None), changing('None'), cleaning('Again')]
-        owed = [attempts(job_class, False).pending_cleanup for job_class in job_classes]
-        assert [type(each).__name__ for each in owed] == ['Runs', 'NoneType', 'NoneType', 'Again']
+        pending = [pool(job_class, False).pending_cleanup for job_class in job_classes]
+        assert [type(instance).__name__ for instance in pending] == ['Runs', 'NoneType', 'NoneType', 'Again']
 
     def test_a_pool_returns_an_interrupt_together_with_the_pending_cleanup(self):
         interrupt = KeyboardInterrupt()
@@ -472,12 +499,20 @@ class TestAttempts:
         def run(self):
             raise interrupt
 
-        attempts = self.attempts()
-        outcome, reports, owed = attempts(cleaning('Hit', Run=run), True)
+        pool = self.pool()
+        outcome, reports, pending = pool(cleaning('Hit', Run=run), True)
         assert (outcome.state, outcome.exception) == (State.FAILED, interrupt)
         assert [phase for phase, *_ in reports] == ['check', 'run']
-        assert type(owed).__name__ == 'Hit'
-        assert attempts(job('Next'), True).outcome.state is State.OK
+        assert type(pending).__name__ == 'Hit'
+        assert pool(job('Next'), True).outcome.state is State.OK
+
+    def test_a_pool_and_an_attempter_that_were_used_can_be_pickled(self):
+        pool = self.pool()
+        pool(job('Fine'), False)
+        assert isinstance(pickle.loads(pickle.dumps(pool)), AttempterPool)
+        attempter = Attempter(AttemptSettings((), {}, {}, False, lambda: None), lambda job: None)
+        attempter.send((job('Fine'), None))
+        assert isinstance(pickle.loads(pickle.dumps(attempter)), Attempter)
 
     def test_attempts_on_several_threads_do_not_disturb_each_other(self):
         together, shared = Barrier(8), {}
@@ -489,13 +524,13 @@ class TestAttempts:
             assert self.global_storage is shared
             return id(self.storage)
 
-        attempts = self.attempts(shared)
+        pool = self.pool(shared)
         job_class = job('Together', Check=check, Run=lambda self: together.wait(20), Cleanup=lambda self: None)
-        with ThreadPoolExecutor(8) as pool:
-            made = list(pool.map(attempts, [job_class] * 16, [True] * 16))
-        assert [attempted.outcome.exception for attempted in made] == [None] * 16
-        assert len({id(attempted.pending_cleanup) for attempted in made}) == 16
-        assert {attempted.outcome.result for attempted in made} == {
-            id(attempted.pending_cleanup.storage) for attempted in made
+        with ThreadPoolExecutor(8) as executor:
+            results = list(executor.map(pool, [job_class] * 16, [True] * 16))
+        assert [result.outcome.exception for result in results] == [None] * 16
+        assert len({id(result.pending_cleanup) for result in results}) == 16
+        assert {result.outcome.result for result in results} == {
+            id(result.pending_cleanup.storage) for result in results
         }
-        assert all([phase for phase, *_ in each.reports] == ['check', 'run', 'recheck'] for each in made)
+        assert all([phase for phase, *_ in result.reports] == ['check', 'run', 'recheck'] for result in results)

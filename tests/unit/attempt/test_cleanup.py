@@ -1,3 +1,5 @@
+"""The stack of pending Cleanups."""
+
 from __future__ import annotations
 
 import contextlib
@@ -24,8 +26,8 @@ def stack_in(directory):
     return stack
 
 
-class TestCleanups:
-    def owing(self, log, *names, error=None):
+class TestCleanupStack:
+    def pending(self, log, *names, error=None):
         cleanups = stack_in(os.getcwd())
         for name in names:
             job_class = changing(name, Cleanup=lambda self, name=name: log.append(name))
@@ -34,14 +36,14 @@ class TestCleanups:
 
     def test_cleanups_are_pending_once_run_starts_and_are_called_in_reverse_order(self):
         log = []
-        cleanups = self.owing(log, 'A', 'B')
+        cleanups = self.pending(log, 'A', 'B')
         assert log == []
         assert cleanups.run(lambda event: None) is None
         assert log == ['B', 'A']
 
     def test_a_second_call_repeats_no_cleanup(self):
         log = []
-        cleanups = self.owing(log, 'A')
+        cleanups = self.pending(log, 'A')
         cleanups.run(lambda event: None)
         cleanups.run(lambda event: None)
         assert log == ['A']
@@ -61,13 +63,13 @@ class TestCleanups:
             if (event.kind, event.job) == (kind, 'B'):
                 raise KeyboardInterrupt
 
-        raised = self.owing(log, 'A', 'B').run(interrupt)
+        raised = self.pending(log, 'A', 'B').run(interrupt)
         assert log == ['B', 'A']
         assert isinstance(raised, KeyboardInterrupt)
 
-    def test_each_cleanup_emits_events_with_its_seconds_and_its_error(self, fake_clock, monkeypatch):
-        monkeypatch.setattr('dojobber._attempt.cleanup.perf_counter', fake_clock)
+    def test_each_cleanup_emits_events_with_its_seconds_and_its_error(self, fake_clock):
         cleanups, events, interrupt = stack_in(os.getcwd()), [], KeyboardInterrupt()
+        cleanups.timer = fake_clock
 
         def cleanup(self):
             fake_clock.now += 1.5
@@ -92,14 +94,14 @@ class TestCleanups:
 
     @pytest.mark.parametrize('event', ['call', 'line'])
     def test_an_interrupt_on_the_way_to_a_cleanup_is_returned_after_all_were_called(self, event):
-        """Strike at each call, or line, of this package on the way to two of them."""
+        """Interrupt each call, or line, of this package on the way to two of them, one at a time."""
         results = []
 
-        def attempt(strike):
+        def attempt(interrupt):
             log, returned = [], []
-            cleanups = self.owing(log, 'A', 'B')
-            raised = strike(lambda: returned.append(cleanups.run(lambda event: None)))
-            if raised is not None:  # before run() could hand anything back
+            cleanups = self.pending(log, 'A', 'B')
+            raised = interrupt(lambda: returned.append(cleanups.run(lambda event: None)))
+            if raised is not None:  # before run() could return anything
                 assert isinstance(raised, KeyboardInterrupt)
                 cleanups.run(lambda event: None)
             assert log == ['B', 'A'], (raised, returned)
@@ -107,18 +109,18 @@ class TestCleanups:
 
         at_every_place(attempt, event)
         assert results.pop() == (None, [None]), 'without an interrupt'
-        handed_back = [returned[0] for raised, returned in results if raised is None]
-        assert all(isinstance(error, KeyboardInterrupt) for error in handed_back)
-        assert len(handed_back) > 10
+        interrupts = [returned[0] for raised, returned in results if raised is None]
+        assert all(isinstance(error, KeyboardInterrupt) for error in interrupts)
+        assert len(interrupts) > 10
 
     def test_an_interrupt_between_two_cleanups_has_the_error_of_the_first_as_its_context(self):
         seen = []
 
-        def attempt(strike):
+        def attempt(interrupt):
             error, cleanups, log, returned = ValueError(), stack_in(os.getcwd()), [], []
             cleanups.push(job('Later', Cleanup=lambda self: log.append('Later'))())
             cleanups.push(job('First', Cleanup=raising(error))())
-            if strike(lambda: returned.append(cleanups.run(lambda event: None))) is not None:
+            if interrupt(lambda: returned.append(cleanups.run(lambda event: None))) is not None:
                 return
             (raised,) = returned
             assert log == ['Later']
@@ -133,7 +135,7 @@ class TestCleanups:
         assert seen.pop() is ValueError, 'without an interrupt'
         assert set(seen) == {KeyboardInterrupt}
 
-    def test_a_recursion_error_is_returned_and_no_cleanup_is_called_twice(self):
+    def test_no_cleanup_is_called_twice_if_the_recursion_limit_is_near(self):
         def deepest(depth=0):
             try:
                 return deepest(depth + 1)
@@ -146,11 +148,11 @@ class TestCleanups:
         limit = deepest()
         for room in range(20):
             log = []
-            cleanups = self.owing(log, 'A')
+            cleanups = self.pending(log, 'A')
             with contextlib.suppress(RecursionError):
                 call_at(limit - room)
             cleanups.run(lambda event: None)
-            assert log in ([], ['A']), room  # none where there was room to call it, but not for what it does
+            assert log in ([], ['A']), room  # [] if there was room to call it, but not for its body
             events = []
             cleanups.run(events.append)
             assert events == [], room
