@@ -1,4 +1,4 @@
-"""What every public function does with what it cannot take: the error that DESIGN names, and nothing has changed."""
+"""Every public function raises its documented error for invalid arguments, and changes nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def log():
 
 @pytest.fixture
 def engine(log):
-    """One that has worked a graph, and still owes a Cleanup."""
+    """Return an engine after a run, with a pending Cleanup."""
     root = job(
         'Root',
         [
@@ -48,22 +48,29 @@ def engine(log):
     return engine
 
 
-def shown(engine):
-    """Return all that an engine says about itself, its picture included."""
+def state_of(engine):
+    """Return everything that an engine returns about its run, and its picture."""
     picture = io.BytesIO()
     engine.write_graph(picture, 'dot')
-    told = (engine.success(), engine.partial_success(), engine.failure(), engine.outcomes)
-    return *told, engine.nodestatus, engine.noderesults, engine.nodeexceptions, engine.graph.edges(), picture.getvalue()
+    verdicts = (engine.success(), engine.partial_success(), engine.failure(), engine.outcomes)
+    return (
+        *verdicts,
+        engine.nodestatus,
+        engine.noderesults,
+        engine.nodeexceptions,
+        engine.graph.edges(),
+        picture.getvalue(),
+    )
 
 
 def assert_refused(engine, log, call, error):
-    """It raises just that, tells nobody, and the engine says and does afterwards what it would have done before."""
-    before = shown(engine)
+    """Assert that ``call`` raises ``error``, notifies nobody, and leaves the engine as it was."""
+    before = state_of(engine)
     with pytest.raises(DoJobberError) as caught:
         call()
     assert type(caught.value) is error
     assert 'culprit' in vars(caught.value)
-    assert shown(engine) == before
+    assert state_of(engine) == before
     assert log == []
     assert printed(engine.checknrun) == []
     assert engine.noderesults['Reads'] == (('kept',), {'kept': True})
@@ -73,7 +80,7 @@ def assert_refused(engine, log, call, error):
     assert log.count('cleaned up') == 2
 
 
-def circle():
+def cycle():
     one = job('One', [])
     one.DEPS.append(job('Two', [one]))
     return one
@@ -106,7 +113,7 @@ class TestConfigure:
         assert_refused(engine, log, lambda: engine.configure(root), DepsError)
 
     def test_configure_refuses_a_cycle(self, engine, log):
-        assert_refused(engine, log, lambda: engine.configure(job('Root', [circle()])), CycleError)
+        assert_refused(engine, log, lambda: engine.configure(job('Root', [cycle()])), CycleError)
 
     def test_configure_refuses_two_jobs_of_the_same_name(self, engine, log):
         root = job('Root', [job('Same'), job('Other', [job('Same')])])
@@ -138,7 +145,7 @@ class TestConfigure:
 
     def test_a_refused_configure_leaves_an_unconfigured_engine_unconfigured(self):
         engine = DoJobber()
-        for root in (None, circle(), Job):
+        for root in (None, cycle(), Job):
             with pytest.raises(PlanError):
                 engine.configure(root)
         with pytest.raises(NotConfiguredError):
@@ -158,8 +165,8 @@ class TestChecknrun:
         assert_refused(engine, log, lambda: engine.checknrun(node), UnknownJobError)
 
 
-def asked(engine):
-    """Return all the ways to ask an engine for what it has only with a graph."""
+def calls_that_need_a_graph(engine):
+    """Return every way to use an engine that requires a graph."""
     return [
         engine.checknrun,
         lambda: engine.checknrun('Root'),
@@ -170,11 +177,11 @@ def asked(engine):
     ]
 
 
-@pytest.mark.parametrize('number', range(len(asked(DoJobber()))))
+@pytest.mark.parametrize('number', range(len(calls_that_need_a_graph(DoJobber()))))
 def test_an_engine_must_be_configured_first(number):
     engine = DoJobber()
     with pytest.raises(NotConfiguredError, match='call configure') as caught:
-        asked(engine)[number]()
+        calls_that_need_a_graph(engine)[number]()
     assert isinstance(caught.value, RuntimeError)
     assert engine.outcomes == engine.nodestatus == {}
     engine.configure(job('Fine'))
@@ -213,7 +220,7 @@ class TestWriteGraph:
 
     def test_write_graph_to_a_closed_or_read_only_file_raises_the_error_of_the_system(self, engine, tmp_path):
         (tmp_path / 'graph').write_bytes(b'before')
-        before = shown(engine)
+        before = state_of(engine)
         with open(tmp_path / 'graph', 'rb') as filed, pytest.raises(OSError, match='write'):
             engine.write_graph(filed, 'dot')
         closed = io.BytesIO()
@@ -221,18 +228,18 @@ class TestWriteGraph:
         with pytest.raises(ValueError, match='closed'):
             engine.write_graph(closed, 'dot')
         assert (tmp_path / 'graph').read_bytes() == b'before'
-        assert shown(engine) == before
+        assert state_of(engine) == before
 
     @pytest.mark.parametrize('path', ['', '.', 'no/such/folder/graph.dot'])
     def test_write_graph_to_an_unwritable_path_raises_the_error_of_the_system(
         self, engine, tmp_path, monkeypatch, path
     ):
         monkeypatch.chdir(tmp_path)
-        before = shown(engine)
+        before = state_of(engine)
         with pytest.raises(OSError, match=r'(?i)director'):
             engine.write_graph(path, 'dot')
         assert list(tmp_path.iterdir()) == []
-        assert shown(engine) == before
+        assert state_of(engine) == before
 
 
 @pytest.mark.parametrize('level', ['LOUD', '', b'DEBUG', 1.5, [], {}, object(), print])
@@ -260,10 +267,10 @@ def test_an_invalid_log_level_leaves_the_log_unchanged(level):
     ],
 )
 def test_a_wrong_number_of_arguments_is_a_type_error_and_changes_nothing(engine, log, call):
-    before = shown(engine)
+    before = state_of(engine)
     with pytest.raises(TypeError, match='argument'):
         call(engine)
-    assert shown(engine) == before
+    assert state_of(engine) == before
     assert log == []
     engine.cleanup()
     assert log.count('cleaned up') == 1
@@ -271,7 +278,7 @@ def test_a_wrong_number_of_arguments_is_a_type_error_and_changes_nothing(engine,
 
 @pytest.mark.parametrize('name', ['outcomes', 'nodestatus', 'noderesults', 'nodeexceptions', 'graph'])
 def test_the_properties_of_an_engine_cannot_be_set(engine, name):
-    before = shown(engine)
+    before = state_of(engine)
     with pytest.raises(AttributeError):
         setattr(engine, name, {})
-    assert shown(engine) == before
+    assert state_of(engine) == before

@@ -1,3 +1,5 @@
+"""The events of a run, and the listeners that are called with them."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -127,16 +129,16 @@ def test_only_the_one_that_raises_of_two_equal_listeners_is_dropped():
     @dataclasses.dataclass
     class Counting:
         fails: bool = dataclasses.field(compare=False)
-        told: int = dataclasses.field(default=0, compare=False)
+        calls: int = dataclasses.field(default=0, compare=False)
 
         def __call__(self, event):
-            self.told += 1
+            self.calls += 1
             if self.fails:
                 raise ValueError
 
     good, bad = Counting(False), Counting(True)
     worked(job('Fine'), listeners=[good, bad])
-    assert (good.told, bad.told) == (5, 1)
+    assert (good.calls, bad.calls) == (5, 1)
 
 
 def test_an_interrupt_in_a_listener_is_raised_after_the_cleanups():

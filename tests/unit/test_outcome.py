@@ -1,3 +1,5 @@
+"""The record of a Job's result."""
+
 from __future__ import annotations
 
 import asyncio

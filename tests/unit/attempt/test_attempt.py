@@ -298,8 +298,8 @@ class TestOddClasses:
         try:
             raise LookupError('of the script')
         except LookupError:
-            attempt = Attempter(AttemptSettings((), {}, {}, False, directory_restorer(os.getcwd())), lambda job: None)
-            states = [attempt.send((each, None)).state for each in (odd, job('Next'))]
+            attempter = Attempter(AttemptSettings((), {}, {}, False, directory_restorer(os.getcwd())), lambda job: None)
+            states = [attempter.send((job_class, None)).state for job_class in (odd, job('Next'))]
         assert states == [State.FAILED, State.OK]
 
     def test_an_error_in_a_run_property_is_reported_by_the_run_phase(self):

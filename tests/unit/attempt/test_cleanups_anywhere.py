@@ -1,4 +1,4 @@
-"""Every pending Cleanup is called once, whoever calls ``cleanup()`` and wherever the script stands."""
+"""Each pending Cleanup is called once, whoever calls ``cleanup()`` at whatever time."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from support.factories import configured, job
 
 from dojobber import DoJobber, DoJobberError, DummyJob, EventKind, RunonlyJob
 
-LIMIT = 30  # seconds after which something that should have ended is stuck
+LIMIT = 30  # seconds after which the test fails instead of waiting on
 
 
 class Cleaned(list):
-    """The names of Jobs, in the order in which their Cleanups were called, and a graph of such Jobs."""
+    """The names of Jobs in the order of their Cleanups, and a graph of such Jobs."""
 
     def graph(self, count=20, cleanup=lambda name: None, **members):
-        """Return the root of that many Jobs, whose Cleanup calls ``cleanup`` after noting itself."""
+        """Return the root of ``count`` Jobs. Their Cleanup records its call here, then calls ``cleanup``."""
 
         def note(job):
             self.append(type(job).__name__)
@@ -30,7 +30,7 @@ class Cleaned(list):
         return job('Root', [job(f'J{number}', base=RunonlyJob, **hooks) for number in range(count)], DummyJob)
 
     def expected(self, count=20):
-        """Return what should be there: each once, last started first."""
+        """Return the content that this list should have: each name once, in reverse order of the starts."""
         return [f'J{number}' for number in reversed(range(count))]
 
 
@@ -40,11 +40,11 @@ def cleaned():
 
 
 def test_the_second_thread_that_calls_cleanup_waits_until_the_first_has_finished(cleaned):
-    begun, go_on = threading.Event(), threading.Event()
+    started, go_on = threading.Event(), threading.Event()
 
     def cleanup(name):
         callers.add(threading.get_ident())
-        begun.set()
+        started.set()
         assert go_on.wait(LIMIT)
 
     callers = set()
@@ -52,7 +52,7 @@ def test_the_second_thread_that_calls_cleanup_waits_until_the_first_has_finished
     engine.checknrun()
     first = threading.Thread(target=engine.cleanup)
     first.start()
-    assert begun.wait(LIMIT)
+    assert started.wait(LIMIT)
     lengths = []
     second = threading.Thread(target=lambda: (engine.cleanup(), lengths.append(len(cleaned))))
     second.start()
@@ -164,18 +164,18 @@ def test_cleanup_is_refused_while_jobs_run_and_calls_no_cleanup_early(cleaned, o
 
 
 def test_a_run_that_starts_while_another_thread_cleans_up_calls_its_own_cleanups(cleaned):
-    begun, go_on, running = threading.Event(), threading.Event(), threading.Event()
+    started, go_on, running = threading.Event(), threading.Event(), threading.Event()
     log = []
 
     def slow(self):
-        begun.set()
+        started.set()
         assert go_on.wait(LIMIT)
         log.append('earlier run cleaned up')
 
     def run(self):
         running.set()
         go_on.set()
-        cleaner.join(1)  # it would call our Cleanup now, if it took all it finds
+        cleaner.join(1)  # if it called all Cleanups that it finds, it would call ours now
         log.append('run ends')
 
     engine = DoJobber(cleanup=False)
@@ -184,10 +184,10 @@ def test_a_run_that_starts_while_another_thread_cleans_up_calls_its_own_cleanups
     engine.configure(job('Later', base=RunonlyJob, Run=run, Cleanup=lambda self: log.append('cleaned')), cleanup=True)
     cleaner = threading.Thread(target=engine.cleanup)
     cleaner.start()
-    assert begun.wait(LIMIT)
+    assert started.wait(LIMIT)
     runner = threading.Thread(target=engine.checknrun)
     runner.start()
-    running.wait(1)  # it may as well wait until the other has finished
+    running.wait(1)  # it may also wait until the other thread has finished
     go_on.set()
     for thread in cleaner, runner:
         thread.join(LIMIT)

@@ -1,4 +1,4 @@
-"""The engine waits by the system's clock, also where a test has replaced the functions of the time module."""
+"""The engine waits by the system's clock even if a test has replaced the functions of the time module."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIMIT = 40  # seconds
 
 
 def engine_that_waits(**options):
-    """Return an engine for a Job that passes at its second attempt, after a short delay, and its events."""
+    """Return an engine whose Job passes at its second attempt, after a short delay, and the list of its events."""
     events = []
     engine = DoJobber()
     root = job('Root', [scripted('Slow', [], [], passes_at=2, RETRY_DELAY=0.05)])
@@ -43,7 +43,7 @@ def test_retries_happen_even_if_the_clock_of_the_time_module_stands_still(monkey
     assert slept == []
     assert all(0 < seconds <= 0.05 for seconds in waits(events))
     assert isinstance(events[-1], Event)
-    assert events[-1].seconds >= 0.05, 'what is told about time is true, too'
+    assert events[-1].seconds >= 0.05, 'the seconds of events are real ones, too'
 
 
 @pytest.mark.parametrize('options', WAITING, ids=str)
@@ -52,7 +52,7 @@ def test_a_run_does_not_hang_while_freezegun_freezes_time(options):
     engine, _ = engine_that_waits(**options)
     with freezegun.freeze_time('2030-01-02'):
         engine.checknrun()
-        assert datetime.date.today() == datetime.date(2030, 1, 2), 'a Job still sees the time that the test wants'
+        assert datetime.date.today() == datetime.date(2030, 1, 2), 'the test itself still sees the frozen time'
     assert engine.success()
     with freezegun.freeze_time('2030-01-02'):
         engine, _ = engine_that_waits(**options)
@@ -74,11 +74,11 @@ def test_clocks_may_be_replaced_before_the_package_is_imported(options):
     script = f"""
         import time
 
-        kept = {{name: getattr(time, name) for name in ('monotonic', 'perf_counter', 'sleep', 'time')}}
+        original = {{name: getattr(time, name) for name in ('monotonic', 'perf_counter', 'sleep', 'time')}}
         time.monotonic = time.perf_counter = time.time = lambda: 7.0
         time.sleep = lambda seconds: None
         from dojobber import DoJobber, Job
-        assert time.monotonic() == time.perf_counter() == 7.0, 'the import has put nothing back'
+        assert time.monotonic() == time.perf_counter() == 7.0, 'the import has restored nothing'
 
         class Slow(Job):
             RETRY_DELAY = 0.05
@@ -93,9 +93,9 @@ def test_clocks_may_be_replaced_before_the_package_is_imported(options):
 
         engine = DoJobber()
         engine.configure(Slow, **{options})
-        started = kept['monotonic']()
+        started = original['monotonic']()
         engine.checknrun()
-        print(engine.outcomes['Slow'].tries, kept['monotonic']() - started >= 0.05)
+        print(engine.outcomes['Slow'].tries, original['monotonic']() - started >= 0.05)
     """
     command = [sys.executable, '-c', textwrap.dedent(script)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT)

@@ -1,4 +1,4 @@
-"""What the caller has set in its context (``contextvars``) holds in its Jobs, on threads too."""
+"""Jobs see the context variables (``contextvars``) of the caller, also on threads."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LIMIT = 20  # seconds
 request = contextvars.ContextVar('request', default='none')
 
 
-@pytest.fixture(params=['one by one', 'own threads', 'pool', 'pool of a subclass'])
+@pytest.fixture(params=['serial', 'own threads', 'pool', 'pool of a subclass'])
 def options(request):
     class Derived(ThreadPoolExecutor):
-        """Somebody's."""
+        """A subclass of the application."""
 
     if not request.param.startswith('pool'):
         yield {'max_workers': 2 if request.param == 'own threads' else None}

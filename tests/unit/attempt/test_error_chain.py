@@ -1,3 +1,5 @@
+"""Errors are captured, and chained so that none is lost."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -36,13 +38,13 @@ class TestChainErrors:
         assert cause.__context__ is root
         assert root.__context__ is one
 
-    @pytest.mark.parametrize('turned', [False, True])
-    def test_a_cycle_of_contexts_is_followed_once(self, turned):
+    @pytest.mark.parametrize('is_one_first', [False, True])
+    def test_a_cycle_of_contexts_is_followed_once(self, is_one_first):
         one, two, other = ValueError(1), ValueError(2), ValueError('other')
         one.__context__, two.__context__ = two, one
-        earlier, later = (one, other) if turned else (other, one)
+        earlier, later = (one, other) if is_one_first else (other, one)
         assert chain_errors([earlier, later]) is later
-        assert later.__context__ is (one if turned else two)
+        assert later.__context__ is (one if is_one_first else two)
 
     def test_the_same_error_twice_does_not_make_a_cycle(self):
         one, two = ValueError(1), ValueError(2)
@@ -96,8 +98,8 @@ class TestChainErrors:
 def test_capture_error_returns_what_the_function_raises_or_none():
     error = KeyboardInterrupt()
 
-    def strike(one, *, two):
+    def fail(one, *, two):
         raise error
 
-    assert capture_error(strike, 1, two=2) is error
+    assert capture_error(fail, 1, two=2) is error
     assert capture_error(lambda function: 5, function=1) is None

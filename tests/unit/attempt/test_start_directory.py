@@ -1,4 +1,4 @@
-"""The directory that a script was started in may be gone, or such that the process may not enter it."""
+"""The directory in which a run started may not exist any more, or the process may not enter it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ DIRECTORIES = """
 """
 
 
-@pytest.mark.skipif(not hasattr(os, 'setresuid') or os.getuid() != 0, reason='needs to give up the rights of root')
+@pytest.mark.skipif(not hasattr(os, 'setresuid') or os.getuid() != 0, reason='needs root, to give up its rights')
 @pytest.mark.parametrize('workers', ['None', '2'])
 @pytest.mark.parametrize(
     ('what', 'one_by_one', 'on_threads'),

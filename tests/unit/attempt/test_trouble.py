@@ -1,4 +1,4 @@
-"""Troubles of particular kinds: Jobs that meddle, engines inside and beside each other, a stderr or disk that fails."""
+"""Jobs that meddle with the engine, nested and parallel engines, a stderr or disk that fails."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from support.faults import TROUBLES, MuteError, Stop
 
 from dojobber import DoJobber, DoJobberError, DummyJob, State
 
+LIMIT = 60  # seconds after which the test fails instead of waiting on
+
 
 def cleaning(log, name, deps=(), **members):
-    """Return a Job class that passes after its Run and logs its Cleanup."""
+    """Return a Job class that passes after Run and logs its Cleanup."""
     return changing(name, deps, Cleanup=lambda self: log.append(name), **members)
 
 
 def raising(error):
-    """Return a hook that raises it."""
+    """Return a hook that raises ``error``."""
 
     def hook(self, *args, **kwargs):
         raise error
@@ -36,8 +38,8 @@ class TestJobsThatMeddle:
         log, late = [], job('Late')
 
         def meddle(self):
-            for each in (broken, root):
-                each.TRIES, each.RETRY_DELAY = 5, 3600
+            for job_class in (broken, root):
+                job_class.TRIES, job_class.RETRY_DELAY = 5, 3600
             root.DEPS.append(late)
             broken.DEPS = [root]
             raise ValueError
@@ -119,14 +121,14 @@ class TestJobsThatMeddle:
         assert engine.success()
 
 
-class TestErrorsThatCannotBeShown:
+class TestUnprintableErrors:
     @pytest.mark.parametrize('kind', ['RecursionError', 'MemoryError', 'an error without words'])
     @pytest.mark.parametrize('options', [{'verbose': True}, {'debug': True}])
     def test_an_unprintable_error_leaves_every_printed_line_complete(self, kind, options):
-        def strike(self):
+        def fail(self):
             TROUBLES[kind].strike('')
 
-        odd = changing('Odd', Run=strike, Cleanup=strike)
+        odd = changing('Odd', Run=fail, Cleanup=fail)
         root = job('Root', [changing('Done'), odd, job('Fine')])
         engine = configured(root, default_tries=1, **options)
 
@@ -158,8 +160,8 @@ class TestErrorsThatCannotBeShown:
             assert 'MuteError' in (tmp_path / name).read_text(encoding='utf-8')
 
 
-class TestAnEngineInsideAnother:
-    """A Job of the outer one works the inner one."""
+class TestNestedEngines:
+    """A Job of the outer engine runs the inner one."""
 
     def nested(self, log, inner_check, **options):
         inner = configured(job('InnerRoot', [cleaning(log, 'Inner')], Check=inner_check), **options)
@@ -207,20 +209,20 @@ class TestAnEngineInsideAnother:
         assert inner.success()
 
 
-class Busy:
-    """An engine at work in another thread: in the middle of its graph, until it is told to finish."""
+class RunningEngine:
+    """An engine that runs in another thread. One of its Jobs waits until ``finish()`` is called."""
 
     def __init__(self, log):
         self.errors = []
-        self._at_work, self._go_on = threading.Event(), threading.Event()
+        self._waits, self._go_on = threading.Event(), threading.Event()
         self.engine = configured(job('Root', [cleaning(log, 'Busy'), job('Waits', Check=lambda job: self._wait())]))
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
-        assert self._at_work.wait(60)
+        assert self._waits.wait(LIMIT)
 
     def _wait(self):
-        self._at_work.set()
-        assert self._go_on.wait(60)
+        self._waits.set()
+        assert self._go_on.wait(LIMIT)
 
     def _run(self):
         try:
@@ -230,7 +232,8 @@ class Busy:
 
     def finish(self):
         self._go_on.set()
-        self._thread.join()
+        self._thread.join(LIMIT)
+        assert not self._thread.is_alive()
 
 
 class TestTwoThreads:
@@ -240,7 +243,7 @@ class TestTwoThreads:
 
     @pytest.fixture
     def busy(self, log):
-        busy = Busy(log)
+        busy = RunningEngine(log)
         yield busy
         busy.finish()
 
@@ -302,14 +305,16 @@ engine = DoJobber(dojobber_loglevel={level})
 engine.configure(Root, debug=True)
 engine.checknrun()
 print(json.dumps([engine.nodestatus, log]), flush=True)
-os._exit(0)  # Python itself has something to say about a stderr that it cannot flush
+os._exit(0)  # Python itself complains about a stderr that it cannot flush
 """
 
 
 class TestStderr:
-    def work(self, stderr, run='pass', level=None, **options):
+    def run(self, stderr, run='pass', level=None, **options):
         code = NOISY.format(run=run, level=level)
-        done = subprocess.run([sys.executable, '-c', code], stdout=subprocess.PIPE, stderr=stderr, text=True, **options)
+        done = subprocess.run(
+            [sys.executable, '-c', code], stdout=subprocess.PIPE, stderr=stderr, text=True, timeout=LIMIT, **options
+        )
         assert done.returncode == 0
         assert json.loads(done.stdout) == [
             {'Leaf': True, 'Broken': False, 'Root': None},
@@ -321,7 +326,7 @@ class TestStderr:
         reader, writer = os.pipe()
         os.close(reader)
         try:
-            self.work(writer, level=level)
+            self.run(writer, level=level)
         finally:
             os.close(writer)
 
@@ -330,22 +335,22 @@ class TestStderr:
         if not os.path.exists('/dev/full'):
             pytest.skip('needs /dev/full')
         with open('/dev/full', 'wb') as full:
-            self.work(full, level=level)
+            self.run(full, level=level)
 
     @pytest.mark.parametrize('level', [None, 10])
     @pytest.mark.parametrize('run', ['os.close(2)', 'sys.stderr.close()', 'sys.stderr = None', 'del sys.stderr'])
     def test_a_job_that_closes_stderr_does_not_stop_the_run(self, run, level):
-        self.work(subprocess.PIPE, run, level)
+        self.run(subprocess.PIPE, run, level)
 
     @pytest.mark.parametrize('level', [None, 10])
     def test_a_stderr_that_was_never_open_does_not_stop_the_run(self, level):
-        self.work(None, level=level, preexec_fn=lambda: os.close(2))
+        self.run(None, level=level, preexec_fn=lambda: os.close(2))
 
 
 class TestFullDisk:
     @pytest.fixture
     def limited(self):
-        """Have no file grow beyond some bytes."""
+        """Limit the size of the files that are written, in bytes."""
         resource = pytest.importorskip('resource')
 
         @contextlib.contextmanager
@@ -390,7 +395,7 @@ class TestFullDisk:
 
 
 class TestAfterAFailedConfigure:
-    def circle(self):
+    def cycle(self):
         one = job('One', [])
         one.DEPS.append(job('Two', [one]))
         return one
@@ -398,7 +403,7 @@ class TestAfterAFailedConfigure:
     def test_an_engine_without_a_graph_can_be_configured_after_a_failed_configure(self):
         engine = DoJobber()
         with pytest.raises(DoJobberError):
-            engine.configure(self.circle())
+            engine.configure(self.cycle())
         with pytest.raises(DoJobberError, match='call configure'):
             engine.checknrun()
         engine.configure(job('Fine'))
@@ -406,22 +411,20 @@ class TestAfterAFailedConfigure:
         assert engine.success()
 
     def test_a_failed_configure_keeps_the_results_the_settings_and_the_pending_cleanups(self):
-        log, told = [], []
+        log, events = [], []
         done = cleaning(log, 'Done')
         broken = job('Broken', Check=lambda self, *args: log.append(args) or 1 / 0)
-        engine = configured(
-            job('Root', [done, broken]), cleanup=False, default_tries=1, listeners=[lambda event: told.append(event)]
-        )
+        engine = configured(job('Root', [done, broken]), cleanup=False, default_tries=1, listeners=[events.append])
         engine.set_args('kept')
         done.Check, done.Run = changing('Done').Check, changing('Done').Run
         engine.checknrun()
         outcomes = engine.outcomes
         with pytest.raises(DoJobberError):
-            engine.configure(self.circle(), no_act=True, cleanup=True, default_tries=7, listeners=[])
+            engine.configure(self.cycle(), no_act=True, cleanup=True, default_tries=7, listeners=[])
         assert engine.outcomes == outcomes
-        before = len(told)
+        before = len(events)
         engine.checknrun()
-        assert len(told) == 2 * before
+        assert len(events) == 2 * before
         assert log == [('kept',), ('kept',)] * 2
         assert [outcome.state for outcome in engine.outcomes.values()] == [State.CHANGED, State.FAILED, State.BLOCKED]
         log.clear()
@@ -434,7 +437,7 @@ class TestAfterAFailedConfigure:
         with pytest.raises(Stop):
             engine.checknrun()
         with pytest.raises(DoJobberError):
-            engine.configure(self.circle())
+            engine.configure(self.cycle())
         assert engine.nodestatus == {'Done': False, 'Root': None}
         engine.configure(cleaning(log, 'Other'))
         engine.checknrun()

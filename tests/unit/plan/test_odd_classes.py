@@ -1,4 +1,4 @@
-"""Job classes that are made in unusual ways."""
+"""Job classes that are created in unusual ways."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class OfTheClass:
 
 
 def raising(error):
-    """Return a descriptor that raises."""
+    """Return a descriptor that raises ``error``."""
 
     def get(owner):
         raise error
@@ -78,7 +78,7 @@ def test_an_interrupt_while_deps_are_read_is_raised_unchanged():
 
 
 def parted(base):
-    """Return the root of a graph whose Jobs look up their DEPS, by a generator, in ``PARTS``."""
+    """Return the root of a graph whose Jobs look up their DEPS by name, in a generator."""
     parts = {}
 
     def deps_of(owner):
@@ -113,7 +113,7 @@ def test_configure_does_not_change_base_classes():
     configured(job('Root', [job('Leaf')]))
 
 
-def test_an_iterator_as_deps_is_kept_for_subclasses_and_for_the_next_configure():
+def test_an_iterator_as_deps_is_instances_for_subclasses_and_for_the_next_configure():
     leaf = job('Leaf')
     base = job('Base', iter([leaf]))
     root = job('Root', [base, type('Heir', (base,), {})], DummyJob)
@@ -146,7 +146,7 @@ def test_no_metaclass_drops_a_job_or_stops_the_run(members, options):
     meta = type('Meta', (type,), members)
     bodies = {'Check': lambda self: None, '__module__': __name__}
     first, second = (meta(name, (DummyJob,), dict(bodies)) for name in ('First', 'Second'))
-    pattern = failing('Broken')  # kept: a class that is collected empties its dictionary
+    pattern = failing('Broken')  # referenced, since a class that is collected empties its dictionary
     broken = meta('Broken', (Job,), {**vars(pattern), 'TRIES': 1})
     root = meta('Root', (DummyJob,), {'DEPS': [first, second, broken, first]})
     engine = worked(root, **options)
@@ -187,17 +187,17 @@ def test_a_job_has_the_attributes_that_its_metaclass_sets_on_instances(options):
 @BOTH
 @pytest.mark.parametrize('way', ['__new__', '__call__'])
 def test_a_singleton_job_starts_afresh_in_each_run(options, way):
-    kept = []
+    instances = []
 
     def new(cls):
-        if not kept:
-            kept.append(Job.__new__(cls))
-        return kept[0]
+        if not instances:
+            instances.append(Job.__new__(cls))
+        return instances[0]
 
     def call(cls):
-        if not kept:
-            kept.append(type.__call__(cls))
-        return kept[0]
+        if not instances:
+            instances.append(type.__call__(cls))
+        return instances[0]
 
     log = []
 
@@ -276,7 +276,7 @@ def test_configure_refuses_an_abstract_job_and_names_the_missing_methods():
 
 
 class Whole:
-    """An integer as those of other libraries are."""
+    """An integer type like those of other libraries."""
 
     def __init__(self, value):
         self.value = value
@@ -317,7 +317,7 @@ def test_a_class_created_twice_is_told_from_two_classes_of_the_same_name(tmp_pat
 
 
 @BOTH
-def test_no_job_instance_is_kept_after_the_run(options):
+def test_no_job_instance_is_instances_after_the_run(options):
     alive = weakref.WeakSet()
 
     def check(self):
@@ -337,7 +337,7 @@ def test_no_job_instance_is_kept_after_the_run(options):
 
 
 class Stamped:
-    """A mixin that does something of its own when an instance is made."""
+    """A mixin whose ``__new__`` sets an attribute."""
 
     def __new__(cls, *args, **kwargs):
         made = super().__new__(cls)
