@@ -21,8 +21,8 @@ class Job:
         Required. It raises an exception unless the desired state is reached already. What it returns is the Job's
         result.
     ``Run(self, *args, **kwargs)``
-        Called after ``Check`` failed, to reach the desired state. Then ``Check`` is called again, whether or not
-        ``Run`` succeeded, and only this recheck decides. A Job without ``Run`` can only pass by its ``Check``.
+        Optional. Called if ``Check`` failed, to reach the desired state. Then ``Check`` is called again, whether or not
+        ``Run`` succeeded, and only this recheck decides.
     ``Cleanup(self)``
         Called once at the end of the run for each attempt whose ``Run`` was started, in reverse order.
 
@@ -116,7 +116,7 @@ def instantiate(job_class: Any, global_storage: dict[Any, Any]) -> Any:
     if type(job_class).__call__ is not type.__call__:
         job = _call_class(job_class, global_storage)
     else:
-        if job_class.__new__ is Job.__new__ and job_class.__mro__[-2] is Job:  # skip ours: object's is next
+        if job_class.__new__ is Job.__new__ and job_class.__mro__[-2] is Job:  # it would only call object's
             job = _new(job_class)
         else:
             job = job_class.__new__(job_class)

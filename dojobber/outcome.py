@@ -64,7 +64,7 @@ class Outcome(NamedTuple):
     """
 
     state: State
-    """Its state."""
+    """The state of the Job."""
     tries: int = 0
     """Number of attempts."""
     result: Any = None

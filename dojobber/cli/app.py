@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import Any, NoReturn
 
-from .._plan.plan import Plan, make_plan, under
+from .._plan.plan import Plan, make_plan
 from ..dojobber import DoJobber
 from ..errors import DoJobberError, UnknownJobError
 from ..events import Event, EventKind, Listener
@@ -118,7 +118,7 @@ def _command(root: type[Job], options: argparse.Namespace, output: Output) -> in
 
 def _part(plan: Plan, only: str) -> Plan:
     try:
-        return under(plan, only)
+        return plan.subplan(only)
     except UnknownJobError as error:
         hint = '' if 'did you mean' in str(error) else '; --list prints the Jobs'
         raise UnknownJobError(f'--only: {error}{hint}', error.culprit) from None
@@ -141,11 +141,11 @@ def _show(root: type[Job], plan: Plan, options: argparse.Namespace, output: Outp
 
 def _run(root: type[Job], plan: Plan, options: argparse.Namespace, output: Output) -> int:
     """Run the Jobs, report the result, and draw it where that is asked for."""
-    tries = {name: 1 if options.no_act else step.tries for name, step in plan.items()}
-    delays = {name: step.retry_delay for name, step in plan.items()}
+    tries = {name: 1 if options.no_act else step.tries for name, step in plan.steps.items()}
+    delays = {name: step.retry_delay for name, step in plan.steps.items()}
     terminal = Terminal(output, has_bar=not (options.no_bar or wants_no_bar()))
     progress = Progress(tries, delays, error_text, terminal, has_lines=not options.json)
-    raised = Raised({name for name, step in plan.items() if getattr(step.job, 'Run', None) is not None})
+    raised = Raised({name for name, step in plan.steps.items() if getattr(step.job, 'Run', None) is not None})
     interrupts = Interrupts(progress.ending, progress.give_back)
     engine = _engine(root, options, [raised, progress, _resumption(interrupts, options.jobs)])
     _check(engine, options)

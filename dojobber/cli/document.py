@@ -49,8 +49,8 @@ class Raised:
 def plan_document(root: str, plan: Plan) -> dict[str, Any]:
     """Return the plan of the Job named ``root``, or the part of it that ``--only`` asks for, in what JSON knows."""
     jobs = [
-        {'name': name, 'kind': kind_of(step.job), 'summary': summary(step.job), 'deps': list(step.needs)}
-        for name, step in plan.items()
+        {'name': name, 'kind': kind_of(step.job), 'summary': summary(step.job), 'deps': list(step.dependencies)}
+        for name, step in plan.steps.items()
     ]
     return {'schema': SCHEMA, 'version': __version__, 'root': root, 'jobs': jobs}
 

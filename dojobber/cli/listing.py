@@ -11,11 +11,11 @@ WIDEST_NAME = 40  # columns; longer names push what follows
 
 def listing(plan: Plan, encoding: str) -> list[str]:
     """Return a line for each Job, in the order in which they would be tried first."""
-    names = {name: printable(name, encoding) for name in plan}
+    names = {name: printable(name, encoding) for name in plan.names}
     widths = {name: columns(text) for name, text in names.items()}
     widest = max([width for width in widths.values() if width <= WIDEST_NAME], default=0)
     lines = []
-    for name, step in plan.items():
+    for name, step in plan.steps.items():
         start = names[name] + ' ' * (widest - widths[name])
         lines.append(f'{start}  {kind_of(step.job):10}  {printable(summary(step.job), encoding)}'.rstrip())
     return lines
@@ -25,10 +25,10 @@ def tree(plan: Plan, encoding: str) -> list[str]:
     """Return a line for each Job below that which needs it; what was shown before is not shown again."""
     lines: list[str] = []
     shown: set[str] = set()
-    stack = [(next(reversed(list(plan))), '', '')]
+    stack = [(plan.root, '', '')]
     while stack:
         name, first, rest = stack.pop()
-        needs = plan[name].needs
+        needs = plan.steps[name].dependencies
         lines.append(f'{first}{printable(name, encoding)}' + (' (see above)' if name in shown and needs else ''))
         if name in shown:
             continue

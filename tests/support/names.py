@@ -94,14 +94,14 @@ NAMES = [
 ]
 
 
-def shown(name):
+def escaped(name):
     """Return how pictures show a name: as it is, but for what XML forbids."""
     return re.sub(
         '[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]', lambda found: f'\\x{ord(found.group()):02x}', name
     )
 
 
-def named(name):
+def job_named(name):
     """Return a Job class of that name, also where ``type()`` would refuse it."""
     metaclass = type('Named', (type,), {'__name__': property(lambda cls: name)})
     return metaclass('Job', (DummyJob,), {})

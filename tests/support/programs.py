@@ -9,7 +9,7 @@ PNG = b'\x89PNG\r\n\x1a\n'
 """The first bytes of a PNG."""
 
 
-def program(folder, name, body):
+def write_program(folder, name, body):
     """Put a small program on a folder that is to be on the PATH."""
     path = pathlib.Path(folder) / name
     path.write_text(f'#!{sys.executable}\n{body}\n')

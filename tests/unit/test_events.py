@@ -7,7 +7,7 @@ import importlib.util
 import logging
 
 import pytest
-from support.factories import changing, configured, failing, job, worked
+from support.factories import changing, failing, job, make_engine, run_engine
 
 from dojobber import Event, EventKind, State, log
 from dojobber._run.listeners import Listeners
@@ -15,7 +15,7 @@ from dojobber._run.listeners import Listeners
 
 def heard(root, **options):
     events = []
-    engine = worked(root, listeners=[events.append], **options)
+    engine = run_engine(root, listeners=[events.append], **options)
     return events, engine
 
 
@@ -87,7 +87,7 @@ def test_run_finished_holds_the_seconds_with_cleanups_and_the_exception_to_be_ra
     events = []
     root = job('Root', [changing('Done', Cleanup=cleanup)], Check=check)
     with pytest.raises(ValueError, match='still mounted'):
-        worked(root, clock=fake_clock, listeners=[events.append])
+        run_engine(root, clock=fake_clock, listeners=[events.append])
     assert (events[-1].kind, events[-1].seconds, events[-1].exception) == (EventKind.RUN_FINISHED, 3.0, error)
 
 
@@ -106,7 +106,7 @@ def test_a_listener_that_raises_is_logged_as_critical_and_dropped(caplog):
         raise ValueError('listener trouble')
 
     others = []
-    worked(changing('Fine'), listeners=[broken, others.append])
+    run_engine(changing('Fine'), listeners=[broken, others.append])
     assert len(calls) == 1
     assert [event.kind for event in others][-1] is EventKind.RUN_FINISHED
     (record,) = caplog.records
@@ -121,7 +121,7 @@ def test_a_listener_that_raises_system_exit_is_dropped():
         raise SystemExit
 
     calls = []
-    assert worked(changing('Fine'), listeners=[leave]).success()
+    assert run_engine(changing('Fine'), listeners=[leave]).success()
     assert len(calls) == 1
 
 
@@ -137,7 +137,7 @@ def test_only_the_one_that_raises_of_two_equal_listeners_is_dropped():
                 raise ValueError
 
     good, bad = Counting(False), Counting(True)
-    worked(job('Fine'), listeners=[good, bad])
+    run_engine(job('Fine'), listeners=[good, bad])
     assert (good.calls, bad.calls) == (5, 1)
 
 
@@ -150,7 +150,7 @@ def test_an_interrupt_in_a_listener_is_raised_after_the_cleanups():
 
     root = job('Root', [changing('Done', Cleanup=lambda self: log.append('cleaned'))])
     with pytest.raises(KeyboardInterrupt):
-        worked(root, listeners=[interrupt])
+        run_engine(root, listeners=[interrupt])
     assert log == ['cleaned']
 
 
@@ -161,7 +161,7 @@ def test_an_interrupt_in_a_listener_fails_the_job():
         if event.kind is EventKind.CHECK:
             raise error
 
-    engine = configured(job('Hit'), listeners=[interrupt])
+    engine = make_engine(job('Hit'), listeners=[interrupt])
     with pytest.raises(KeyboardInterrupt):
         engine.checknrun()
     assert engine.outcomes['Hit'][:4] == (State.FAILED, 1, None, error)

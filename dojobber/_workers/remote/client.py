@@ -37,10 +37,9 @@ class Courier:
     """
 
     def __init__(self, plan: Plan, setting: AttemptSettings, is_reported: bool, has_directory: bool = True) -> None:
-        self._names = list(plan)
-        index_of = {name: index for index, name in enumerate(plan)}
-        self._jobs = [step.job for step in plan.values()]
-        self._ledger = Ledger(self._names, [[index_of[need] for need in step.needs] for step in plan.values()])
+        self._names = plan.names
+        self._jobs = [step.job for step in plan.steps.values()]
+        self._ledger = Ledger(self._names, plan.dependencies)
         self._setting = setting
         self._options = setting.no_act, is_reported, has_directory
         self._run = os.urandom(16)

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from support.factories import changing, failing, job, try_once
+from support.factories import changing, failing, job, run_attempt
 
 from dojobber import DummyJob, Job, RunonlyJob, State
 from dojobber._attempt.attempt import Attempter, AttempterPool, AttemptSettings
@@ -24,7 +24,7 @@ def cleaning(name, **members):
 
 def phases_of(job_class, **options):
     phases = []
-    outcome = try_once(
+    outcome = run_attempt(
         job_class, report=lambda phase, seconds, value, error: phases.append((phase, error is None)), **options
     )
     return phases, outcome
@@ -72,7 +72,7 @@ def test_the_exception_of_the_outcome_is_that_of_the_recheck():
 
 def test_the_run_phase_of_a_job_without_run_fails_with_a_message_that_says_so():
     errors = []
-    outcome = try_once(
+    outcome = run_attempt(
         job('CheckOnly', Check=lambda self: 1 / 0),
         report=lambda phase, seconds, value, error: errors.append((phase, error)),
     )
@@ -96,9 +96,9 @@ def test_the_callback_receives_the_return_value_of_each_phase():
     def report(phase, seconds, value, error):
         values[phase] = value
 
-    try_once(job('Changed', Check=check, Run=run), report=report)
+    run_attempt(job('Changed', Check=check, Run=run), report=report)
     assert values == {'check': None, 'run': 'ran', 'recheck': 'checked'}
-    try_once(job('Fine', Check=lambda self: 'fine'), report=report)
+    run_attempt(job('Fine', Check=lambda self: 'fine'), report=report)
     assert values['check'] == 'fine'
 
 
@@ -143,7 +143,7 @@ def test_check_and_run_receive_the_arguments():
         assert len(seen) > 1
 
     job_class = job('Seen', Check=check, Run=lambda self, *args, **kwargs: seen.append(('run', args, kwargs)))
-    try_once(job_class, 1, 'two', function='x', report=None, job='y')
+    run_attempt(job_class, 1, 'two', function='x', report=None, job='y')
     assert seen == [(phase, (1, 'two'), {'function': 'x', 'job': 'y'}) for phase in ('check', 'run', 'check')]
 
 
@@ -155,8 +155,8 @@ def test_only_the_phases_of_one_attempt_share_its_storage():
         raise ValueError
 
     job_class = job('Keeps', Check=check, Run=lambda self: storages.append(self.storage))
-    try_once(job_class)
-    try_once(job_class)
+    run_attempt(job_class)
+    run_attempt(job_class)
     first, second = storages[:3], storages[3:]
     assert all(storage is first[0] for storage in first)
     assert all(storage is second[0] for storage in second)
@@ -165,7 +165,7 @@ def test_only_the_phases_of_one_attempt_share_its_storage():
 
 def test_a_job_finds_the_global_storage_of_the_run():
     shared = {'from': 'another'}
-    outcome = try_once(job('Reads', Check=lambda self: self.global_storage), global_storage=shared)
+    outcome = run_attempt(job('Reads', Check=lambda self: self.global_storage), global_storage=shared)
     assert outcome.result is shared
 
 
@@ -175,7 +175,7 @@ def test_init_may_use_the_storages_without_calling_super():
         self.global_storage['made'] = True
 
     shared = {}
-    outcome = try_once(job('Made', __init__=init, Check=lambda self: self.storage), global_storage=shared)
+    outcome = run_attempt(job('Made', __init__=init, Check=lambda self: self.storage), global_storage=shared)
     assert outcome.result == {'made': True}
     assert shared == {'made': True}
 
@@ -185,7 +185,7 @@ def test_init_cannot_replace_the_global_storage():
         self.global_storage = {}
 
     shared = {}
-    try_once(
+    run_attempt(
         job('Made', __init__=init, Check=lambda self: self.global_storage.update(seen=True)), global_storage=shared
     )
     assert shared == {'seen': True}
@@ -193,7 +193,7 @@ def test_init_cannot_replace_the_global_storage():
 
 def test_the_storages_are_set_on_an_instance_that_a_new_of_the_class_creates():
     made = job('Made', __new__=lambda cls: object.__new__(cls), Check=lambda self: (self.storage, self.global_storage))
-    assert try_once(made).result == ({}, {})
+    assert run_attempt(made).result == ({}, {})
 
 
 @pytest.mark.parametrize('error', [ValueError('no'), SystemExit(3)])
@@ -304,7 +304,7 @@ class TestOddClasses:
 
     def test_an_error_in_a_run_property_is_reported_by_the_run_phase(self):
         error, errors = OSError(), {}
-        try_once(
+        run_attempt(
             failing('Odd', Run=property(raising(error))),
             report=lambda phase, seconds, value, error: errors.update({phase: error}),
         )
@@ -369,7 +369,7 @@ class TestDirectory:
             os.chdir('/')
             assert len(seen) == 3
 
-        try_once(job('Moves', Check=step, Run=step))
+        run_attempt(job('Moves', Check=step, Run=step))
         assert seen == [str(tmp_path)] * 3
 
     def test_a_phase_fails_if_the_directory_no_longer_exists(self, tmp_path):
@@ -433,7 +433,7 @@ class TestStoredExceptions:
         try:
             raise LookupError('of the script')
         except LookupError:
-            try_once(
+            run_attempt(
                 job('Broken', Check=raising(ValueError()), Run=raising(OSError())),
                 report=lambda phase, seconds, value, error: errors.update({phase: error.__context__}),
             )
@@ -451,7 +451,7 @@ class TestStoredExceptions:
         try:
             raise LookupError('of the script')
         except LookupError:
-            try_once(job('Broken', Check=check))
+            run_attempt(job('Broken', Check=check))
         assert effect.__context__ is cause
         assert cause.__context__ is None
 
@@ -462,9 +462,9 @@ class TestStoredExceptions:
 
 def test_no_cleanup_is_pending_if_run_was_not_called():
     pending = []
-    try_once(job('Passes', Cleanup=lambda self: None), on_run_started=pending.append)
-    try_once(job('NoRun', Check=lambda self: 1 / 0, Cleanup=lambda self: None), on_run_started=pending.append)
-    try_once(failing('NoAct', Cleanup=lambda self: None), on_run_started=pending.append, no_act=True)
+    run_attempt(job('Passes', Cleanup=lambda self: None), on_run_started=pending.append)
+    run_attempt(job('NoRun', Check=lambda self: 1 / 0, Cleanup=lambda self: None), on_run_started=pending.append)
+    run_attempt(failing('NoAct', Cleanup=lambda self: None), on_run_started=pending.append, no_act=True)
     assert pending == []
 
 

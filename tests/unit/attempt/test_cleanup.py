@@ -6,8 +6,8 @@ import contextlib
 import os
 
 import pytest
-from support.factories import changing, job, try_once
-from support.interrupts import at_every_place
+from support.factories import changing, job, run_attempt
+from support.interrupts import interrupt_everywhere
 
 from dojobber import Event, EventKind
 from dojobber._attempt.cleanup import CleanupStack
@@ -31,7 +31,7 @@ class TestCleanupStack:
         cleanups = stack_in(os.getcwd())
         for name in names:
             job_class = changing(name, Cleanup=lambda self, name=name: log.append(name))
-            try_once(job_class, on_run_started=cleanups.push)
+            run_attempt(job_class, on_run_started=cleanups.push)
         return cleanups
 
     def test_cleanups_are_pending_once_run_starts_and_are_called_in_reverse_order(self):
@@ -50,7 +50,7 @@ class TestCleanupStack:
 
     def test_a_cleanup_attribute_of_none_is_not_called(self):
         cleanups = stack_in(os.getcwd())
-        try_once(changing('A', Cleanup=None), on_run_started=cleanups.push)
+        run_attempt(changing('A', Cleanup=None), on_run_started=cleanups.push)
         events = []
         cleanups.run(events.append)
         assert events == []
@@ -107,7 +107,7 @@ class TestCleanupStack:
             assert log == ['B', 'A'], (raised, returned)
             results.append((raised, returned))
 
-        at_every_place(attempt, event)
+        interrupt_everywhere(attempt, event)
         assert results.pop() == (None, [None]), 'without an interrupt'
         interrupts = [returned[0] for raised, returned in results if raised is None]
         assert all(isinstance(error, KeyboardInterrupt) for error in interrupts)
@@ -131,7 +131,7 @@ class TestCleanupStack:
                 assert raised is error
             seen.append(type(raised))
 
-        at_every_place(attempt)
+        interrupt_everywhere(attempt)
         assert seen.pop() is ValueError, 'without an interrupt'
         assert set(seen) == {KeyboardInterrupt}
 

@@ -8,7 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.factories import changing, configured, job
+from support.factories import changing, job, make_engine
 
 from dojobber import DummyJob, RunonlyJob
 
@@ -46,7 +46,7 @@ def test_every_hook_runs_in_the_context_in_which_checknrun_was_called(options):
         self.storage['ran'] = True
         see(self)
 
-    engine = configured(job('Seeing', Check=check, Run=run, Cleanup=see, __init__=see), **options)
+    engine = make_engine(job('Seeing', Check=check, Run=run, Cleanup=see, __init__=see), **options)
     for digits in (4, 7):
         token = request.set(f'request {digits}')
         seen.clear()
@@ -58,7 +58,7 @@ def test_every_hook_runs_in_the_context_in_which_checknrun_was_called(options):
 
 
 def test_jobs_run_in_the_context_that_runs_the_engine(options):
-    engine = configured(job('Seeing', Check=lambda self: request.get()), **options)
+    engine = make_engine(job('Seeing', Check=lambda self: request.get()), **options)
     context = contextvars.copy_context()
     context.run(request.set, 'of a task')
     context.run(engine.checknrun)
@@ -77,7 +77,7 @@ def test_jobs_on_two_threads_do_not_see_each_others_context_variables():
         return request.get()
 
     root = job('Root', [job('A', Check=check), job('B', Check=check)], DummyJob)
-    engine = configured(root, max_workers=2)
+    engine = make_engine(root, max_workers=2)
     engine.checknrun()
     assert engine.noderesults == {'A': 'A', 'B': 'B', 'Root': None}
     assert request.get() == 'none'
@@ -93,7 +93,7 @@ def test_on_threads_neither_later_attempts_nor_the_caller_see_the_context_variab
             raise ValueError
 
     leaf = job('Leaf', Check=check, Run=lambda self: None)
-    configured(job('Root', [leaf], Check=check), max_workers=2).checknrun()
+    make_engine(job('Root', [leaf], Check=check), max_workers=2).checknrun()
     assert found == ['none', 'Leaf', 'none', 'none'], 'of two attempts at the Leaf, the first rechecks'
     assert request.get() == 'none'
 
@@ -107,7 +107,7 @@ def test_context_variables_set_in_an_attempt_hold_until_it_ends(options):
             return request.get()
 
     token = request.set('of the caller')
-    engine = configured(job('Root', [Passing, changing('Other')]), **options)
+    engine = make_engine(job('Root', [Passing, changing('Other')]), **options)
     engine.checknrun()
     request.reset(token)
     assert engine.noderesults['Passing'] == 'of this attempt'

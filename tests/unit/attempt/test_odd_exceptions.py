@@ -8,7 +8,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.factories import configured, job, worked
+from support.factories import job, make_engine, run_engine
 from support.interrupts import PACKAGE
 
 from dojobber import DummyJob, EventKind, RunonlyJob, State
@@ -77,7 +77,7 @@ def test_an_odd_exception_fails_its_job_only(options, is_handling, hook, make):
         job(f'Good{number}', base=RunonlyJob, Run=lambda self: 1, Cleanup=lambda self: log.append(type(self).__name__))
         for number in range(3)
     ]
-    engine = configured(job('Root', [culprit, *good], DummyJob), default_tries=2, **options)
+    engine = make_engine(job('Root', [culprit, *good], DummyJob), default_tries=2, **options)
     try:
         engine.checknrun()
     except BaseException as error:
@@ -105,7 +105,7 @@ def test_an_odd_exception_in_a_cleanup_stops_no_other_cleanup(make):
         job('Other', base=RunonlyJob, Run=lambda self: None, Cleanup=throw),
         job('Last', base=RunonlyJob, Run=lambda self: None, Cleanup=lambda self: log.append('Last')),
     ]
-    engine = configured(job('Root', jobs, DummyJob))
+    engine = make_engine(job('Root', jobs, DummyJob))
     raised = None
     try:
         engine.checknrun()
@@ -134,7 +134,7 @@ def test_the_traceback_of_an_object_that_is_raised_again_and_again_does_not_grow
 
     lengths = []
     for tries in 2, 40:
-        engine = worked(job('Waiting', Check=deeper, Run=deeper, TRIES=tries), **options)
+        engine = run_engine(job('Waiting', Check=deeper, Run=deeper, TRIES=tries), **options)
         lengths.append(entries(engine.nodeexceptions['Waiting']))
     assert lengths[0] == lengths[1] == 4
 
@@ -156,7 +156,7 @@ def test_the_traceback_of_an_error_from_a_thread_of_the_job_is_complete(options)
     def names(error):
         return [frame.name for frame in traceback.extract_tb(error.__traceback__)]
 
-    engine = worked(job('Asking', Check=check, TRIES=2), **options)
+    engine = run_engine(job('Asking', Check=check, TRIES=2), **options)
     found = names(engine.nodeexceptions['Asking'])
     assert found[0] == 'check'
     assert found[-2:] == ['outer', 'inner']
@@ -191,7 +191,7 @@ def retry_by_loop(self):
 def test_the_traceback_of_an_error_that_passes_a_function_several_times_is_complete(options, check):
     with pytest.raises(LookupError) as caught:
         check(job('ByHand')())
-    engine = worked(job('Checking', Check=check), no_act=True, **options)
+    engine = run_engine(job('Checking', Check=check), no_act=True, **options)
     error = engine.nodeexceptions['Checking']
     assert entries(error) == entries(caught.value) - 1, 'all entries except that of this test'
 
@@ -208,7 +208,7 @@ def test_the_traceback_of_an_error_in_a_recursive_hook_is_complete(options):
 
     with pytest.raises(LookupError) as caught:
         countdown(None)
-    engine = worked(job('Counting', Check=countdown, TRIES=1), **options)
+    engine = run_engine(job('Counting', Check=countdown, TRIES=1), **options)
     assert entries(engine.nodeexceptions['Counting']) == entries(caught.value) - 1, (
         'all entries except that of this test'
     )
@@ -237,7 +237,7 @@ class InterruptedRun:
 
         first = made('First')
         jobs = [first, made('Second', [first]), made('Third')]
-        self.engine = configured(job('Root', jobs, DummyJob), listeners=[self._listen], **options)
+        self.engine = make_engine(job('Root', jobs, DummyJob), listeners=[self._listen], **options)
         self.events = []
 
     def _listen(self, event):

@@ -11,8 +11,8 @@ import sys
 import threading
 
 import pytest
-from support.factories import changing, configured, failing, job, printed, worked
-from support.faults import TROUBLES, MuteError, Stop
+from support.factories import changing, failing, job, make_engine, run_engine, stderr_lines
+from support.faults import CONDITIONS, CustomInterrupt, UnprintableError
 
 from dojobber import DoJobber, DoJobberError, DummyJob, State
 
@@ -46,7 +46,7 @@ class TestJobsThatMeddle:
 
         broken = job('Broken', Check=meddle, Run=meddle, TRIES=2, RETRY_DELAY=0)
         root = job('Root', [cleaning(log, 'Done'), broken])
-        engine = worked(root)
+        engine = run_engine(root)
         assert engine.nodestatus == {'Done': True, 'Broken': False, 'Root': None}
         assert engine.outcomes['Broken'].tries == 2
         engine.checknrun()
@@ -66,7 +66,7 @@ class TestJobsThatMeddle:
             kwargs['other'] = True
             raise ValueError
 
-        engine = configured(job('Root', [job('Meddles', Check=meddle, Run=meddle)]), default_tries=2)
+        engine = make_engine(job('Root', [job('Meddles', Check=meddle, Run=meddle)]), default_tries=2)
         engine.set_args(1, name='x')
         engine.checknrun()
         engine.checknrun()
@@ -76,7 +76,7 @@ class TestJobsThatMeddle:
     def test_a_job_that_calls_cleanup_fails_and_no_cleanup_is_called_twice(self, options):
         log = []
         calls = job('Calls', [cleaning(log, 'One')], Check=lambda self: engine.cleanup())
-        engine = configured(job('Root', [calls, cleaning(log, 'Two')]), default_tries=1, **options)
+        engine = make_engine(job('Root', [calls, cleaning(log, 'Two')]), default_tries=1, **options)
         engine.checknrun()
         assert sorted(log) == ['One', 'Two']
         assert engine.nodestatus == {'One': True, 'Calls': False, 'Two': True, 'Root': None}
@@ -88,7 +88,7 @@ class TestJobsThatMeddle:
 
     def test_a_job_that_calls_cleanup_for_an_earlier_run_fails_and_no_cleanup_is_lost(self):
         log = []
-        engine = configured(cleaning(log, 'Earlier'), cleanup=False)
+        engine = make_engine(cleaning(log, 'Earlier'), cleanup=False)
         engine.checknrun()
         calls = job('Calls', Check=lambda self: engine.cleanup())
         engine.configure(job('Root', [calls, cleaning(log, 'Later')]), default_tries=1)
@@ -106,7 +106,7 @@ class TestJobsThatMeddle:
             engine.cleanup()
 
         root = job('Root', [cleaning(log, 'One'), changing('Two', Cleanup=cleanup), cleaning(log, 'Three')])
-        engine = configured(root, cleanup=False)
+        engine = make_engine(root, cleanup=False)
         engine.checknrun()
         engine.cleanup()
         assert log == ['Three', 'Two', 'One']
@@ -114,7 +114,7 @@ class TestJobsThatMeddle:
     def test_a_cleanup_that_starts_a_run_fails_and_stops_no_other_cleanup(self):
         log = []
         again = changing('Again', Cleanup=lambda self: engine.checknrun())
-        engine = configured(job('Root', [cleaning(log, 'One'), again, cleaning(log, 'Three')]))
+        engine = make_engine(job('Root', [cleaning(log, 'One'), again, cleaning(log, 'Three')]))
         with pytest.raises(DoJobberError, match=r'^checknrun\(\) is already running'):
             engine.checknrun()
         assert log == ['Three', 'One']
@@ -126,17 +126,17 @@ class TestUnprintableErrors:
     @pytest.mark.parametrize('options', [{'verbose': True}, {'debug': True}])
     def test_an_unprintable_error_leaves_every_printed_line_complete(self, kind, options):
         def fail(self):
-            TROUBLES[kind].strike('')
+            CONDITIONS[kind].strike('')
 
         odd = changing('Odd', Run=fail, Cleanup=fail)
         root = job('Root', [changing('Done'), odd, job('Fine')])
-        engine = configured(root, default_tries=1, **options)
+        engine = make_engine(root, default_tries=1, **options)
 
         def run():
-            with pytest.raises(TROUBLES[kind].error):
+            with pytest.raises(CONDITIONS[kind].error):
                 engine.checknrun()
 
-        lines = [line for line in printed(run) if not line.startswith(' ')]
+        lines = [line for line in stderr_lines(run) if not line.startswith(' ')]
         assert [line.partition(' "')[0] for line in lines if not line.endswith('.cleanup running')] == [
             'Done.check: fail',
             'Done.run: pass',
@@ -149,32 +149,32 @@ class TestUnprintableErrors:
         ]
 
     def test_a_listener_that_raises_an_unprintable_error_is_logged(self, caplog):
-        engine = worked(job('Fine'), listeners=[lambda event: TROUBLES['an error without words'].strike('')])
+        engine = run_engine(job('Fine'), listeners=[lambda event: CONDITIONS['an error without words'].strike('')])
         assert engine.success()
         assert [record.levelno for record in caplog.records] == [logging.CRITICAL]
 
     def test_an_unprintable_error_can_be_drawn(self, tmp_path):
-        engine = worked(job('Odd', Check=raising(MuteError())), default_tries=1)
+        engine = run_engine(job('Odd', Check=raising(UnprintableError())), default_tries=1)
         for name in ('graph.dot', 'graph.mmd'):
             engine.write_graph(tmp_path / name)
-            assert 'MuteError' in (tmp_path / name).read_text(encoding='utf-8')
+            assert 'UnprintableError' in (tmp_path / name).read_text(encoding='utf-8')
 
 
 class TestNestedEngines:
     """A Job of the outer engine runs the inner one."""
 
     def nested(self, log, inner_check, **options):
-        inner = configured(job('InnerRoot', [cleaning(log, 'Inner')], Check=inner_check), **options)
+        inner = make_engine(job('InnerRoot', [cleaning(log, 'Inner')], Check=inner_check), **options)
 
         def check(job):
             inner.checknrun()
             log.append('inner is done')
 
         middle = job('Middle', Check=check)
-        outer = configured(job('Root', [cleaning(log, 'Outer'), middle, job('Other')]), default_tries=1)
+        outer = make_engine(job('Root', [cleaning(log, 'Outer'), middle, job('Other')]), default_tries=1)
         return outer, inner
 
-    @pytest.mark.parametrize('error', [KeyboardInterrupt(), Stop()])
+    @pytest.mark.parametrize('error', [KeyboardInterrupt(), CustomInterrupt()])
     def test_an_interrupt_in_an_inner_engine_ends_both_runs_and_both_clean_up(self, error):
         log, before = [], os.getcwd()
 
@@ -202,8 +202,10 @@ class TestNestedEngines:
 
     def test_a_cleanup_error_of_an_inner_engine_fails_the_job_that_runs_it(self):
         error = ValueError()
-        inner = configured(changing('Inner', Cleanup=raising(error)))
-        outer = worked(job('Root', [job('Works', Check=lambda self: inner.checknrun()), job('Other')]), default_tries=1)
+        inner = make_engine(changing('Inner', Cleanup=raising(error)))
+        outer = run_engine(
+            job('Root', [job('Works', Check=lambda self: inner.checknrun()), job('Other')]), default_tries=1
+        )
         assert outer.nodestatus == {'Works': False, 'Other': True, 'Root': None}
         assert outer.nodeexceptions == {'Works': error}
         assert inner.success()
@@ -215,7 +217,7 @@ class RunningEngine:
     def __init__(self, log):
         self.errors = []
         self._waits, self._go_on = threading.Event(), threading.Event()
-        self.engine = configured(job('Root', [cleaning(log, 'Busy'), job('Waits', Check=lambda job: self._wait())]))
+        self.engine = make_engine(job('Root', [cleaning(log, 'Busy'), job('Waits', Check=lambda job: self._wait())]))
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
         assert self._waits.wait(LIMIT)
@@ -248,8 +250,8 @@ class TestTwoThreads:
         busy.finish()
 
     def test_an_interrupt_in_one_engine_does_not_reach_another_in_a_second_thread(self, busy, log):
-        hit = configured(job('Root', [cleaning(log, 'Hit')], Check=raising(Stop())))
-        with pytest.raises(Stop):
+        hit = make_engine(job('Root', [cleaning(log, 'Hit')], Check=raising(CustomInterrupt())))
+        with pytest.raises(CustomInterrupt):
             hit.checknrun()
         assert log == ['Hit']
         assert busy.engine.nodestatus == {'Busy': True, 'Waits': None, 'Root': None}
@@ -366,7 +368,7 @@ class TestFullDisk:
 
     @pytest.fixture
     def engine(self):
-        return worked(job('Root', [changing('Changed'), failing('Broken')]), default_tries=1)
+        return run_engine(job('Root', [changing('Changed'), failing('Broken')]), default_tries=1)
 
     @pytest.mark.parametrize('fmt', ['dot', 'mermaid', 'svg', 'png'])
     @pytest.mark.parametrize('size', [0, 100])
@@ -414,7 +416,7 @@ class TestAfterAFailedConfigure:
         log, events = [], []
         done = cleaning(log, 'Done')
         broken = job('Broken', Check=lambda self, *args: log.append(args) or 1 / 0)
-        engine = configured(job('Root', [done, broken]), cleanup=False, default_tries=1, listeners=[events.append])
+        engine = make_engine(job('Root', [done, broken]), cleanup=False, default_tries=1, listeners=[events.append])
         engine.set_args('kept')
         done.Check, done.Run = changing('Done').Check, changing('Done').Run
         engine.checknrun()
@@ -433,8 +435,10 @@ class TestAfterAFailedConfigure:
 
     def test_a_failed_configure_keeps_the_results_of_an_interrupted_run(self):
         log = []
-        engine = configured(type('Root', (DummyJob,), {'DEPS': [cleaning(log, 'Done', Check=raising(Stop()))]}))
-        with pytest.raises(Stop):
+        engine = make_engine(
+            type('Root', (DummyJob,), {'DEPS': [cleaning(log, 'Done', Check=raising(CustomInterrupt()))]})
+        )
+        with pytest.raises(CustomInterrupt):
             engine.checknrun()
         with pytest.raises(DoJobberError):
             engine.configure(self.cycle())

@@ -14,7 +14,7 @@ import threading
 
 import pytest
 from support.factories import failing, job
-from support.run_command import ENVIRONMENT, PATIENCE, command, run, write_jobs
+from support.run_command import ENVIRONMENT, TIMEOUT, command, run_command, write_jobs
 from support.screen import Screen
 
 from dojobber import DoJobber, DummyJob, GraphError, cli
@@ -184,7 +184,7 @@ def drawing(folder, number, *arguments, first='pass'):
         stderr=subprocess.PIPE,
         encoding='utf-8',
     ) as child:
-        limit = threading.Timer(PATIENCE, child.kill)
+        limit = threading.Timer(TIMEOUT, child.kill)
         limit.start()
         gate = os.open(folder / 'gate', os.O_WRONLY)  # waits for the renderer to open it
         child.send_signal(number)
@@ -240,14 +240,14 @@ def test_on_a_terminal_it_is_said_what_takes_so_long(tmp_path):
     write_jobs(tmp_path, BROKEN.format(first='pass'))
     arguments = command('jobs.py', '--list', '--graph', 'graph.svg')
     with Screen(arguments, cwd=tmp_path, env=write_slow_renderer(tmp_path)) as screen:
-        assert screen.until('drawing graph.svg ...') == ['First  Job', 'Last   Job', 'drawing graph.svg ...']
+        assert screen.wait_for('drawing graph.svg ...') == ['First  Job', 'Last   Job', 'drawing graph.svg ...']
         screen.press('\x03')
-        assert screen.end() == 130
+        assert screen.wait_for_exit() == 130
 
 
 def test_what_is_drawn_at_once_is_not_worth_a_word(tmp_path):
     write_jobs(tmp_path, BROKEN.format(first='pass'))
-    assert run(tmp_path, 'jobs.py', '--list', '--graph', 'graph.dot') == (0, 'First  Job\nLast   Job\n', '')
+    assert run_command(tmp_path, 'jobs.py', '--list', '--graph', 'graph.dot') == (0, 'First  Job\nLast   Job\n', '')
 
 
 @pytest.mark.skipif(sys.platform == 'win32', reason='needs named pipes as POSIX has them')
@@ -263,5 +263,5 @@ def test_a_pipe_is_not_opened_before_there_is_something_to_write(capsys, tmp_pat
     reader = threading.Thread(target=read_all, daemon=True)
     reader.start()
     assert called(capsys, root, '--graph', str(path))[0] == 0
-    reader.join(PATIENCE)
+    reader.join(TIMEOUT)
     assert 'Fine' in read[0]

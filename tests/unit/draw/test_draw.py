@@ -15,9 +15,9 @@ import threading
 from xml.etree import ElementTree
 
 import pytest
-from support.factories import chain, changing, configured, failing, job, worked
-from support.names import NAMES, named, shown
-from support.programs import PNG, program
+from support.factories import chain, changing, failing, job, make_engine, run_engine
+from support.names import NAMES, escaped, job_named
+from support.programs import PNG, write_program
 
 from dojobber import DoJobber, GraphError, NotConfiguredError
 from dojobber._draw import write
@@ -30,7 +30,7 @@ SHOW = 'import sys; open({!r}, "w", encoding="utf-8").write(open(sys.argv[1], en
 def engine():
     """One that has worked a graph with a Job of each colour and one never tried."""
     root = job('Root', [job('Fine'), changing('Changed'), failing('Broken')])
-    return worked(root, default_tries=1)
+    return run_engine(root, default_tries=1)
 
 
 @contextlib.contextmanager
@@ -54,12 +54,12 @@ def unprivileged(folder):
 class TestGraph:
     def test_it_has_every_job_and_an_edge_from_each_to_what_it_needs(self):
         leaf = job('Leaf')
-        graph = configured(job('Root', [job('Middle', [leaf]), leaf])).graph
+        graph = make_engine(job('Root', [job('Middle', [leaf]), leaf])).graph
         assert sorted(graph.nodes()) == ['Leaf', 'Middle', 'Root']
         assert sorted(graph.edges()) == [('Middle', 'Leaf'), ('Root', 'Leaf'), ('Root', 'Middle')]
 
     def test_before_a_run_nothing_is_coloured(self):
-        graph = configured(job('Root')).graph
+        graph = make_engine(job('Root')).graph
         assert graph.node_attributes('Root') == []
 
     def test_after_a_run_tried_jobs_carry_their_colour_once(self, engine):
@@ -74,13 +74,13 @@ class TestGraph:
         assert attributes('Fine') == [('style', 'filled'), ('color', 'green')]
 
     def test_one_asked_for_before_the_run_is_not_kept_for_after(self):
-        engine = configured(job('Root'))
+        engine = make_engine(job('Root'))
         assert engine.graph.node_attributes('Root') == []
         engine.checknrun()
         assert ('color', 'green') in engine.graph.node_attributes('Root')
 
     def test_after_a_subgraph_the_rest_is_there_without_a_colour(self):
-        engine = worked(job('Root', [job('Leaf')]), node='Leaf')
+        engine = run_engine(job('Root', [job('Leaf')]), node='Leaf')
         assert engine.graph.node_attributes('Root') == []
         assert ('color', 'green') in engine.graph.node_attributes('Leaf')
 
@@ -157,14 +157,14 @@ class TestWriteGraph:
 
     def test_the_title_is_the_name_of_the_root(self, renderer):
         filed = io.BytesIO()
-        configured(job('Open the shop', [job('Leaf')])).write_graph(filed, 'svg')
+        make_engine(job('Open the shop', [job('Leaf')])).write_graph(filed, 'svg')
         graph = ElementTree.fromstring(filed.getvalue()).find(f'{SVG}g')
         assert graph.findtext(f'{SVG}title') == 'Open the shop'
 
     def test_rankdir_turns_the_picture(self, renderer):
         def size(rankdir):
             filed = io.BytesIO()
-            configured(chain(6, job('Leaf'))).write_graph(filed, 'json', rankdir=rankdir)
+            make_engine(chain(6, job('Leaf'))).write_graph(filed, 'json', rankdir=rankdir)
             return [float(number) for number in json.loads(filed.getvalue())['bb'].split(',')][2:]
 
         assert size('TB')[0] < size('TB')[1]
@@ -179,7 +179,7 @@ class TestWriteGraph:
     def test_many_under_one_root_are_drawn_in_rows(self, renderer):
         def size(count):
             filed = io.BytesIO()
-            configured(job('Root', [job(f'Job{number}') for number in range(count)])).write_graph(filed, 'json')
+            make_engine(job('Root', [job(f'Job{number}') for number in range(count)])).write_graph(filed, 'json')
             return [float(number) for number in json.loads(filed.getvalue())['bb'].split(',')][2:]
 
         assert size(60)[0] < 4.5 * size(10)[0], 'in one row it would be six times as wide'
@@ -188,7 +188,7 @@ class TestWriteGraph:
     def test_from_left_to_right_they_are_a_plain_list(self, renderer):
         def places(rankdir):
             filed = io.BytesIO()
-            engine = configured(job('Root', [job(f'Job{number}') for number in range(30)]))
+            engine = make_engine(job('Root', [job(f'Job{number}') for number in range(30)]))
             engine.write_graph(filed, 'json', rankdir=rankdir)
             objects = json.loads(filed.getvalue())['objects']
             axis = 'LR RL'.find(rankdir) < 0  # along which levels of the graph lie: x for these two, else y
@@ -199,20 +199,20 @@ class TestWriteGraph:
 
     def test_a_thousand_leaves_are_drawn(self, renderer):
         filed = io.BytesIO()
-        configured(job('Root', [job(f'Job{number}') for number in range(1000)])).write_graph(filed, 'svg')
+        make_engine(job('Root', [job(f'Job{number}') for number in range(1000)])).write_graph(filed, 'svg')
         assert filed.getvalue().count(b'class="node"') == 1001
 
     def test_a_job_that_many_hold_up_is_drawn(self, renderer):
         leaf = failing('Leaf')
         held = [job(f'{"long name " * 5}{number}', [leaf]) for number in range(300)]
         filed = io.BytesIO()
-        worked(job('Root', held), default_tries=1).write_graph(filed, 'svg')
+        run_engine(job('Root', held), default_tries=1).write_graph(filed, 'svg')
         assert filed.getvalue().count(b'class="node"') == 302
 
     def test_a_thousand_jobs_are_drawn(self, renderer):
         groups = [job(f'Group{one}', [job(f'Job{one}_{two}') for two in range(19)]) for one in range(50)]
         filed = io.BytesIO()
-        configured(job('Root', groups)).write_graph(filed, 'svg')
+        make_engine(job('Root', groups)).write_graph(filed, 'svg')
         assert filed.getvalue().count(b'class="node"') == 1001
 
 
@@ -388,14 +388,14 @@ class TestTarget:
 class TestRenderer:
     def test_graphviz_comes_first(self, engine, monkeypatch, tmp_path):
         for name in ('dot', 'graphviz-pure'):
-            program(tmp_path, name, f'import sys; sys.stdin.read(); print({name!r})')
+            write_program(tmp_path, name, f'import sys; sys.stdin.read(); print({name!r})')
         monkeypatch.setenv('PATH', str(tmp_path))
         filed = io.BytesIO()
         engine.write_graph(filed)
         assert filed.getvalue() == b'dot\n'
 
     def test_graphviz_pure_is_also_found_beside_this_python(self, engine, monkeypatch, tmp_path):
-        program(tmp_path, 'graphviz-pure', 'import sys; sys.stdin.read(); print("beside")')
+        write_program(tmp_path, 'graphviz-pure', 'import sys; sys.stdin.read(); print("beside")')
         monkeypatch.setenv('PATH', '')
         monkeypatch.setattr(sysconfig, 'get_path', lambda name: str(tmp_path))
         filed = io.BytesIO()
@@ -442,19 +442,19 @@ class TestRenderer:
         assert filed.getvalue().startswith(PNG)
 
     def test_one_that_dies_without_a_word_is_an_error(self, engine, monkeypatch, tmp_path):
-        program(tmp_path, 'dot', 'import os, signal; os.kill(os.getpid(), signal.SIGKILL)')
+        write_program(tmp_path, 'dot', 'import os, signal; os.kill(os.getpid(), signal.SIGKILL)')
         monkeypatch.setenv('PATH', str(tmp_path))
         with pytest.raises(GraphError, match='it said nothing and ended with -9'):
             engine.write_graph(io.BytesIO())
 
     def test_one_that_does_not_end_is_stopped(self, engine, monkeypatch, tmp_path):
-        program(tmp_path, 'dot', 'import signal, sys; sys.stdin.read(); signal.pause()')
+        write_program(tmp_path, 'dot', 'import signal, sys; sys.stdin.read(); signal.pause()')
         monkeypatch.setenv('PATH', str(tmp_path))
         with pytest.raises(GraphError, match='did not finish within'):
             engine.write_graph(io.BytesIO(), timeout=0.5)
 
     def test_one_that_fails_is_quoted(self, engine, monkeypatch, tmp_path):
-        program(tmp_path, 'dot', 'import sys; sys.exit("out of ink")')
+        write_program(tmp_path, 'dot', 'import sys; sys.exit("out of ink")')
         monkeypatch.setenv('PATH', str(tmp_path))
         with pytest.raises(GraphError, match='out of ink'):
             engine.write_graph(io.BytesIO())
@@ -483,7 +483,7 @@ class TestNames:
     """Any name renders as itself: nodes and edges as Graphviz understood them, and the text that people see."""
 
     def check(self, names):
-        engine = configured(job('THE ROOT', [named(name) for name in names]))
+        engine = make_engine(job('THE ROOT', [job_named(name) for name in names]))
         as_json, as_svg = io.BytesIO(), io.BytesIO()
         engine.write_graph(as_json, 'json')
         engine.write_graph(as_svg, 'svg')
@@ -497,7 +497,7 @@ class TestNames:
         heads = [edge['head'] for edge in picture['edges']]
         assert sorted([*heads, root['_gvid']]) == sorted(node['_gvid'] for node in picture['objects'])
         seen = self.texts(ElementTree.fromstring(as_svg.getvalue()))
-        assert seen == sorted([shown(name).rstrip('\n') for name in names] + ['THE ROOT'])
+        assert seen == sorted([escaped(name).rstrip('\n') for name in names] + ['THE ROOT'])
 
     def texts(self, svg):
         """Return the texts of all nodes, sorted."""
@@ -514,10 +514,10 @@ class TestNames:
 
     @pytest.mark.parametrize('name', dict.fromkeys(NAMES))
     def test_each_as_the_root_is_the_title_in_one_line_too(self, dot, name):
-        root = named(name)
+        root = job_named(name)
         root.DEPS = [job('THE LEAF')]
         as_json, as_svg = io.BytesIO(), io.BytesIO()
-        engine = configured(root)
+        engine = make_engine(root)
         engine.write_graph(as_json, 'json')
         engine.write_graph(as_svg, 'svg')
         picture = json.loads(as_json.getvalue())
@@ -525,18 +525,18 @@ class TestNames:
         leaf = next(node for node in picture['objects'] if node['label'] == 'THE LEAF')
         assert [edge['head'] for edge in picture['edges']] == [leaf['_gvid']]
         svg = ElementTree.fromstring(as_svg.getvalue())
-        assert svg.find(f'{SVG}g').findtext(f'{SVG}title') == (shown(name).replace('\n', ' ') or None)
-        assert self.texts(svg) == sorted([shown(name).rstrip('\n'), 'THE LEAF'])
+        assert svg.find(f'{SVG}g').findtext(f'{SVG}title') == (escaped(name).replace('\n', ' ') or None)
+        assert self.texts(svg) == sorted([escaped(name).rstrip('\n'), 'THE LEAF'])
 
     def test_a_name_of_several_lines_does_not_break_postscript(self, dot):
         filed = io.BytesIO()
-        configured(job('one\nshowpage\ntwo')).write_graph(filed, 'ps')
+        make_engine(job('one\nshowpage\ntwo')).write_graph(filed, 'ps')
         assert b'%%Title: one showpage two' in filed.getvalue()
         assert b'\nshowpage\ntwo' not in filed.getvalue()
 
     def test_two_edges_that_read_alike_stay_two(self, renderer):
         one, other = job('a-b', [job('c')]), job('a', [job('b-c')])
-        engine = configured(job('Root', [one, other]))
+        engine = make_engine(job('Root', [one, other]))
         text = io.BytesIO()
         engine.write_graph(text, 'json')
         assert len(json.loads(text.getvalue())['edges']) == 4
@@ -546,7 +546,7 @@ class TestNames:
             raise ValueError
 
         jobs = [job('Fine', __doc__='One line.\n\nMore lines.'), job('Bare'), job('Mute', Check=check)]
-        engine = configured(job('Root', jobs), default_tries=1)
+        engine = make_engine(job('Root', jobs), default_tries=1)
 
         def tooltips():
             text = io.BytesIO()
@@ -568,15 +568,15 @@ class TestNames:
             raise ValueError(error)
 
         picture = io.BytesIO()
-        worked(job('Job', Check=check, __doc__='Break.'), default_tries=1).write_graph(picture, 'svg')
+        run_engine(job('Job', Check=check, __doc__='Break.'), default_tries=1).write_graph(picture, 'svg')
         links = ElementTree.fromstring(picture.getvalue()).iter(f'{SVG}a')
         titles = [link.get('{http://www.w3.org/1999/xlink}title').split() for link in links]
-        assert f'Job Break. failed, after 1 try {shown(error)}'.split() in titles
+        assert f'Job Break. failed, after 1 try {escaped(error)}'.split() in titles
 
     def test_names_too_long_for_the_renderer_are_cut_and_stay_apart(self, renderer):
         names = ['\N{GRINNING FACE}' * 20_000, '\N{GRINNING FACE}' * 20_001, '\\' * 20_000]
         picture = io.BytesIO()
-        worked(job('Root', [job(name) for name in names])).write_graph(picture, 'json')
+        run_engine(job('Root', [job(name) for name in names])).write_graph(picture, 'json')
         drawn = json.loads(picture.getvalue())
         assert len(drawn['objects']) == 4
         assert len(drawn['edges']) == 3
@@ -587,7 +587,7 @@ class TestNames:
             raise ValueError('x' * 5_000_000)
 
         picture = io.BytesIO()
-        worked(job('Job', Check=check), default_tries=1).write_graph(picture, 'svg')
+        run_engine(job('Job', Check=check), default_tries=1).write_graph(picture, 'svg')
         assert len(picture.getvalue()) < 10_000
 
 
@@ -609,7 +609,7 @@ class TestDisplayGraph:
     @pytest.mark.parametrize('opener', ['xdg-open', 'display'])
     def test_with_one_it_opens_the_picture(self, engine, dot, screenless, monkeypatch, tmp_path, capsys, opener):
         os.symlink(dot, tmp_path / 'dot')
-        program(tmp_path, opener, SHOW.format(str(tmp_path / 'seen')))
+        write_program(tmp_path, opener, SHOW.format(str(tmp_path / 'seen')))
         monkeypatch.setenv('PATH', str(tmp_path))
         monkeypatch.setenv('DISPLAY', ':0')
         engine.display_graph()
@@ -619,7 +619,7 @@ class TestDisplayGraph:
     def test_a_viewer_may_stay_open(self, engine, dot, screenless, monkeypatch, tmp_path, capsys):
         os.mkfifo(tmp_path / 'seen')
         os.symlink(dot, tmp_path / 'dot')
-        program(tmp_path, 'xdg-open', SHOW.format(str(tmp_path / 'seen')))
+        write_program(tmp_path, 'xdg-open', SHOW.format(str(tmp_path / 'seen')))
         monkeypatch.setenv('PATH', str(tmp_path))
         monkeypatch.setenv('DISPLAY', ':0')
         monkeypatch.setattr('dojobber._draw.output.PATIENCE', 0.01)
@@ -632,10 +632,10 @@ class TestDisplayGraph:
         self, engine, dot, screenless, monkeypatch, tmp_path, capsys, broken
     ):
         os.symlink(dot, tmp_path / 'dot')
-        opener = program(tmp_path, 'xdg-open', broken)
+        opener = write_program(tmp_path, 'xdg-open', broken)
         if broken is None:
             opener.write_bytes(b'\x7fELF nonsense')
-        program(tmp_path, 'display', SHOW.format(str(tmp_path / 'seen')))
+        write_program(tmp_path, 'display', SHOW.format(str(tmp_path / 'seen')))
         monkeypatch.setenv('PATH', str(tmp_path))
         monkeypatch.setenv('DISPLAY', ':0')
         engine.display_graph()
@@ -645,7 +645,7 @@ class TestDisplayGraph:
     def test_where_both_fail_it_prints_the_path(self, engine, dot, screenless, monkeypatch, tmp_path, capsys):
         os.symlink(dot, tmp_path / 'dot')
         for opener in ('xdg-open', 'display'):
-            program(tmp_path, opener, 'import sys; sys.exit(1)')
+            write_program(tmp_path, opener, 'import sys; sys.exit(1)')
         monkeypatch.setenv('PATH', str(tmp_path))
         monkeypatch.setenv('DISPLAY', ':0')
         engine.display_graph()

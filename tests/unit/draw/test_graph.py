@@ -11,8 +11,8 @@ import threading
 from xml.etree import ElementTree
 
 import pytest
-from support.factories import arrive, changing, configured, failing, job, wait_for, worked
-from support.names import NAMES, named, shown
+from support.factories import changing, failing, job, make_engine, mark_reached, run_engine, wait_until_reached
+from support.names import NAMES, escaped, job_named
 
 from dojobber import GraphError
 
@@ -27,7 +27,7 @@ ODD = [
 
 @pytest.fixture
 def engine():
-    return worked(job('Root', [job('Fine'), changing('Changed'), failing('Broken')]), default_tries=1)
+    return run_engine(job('Root', [job('Fine'), changing('Changed'), failing('Broken')]), default_tries=1)
 
 
 def drawn(engine, fmt='json'):
@@ -75,7 +75,7 @@ class TestAttributes:
 
     def test_they_are_there_before_any_run_and_stay_until_configure_is_called_again(self, renderer):
         root = job('Root', [changing('Leaf')])
-        engine = configured(root)
+        engine = make_engine(root)
         engine.graph.add_node_attribute('Leaf', ('shape', 'folder'))
         assert drawn(engine)[0]['Leaf']['shape'] == 'folder'
         for _ in range(2):
@@ -96,7 +96,7 @@ class TestAttributes:
         assert engine.graph is not graph
 
     def test_threads_that_ask_at_the_same_time_get_one(self):
-        engine = configured(job('Root', [job(f'Leaf{number}') for number in range(300)]))
+        engine = make_engine(job('Root', [job(f'Leaf{number}') for number in range(300)]))
         start, graphs = threading.Barrier(8), []
 
         def ask():
@@ -121,7 +121,7 @@ class TestAttributes:
         def check(self):
             assert state['passes']
 
-        engine = worked(job('Root', Check=check), default_tries=1)
+        engine = run_engine(job('Root', Check=check), default_tries=1)
         graph = engine.graph
         graph.node_attributes('Root').append(('shape', 'star'))
         state['passes'] = False
@@ -217,11 +217,11 @@ class TestAttributes:
         names = [
             name for name in dict.fromkeys(NAMES) if '\n' not in name and name == name.strip() and '  ' not in name
         ]
-        engine = configured(job('THE ROOT', [named(name) for name in names]))
+        engine = make_engine(job('THE ROOT', [job_named(name) for name in names]))
         for name in names:
             engine.graph.add_node_attribute(name, ('shape', shape))
         seen = {text.replace('\xa0', ' ') for text in texts(engine)}
-        assert {shown(name) for name in names} - seen - {''} == set()
+        assert {escaped(name) for name in names} - seen - {''} == set()
 
 
 class TestStructure:
@@ -255,7 +255,7 @@ class TestStructure:
         assert len(edges) == 4
 
     def test_two_that_read_alike_are_one_in_the_picture(self, renderer):
-        engine = configured(job('5'))
+        engine = make_engine(job('5'))
         engine.graph.add_node(5)
         engine.graph.add_edge((5, '5'))
         nodes, edges = drawn(engine)
@@ -300,8 +300,8 @@ def test_the_graph_can_be_copied(engine, copied):
 
 def test_another_thread_may_draw_and_change_the_graph_during_a_run(tmp_path):
     leaves = [changing(f'Leaf{number}') for number in range(199)]
-    leaves.insert(50, job('Leaf199', Check=lambda self: wait_for(tmp_path, 'the first picture')))
-    engine = configured(job('Root', leaves, Check=lambda self: arrive(tmp_path, 'the end')))
+    leaves.insert(50, job('Leaf199', Check=lambda self: wait_until_reached(tmp_path, 'the first picture')))
+    engine = make_engine(job('Root', leaves, Check=lambda self: mark_reached(tmp_path, 'the end')))
     found = []
 
     def watch():
@@ -311,7 +311,7 @@ def test_another_thread_may_draw_and_change_the_graph_during_a_run(tmp_path):
                 engine.graph.add_node_attribute('Root', ('shape', 'star'))
                 engine.write_graph(text, 'dot')
                 found.append(len(re.findall('^"Leaf\\d+" \\[', text.getvalue(), re.MULTILINE)))
-                arrive(tmp_path, 'the first picture')
+                mark_reached(tmp_path, 'the first picture')
                 assert repr(engine).startswith('<DoJobber Root: 201 jobs: ')
         except BaseException as error:
             found.append(error)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 import pytest
-from support.factories import changing, configured, failing, job, worked
-from support.programs import program
+from support.factories import changing, failing, job, make_engine, run_engine
+from support.programs import write_program
 
 from dojobber import DoJobber, DummyJob
 from dojobber._draw import notebook
@@ -18,7 +18,7 @@ TEXT, MERMAID, SVG = 'text/plain', 'text/vnd.mermaid', 'image/svg+xml'
 def engine():
     broken = failing('Broken')
     root = job('OpenShop', [job('Fine'), changing('Changed'), job('Held', [broken])])
-    return worked(root, default_tries=1)
+    return run_engine(root, default_tries=1)
 
 
 class TestBundle:
@@ -45,7 +45,7 @@ class TestBundle:
         assert engine._repr_mimebundle_(include, exclude).keys() == kinds
 
     def test_what_is_not_wanted_is_not_made(self, engine, monkeypatch, tmp_path):
-        program(tmp_path, 'dot', f'open({str(tmp_path / "called")!r}, "w")')
+        write_program(tmp_path, 'dot', f'open({str(tmp_path / "called")!r}, "w")')
         monkeypatch.setenv('PATH', str(tmp_path))
         assert engine._repr_mimebundle_(exclude={SVG}) == {
             TEXT: repr(engine),
@@ -67,11 +67,11 @@ class TestBundle:
         assert bundle[TEXT].startswith('<DoJobber, not configured>')
 
     def test_more_edges_than_mermaid_draws_are_left_to_the_svg(self, renderer):
-        engine = configured(job('Root', [job(f'Leaf{number}') for number in range(501)]))
+        engine = make_engine(job('Root', [job(f'Leaf{number}') for number in range(501)]))
         assert engine._repr_mimebundle_().keys() == {TEXT, SVG}
 
     def test_five_seconds_end_the_renderer_and_the_words_say_so(self, engine, monkeypatch, tmp_path):
-        program(tmp_path, 'dot', 'import signal; signal.pause()')
+        write_program(tmp_path, 'dot', 'import signal; signal.pause()')
         monkeypatch.setenv('PATH', str(tmp_path))
         assert notebook.SECONDS == 5
         monkeypatch.setattr(notebook, 'SECONDS', 1.0)
@@ -80,9 +80,9 @@ class TestBundle:
         assert 'did not finish within' in bundle[TEXT].splitlines()[1]
 
     def test_a_graph_that_nothing_draws_in_that_time_is_not_begun_with(self, monkeypatch, tmp_path):
-        program(tmp_path, 'dot', f'open({str(tmp_path / "called")!r}, "w")')
+        write_program(tmp_path, 'dot', f'open({str(tmp_path / "called")!r}, "w")')
         monkeypatch.setenv('PATH', str(tmp_path))
-        engine = configured(job('Root', [job(f'Leaf{number}') for number in range(6000)]))
+        engine = make_engine(job('Root', [job(f'Leaf{number}') for number in range(6000)]))
         bundle = engine._repr_mimebundle_()
         assert bundle == {TEXT: f'{engine!r}\nno picture: 6001 Jobs are too many to draw in 5 s, see write_graph()'}
         assert not (tmp_path / 'called').exists()
@@ -104,22 +104,22 @@ class TestRepr:
 
     def test_before_configure_and_before_a_run_it_says_so(self):
         assert repr(DoJobber()) == '<DoJobber, not configured>'
-        assert repr(configured(job('Root', [job('Leaf')]))) == '<DoJobber Root: 2 jobs: 2 not run>'
-        assert repr(worked(job('Alone'))) == '<DoJobber Alone: 1 job: 1 ok>'
+        assert repr(make_engine(job('Root', [job('Leaf')]))) == '<DoJobber Root: 2 jobs: 2 not run>'
+        assert repr(run_engine(job('Alone'))) == '<DoJobber Alone: 1 job: 1 ok>'
 
     def test_jobs_outside_the_subgraph_that_was_run_count_as_not_run(self):
         root = job('Root', [job('Leaf'), job('Other')])
-        assert repr(worked(root, node='Leaf')) == '<DoJobber Root: 3 jobs: 1 ok, 2 not run>'
+        assert repr(run_engine(root, node='Leaf')) == '<DoJobber Root: 3 jobs: 1 ok, 2 not run>'
 
     def test_in_a_dry_run_it_counts_what_would_run(self):
-        assert repr(worked(job('Root', [changing('Leaf')]), no_act=True)) == (
+        assert repr(run_engine(job('Root', [changing('Leaf')]), no_act=True)) == (
             '<DoJobber Root: 2 jobs: 1 blocked, 1 would run>'
         )
 
     def test_a_job_sees_it_in_the_middle_of_the_run(self):
         seen = []
         leaf = job('Leaf', Check=lambda self: seen.append(repr(engine)))
-        engine = configured(job('Root', [leaf]))
+        engine = make_engine(job('Root', [leaf]))
         engine.checknrun()
         assert seen == ['<DoJobber Root: 2 jobs: 2 not run>']
         assert repr(engine) == '<DoJobber Root: 2 jobs: 2 ok>'
@@ -130,10 +130,10 @@ class TestRepr:
     )
     def test_a_name_that_would_not_be_seen_is_quoted(self, name, shown):
         metaclass = type('Named', (type,), {'__name__': property(lambda cls: name)})
-        assert repr(configured(metaclass('Job', (DummyJob,), {}))) == f'<DoJobber {shown}: 1 job: 1 not run>'
+        assert repr(make_engine(metaclass('Job', (DummyJob,), {}))) == f'<DoJobber {shown}: 1 job: 1 not run>'
 
     def test_a_long_name_is_cut(self):
-        assert len(repr(configured(job('x' * 100_000)))) < 200
+        assert len(repr(make_engine(job('x' * 100_000)))) < 200
 
     def test_a_subclass_has_its_own_name_and_one_that_is_not_finished_still_has_a_repr(self):
         class Mine(DoJobber):

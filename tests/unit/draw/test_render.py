@@ -12,15 +12,15 @@ import sys
 import threading
 
 import pytest
-from support.factories import configured, job
-from support.programs import PNG, program
+from support.factories import job, make_engine
+from support.programs import PNG, write_program
 
 from dojobber import GraphError
 
 
 def wide(pixels):
     """Return an engine whose picture is that wide, but for a margin."""
-    engine = configured(job('Root'))
+    engine = make_engine(job('Root'))
     for attribute in ('width', pixels / 96), ('fixedsize', True):
         engine.graph.add_node_attribute('Root', attribute)
     return engine
@@ -51,7 +51,7 @@ class TestTooLarge:
         assert drawn(wide(32_000), fmt)
 
     def test_so_is_what_is_too_high(self, dot):
-        engine = configured(job('Root'))
+        engine = make_engine(job('Root'))
         engine.graph.add_node_attribute('Root', ('height', 400))
         with pytest.raises(GraphError, match=r'too large .* use svg'):
             drawn(engine, 'png')
@@ -60,7 +60,7 @@ class TestTooLarge:
     def test_so_is_what_the_format_has_no_room_for(self, dot, fmt):
         engine = wide(20_000)
         try:
-            drawn(configured(job('Root')), fmt)
+            drawn(make_engine(job('Root')), fmt)
         except GraphError as error:
             pytest.skip(f'this Graphviz is built without {fmt}: {error}')
         with pytest.raises(GraphError, match=r'too large .* use svg'):
@@ -88,7 +88,7 @@ class TestTooLarge:
 
     def test_what_there_is_no_memory_for_is_an_error(self, dot, monkeypatch, tmp_path):
         resource = pytest.importorskip('resource')
-        program(
+        write_program(
             tmp_path,
             'dot',
             'import os, resource, sys\n'
@@ -104,7 +104,7 @@ class TestTooLarge:
 
 class TestWarnings:
     def test_they_are_logged_and_the_picture_is_made(self, renderer, caplog, capfd):
-        engine = configured(job('Root'))
+        engine = make_engine(job('Root'))
         engine.graph.add_node_attribute('Root', ('shape', 'rhubarb'))
         with caplog.at_level(logging.WARNING, 'DoJobber'):
             assert b'Root' in drawn(engine, 'svg')
@@ -114,17 +114,17 @@ class TestWarnings:
         assert capfd.readouterr() == ('', '')
 
     def test_by_default_nobody_sees_them(self, renderer, capfd):
-        engine = configured(job('Root'))
+        engine = make_engine(job('Root'))
         engine.graph.add_node_attribute('Root', ('shape', 'rhubarb'))
         assert b'Root' in drawn(engine, 'svg')
         assert capfd.readouterr() == ('', '')
 
     def test_any_number_of_them_does_no_harm(self, monkeypatch, tmp_path, caplog):
         body = 'import sys; sys.stderr.write("Warning: odd\\n" * 1_000_000); sys.stdin.read(); print("picture")'
-        program(tmp_path, 'dot', body)
+        write_program(tmp_path, 'dot', body)
         monkeypatch.setenv('PATH', str(tmp_path))
         with caplog.at_level(logging.WARNING, 'DoJobber'):
-            assert drawn(configured(job('Root')), 'svg') == b'picture\n'
+            assert drawn(make_engine(job('Root')), 'svg') == b'picture\n'
         (record,) = caplog.records
         assert len(record.getMessage()) < 2000
 
@@ -133,7 +133,7 @@ class TestWarnings:
             def emit(self, record):
                 raise OSError('no log')
 
-        engine, logger, broken = configured(job('Root')), logging.getLogger('DoJobber'), Broken()
+        engine, logger, broken = make_engine(job('Root')), logging.getLogger('DoJobber'), Broken()
         engine.graph.add_node_attribute('Root', ('shape', 'rhubarb'))
         logger.addHandler(broken)
         try:
@@ -146,16 +146,16 @@ class TestWarnings:
 class TestFailures:
     @pytest.mark.parametrize('body', ['', 'print("half a picture"); sys.exit(3)', 'os.close(0); os.close(1)'])
     def test_no_picture_or_a_status_is_an_error(self, monkeypatch, tmp_path, body):
-        program(tmp_path, 'dot', f'import os, sys\n{body}')
+        write_program(tmp_path, 'dot', f'import os, sys\n{body}')
         monkeypatch.setenv('PATH', str(tmp_path))
         with pytest.raises(GraphError, match="cannot draw the format 'svg'"):
-            drawn(configured(job('Root')), 'svg')
+            drawn(make_engine(job('Root')), 'svg')
 
     def test_one_that_reads_nothing_of_a_large_graph_is_heard_out(self, monkeypatch, tmp_path):
-        program(tmp_path, 'dot', 'import sys; sys.stdin.close(); sys.exit("I do not read")')
+        write_program(tmp_path, 'dot', 'import sys; sys.stdin.close(); sys.exit("I do not read")')
         monkeypatch.setenv('PATH', str(tmp_path))
         with pytest.raises(GraphError, match='I do not read'):
-            drawn(configured(job('Root', [job(f'Leaf{number}') for number in range(2000)])), 'svg')
+            drawn(make_engine(job('Root', [job(f'Leaf{number}') for number in range(2000)])), 'svg')
 
     @pytest.fixture
     def slow(self, monkeypatch, tmp_path):
@@ -165,7 +165,7 @@ class TestFailures:
         os.mkfifo(tmp_path / 'fifo')
         child = f'import time; file = open({str(tmp_path / "fifo")!r}, "w"); print("here", file=file, flush=True)\n'
         body = f'import subprocess, sys\nsubprocess.run([sys.executable, "-c", {child + "time.sleep(100)"!r}])'
-        program(tmp_path, 'dot', body)
+        write_program(tmp_path, 'dot', body)
         monkeypatch.setenv('PATH', str(tmp_path))
         descriptor = os.open(tmp_path / 'fifo', os.O_RDONLY | os.O_NONBLOCK)
         yield descriptor
@@ -179,7 +179,7 @@ class TestFailures:
 
     def test_the_time_limit_ends_all_that_the_renderer_has_started(self, slow):
         with pytest.raises(GraphError, match='did not finish within 3 s and was stopped'):
-            drawn(configured(job('Root')), 'svg', timeout=3)
+            drawn(make_engine(job('Root')), 'svg', timeout=3)
         assert self.next_word(slow) == b'here\n'
         assert self.next_word(slow) == b''
 
@@ -191,17 +191,17 @@ class TestFailures:
         thread = threading.Thread(target=press)
         thread.start()
         with pytest.raises(KeyboardInterrupt):
-            drawn(configured(job('Root')), 'svg')
+            drawn(make_engine(job('Root')), 'svg')
         thread.join()
         assert self.next_word(slow) == b'here\n'
         assert self.next_word(slow) == b''
 
     def test_in_a_bundle_of_pyinstaller_it_gets_the_libraries_of_the_system(self, monkeypatch, tmp_path):
-        program(tmp_path, 'dot', 'import os; print(os.environ.get("LD_LIBRARY_PATH"))')
+        write_program(tmp_path, 'dot', 'import os; print(os.environ.get("LD_LIBRARY_PATH"))')
         monkeypatch.setenv('PATH', str(tmp_path))
         monkeypatch.setenv('LD_LIBRARY_PATH', '/bundle')
-        assert drawn(configured(job('Root')), 'svg') == b'/bundle\n'
+        assert drawn(make_engine(job('Root')), 'svg') == b'/bundle\n'
         monkeypatch.setattr(sys, '_MEIPASS', '/bundle', raising=False)  # as PyInstaller has it
-        assert drawn(configured(job('Root')), 'svg') == b'None\n'
+        assert drawn(make_engine(job('Root')), 'svg') == b'None\n'
         monkeypatch.setenv('LD_LIBRARY_PATH_ORIG', '/system')
-        assert drawn(configured(job('Root')), 'svg') == b'/system\n'
+        assert drawn(make_engine(job('Root')), 'svg') == b'/system\n'

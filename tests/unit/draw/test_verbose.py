@@ -5,7 +5,7 @@ import logging
 import sys
 
 import pytest
-from support.factories import chain, changing, configured, failing, job, printed, worked
+from support.factories import chain, changing, failing, job, make_engine, run_engine, stderr_lines
 
 from dojobber import DoJobber, Event, EventKind, RunonlyJob
 from dojobber.text import error_text
@@ -24,7 +24,7 @@ def developer_log():
 
 
 def lines_of(root, **options):
-    return printed(worked, root, **options)
+    return stderr_lines(run_engine, root, **options)
 
 
 class TestVerbose:
@@ -89,14 +89,14 @@ class TestVerbose:
             self.storage['password'] = kwargs['password']
             raise ValueError('no')
 
-        engine = configured(failing('Broken', Check=check), debug=True)
+        engine = make_engine(failing('Broken', Check=check), debug=True)
         engine.set_args('hunter1', password='hunter2')
-        assert 'hunter' not in '\n'.join(printed(engine.checknrun))
+        assert 'hunter' not in '\n'.join(stderr_lines(engine.checknrun))
 
 
 class TestQuiet:
     def test_nothing_is_printed_that_was_not_asked_for(self, capfd):
-        worked(job('Root', [changing('Changed', Cleanup=lambda self: None), failing('Broken')]))
+        run_engine(job('Root', [changing('Changed', Cleanup=lambda self: None), failing('Broken')]))
         assert capfd.readouterr() == ('', '')
 
     @pytest.mark.parametrize('options', [{}, {'verbose': True}, {'debug': True}])
@@ -106,9 +106,9 @@ class TestQuiet:
 
         def run():
             with pytest.raises(ValueError, match='still mounted'):
-                worked(changing('Changed', Cleanup=cleanup), **options)
+                run_engine(changing('Changed', Cleanup=cleanup), **options)
 
-        lines = printed(run)
+        lines = stderr_lines(run)
         assert lines.count('Changed.cleanup: fail "still mounted"') == 1
 
 
@@ -195,7 +195,7 @@ class TestStream:
         broken, later = io.StringIO(), io.StringIO()
         broken.close()
         monkeypatch.setattr(sys, 'stderr', broken)
-        engine = worked(job('Fine'), verbose=True)
+        engine = run_engine(job('Fine'), verbose=True)
         monkeypatch.setattr(sys, 'stderr', later)
         engine.checknrun()
         assert later.getvalue() == 'Fine.check: pass\n'
@@ -208,7 +208,7 @@ class TestStream:
 
         monkeypatch.setattr(sys, 'stderr', Odd())
         with pytest.raises(ZeroDivisionError) as caught:
-            worked(changing('Changed', Cleanup=lambda self: 1 / 0), verbose=verbose)
+            run_engine(changing('Changed', Cleanup=lambda self: 1 / 0), verbose=verbose)
         assert caught.value.__context__ is None
 
     @pytest.mark.parametrize('broken', ['closed', 'pipe', 'none'])
@@ -224,7 +224,7 @@ class TestStream:
         if broken == 'closed':
             stream.close()
         monkeypatch.setattr(sys, 'stderr', stream)
-        engine = worked(chain(3, changing('Leaf')), verbose=True)
+        engine = run_engine(chain(3, changing('Leaf')), verbose=True)
         assert engine.success()
         if broken == 'pipe':
             assert Pipe.writes == 1
@@ -241,7 +241,7 @@ class TestStream:
                 if kind not in (EventKind.CHECK, EventKind.RUN, EventKind.RECHECK):
                     Console()(Event(kind, 'Job'))
 
-        assert printed(tell) == []
+        assert stderr_lines(tell) == []
 
 
 def test_a_message_is_what_the_error_says():
@@ -265,8 +265,8 @@ class TestDeveloperLog:
             engine.set_args(password='hunter2')
             engine.checknrun()
 
-        text = '\n'.join(printed(run))
-        assert text.splitlines()[1].endswith("DEBUG planned 'Root' needing ('Leaf',), tries 3, retry delay 1.0 s")
+        text = '\n'.join(stderr_lines(run))
+        assert text.splitlines()[1].endswith("DEBUG planned 'Root' depending on ('Leaf',), tries 3, retry delay 1.0 s")
         assert 'attempt started, job Leaf, round 1, attempt 1' in text
         assert 'hunter2' not in text
 
@@ -276,7 +276,7 @@ class TestDeveloperLog:
             DoJobber(dojobber_loglevel='DEBUG')
             developer_log.debug('said once')
 
-        assert sum('said once' in line for line in printed(run)) == 1
+        assert sum('said once' in line for line in stderr_lines(run)) == 1
         (handler,) = developer_log.handlers
         assert (handler.level, developer_log.level, developer_log.propagate) == (logging.DEBUG, logging.DEBUG, False)
         DoJobber(dojobber_loglevel=logging.CRITICAL)
@@ -284,8 +284,8 @@ class TestDeveloperLog:
 
     def test_it_goes_to_what_stderr_is_then_and_nowhere_if_that_is_closed(self, developer_log, monkeypatch):
         DoJobber(dojobber_loglevel=logging.DEBUG)
-        assert any('first' in line for line in printed(developer_log.debug, 'first'))
-        assert any('second' in line for line in printed(developer_log.debug, 'second'))
+        assert any('first' in line for line in stderr_lines(developer_log.debug, 'first'))
+        assert any('second' in line for line in stderr_lines(developer_log.debug, 'second'))
         closed = io.StringIO()
         closed.close()
         monkeypatch.setattr(sys, 'stderr', closed)

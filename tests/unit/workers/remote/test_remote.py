@@ -13,7 +13,7 @@ import types
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.factories import arrive, changing, failing, job, wait_for
+from support.factories import changing, failing, job, mark_reached, wait_until_reached
 
 from dojobber import DummyJob, Job, Outcome, RemoteError, RunonlyJob, State, StorageConflictError
 from dojobber._attempt.attempt import AttempterPool, AttemptSettings
@@ -28,7 +28,7 @@ class Trip:
     def __init__(self, root, *args, no_act=False, is_reported=True, **kwargs):
         plan = make_plan(root, 1, 0)
         self.global_storage = {}
-        self.names = list(plan)
+        self.names = list(plan.names)
         self.courier = Courier(plan, AttemptSettings(args, kwargs, self.global_storage, no_act, None), is_reported)
 
     def packed(self, name):
@@ -261,15 +261,15 @@ class TestAttempt:
 
         def check(self):
             os.chdir(folder)
-            arrive(folder, 'moved')
-            wait_for(folder, 'the other has come and gone')
+            mark_reached(folder, 'moved')
+            wait_until_reached(folder, 'the other has come and gone')
             return os.getcwd()
 
         with ThreadPoolExecutor(1) as thread:
             moves = thread.submit(outcome_of, job('Moves', Check=check))
-            wait_for(folder, 'moved')
+            wait_until_reached(folder, 'moved')
             stays = outcome_of(job('Stays', Check=lambda self: os.getcwd()))
-            arrive(folder, 'the other has come and gone')
+            mark_reached(folder, 'the other has come and gone')
             assert moves.result().result == stays.result == folder
         assert os.getcwd() == home
 
