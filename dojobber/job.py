@@ -24,7 +24,7 @@ class Job:
         Optional. Called if ``Check`` failed, to reach the desired state. Then ``Check`` is called again, whether or not
         ``Run`` succeeded, and only this recheck decides.
     ``Cleanup(self)``
-        Called once at the end of the run for each attempt whose ``Run`` was started, in reverse order.
+        Optional. Called at the end of the run, once for each attempt whose ``Run`` was started, in reverse order.
 
     In ``Check`` and ``Run``, ``SystemExit`` fails the Job like any other error, and ``KeyboardInterrupt`` ends the run.
     An error in a ``Cleanup`` fails no Job; it is raised when all Cleanups have been called.
