@@ -64,7 +64,7 @@ class Runner:
     def _run_remotely(self, executor: Any, max_running: float) -> None:
         """Run copies of the Jobs in other processes."""
         from .._workers.futures import FutureWorkers
-        from .._workers.remote.client import Courier as RemoteClient
+        from .._workers.remote.client import RemoteClient
 
         has_directory = place_of(executor) is not Place.INTERPRETERS
         client = RemoteClient(self._plan, self._settings, self._recorder.is_listening, has_directory)

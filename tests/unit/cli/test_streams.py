@@ -15,7 +15,7 @@ from support.factories import changing, failing, job
 from support.run_command import BASE_JOBS, ENVIRONMENT, TIMEOUT, command, run_command, run_in_shell, write_jobs
 
 from dojobber.cli import app as cli
-from dojobber.cli.screen.streams import Output
+from dojobber.cli.streams import Output
 
 needs_full = pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
 
