@@ -120,11 +120,11 @@ class TestJobsThatMeddle:
 
 
 class TestErrorsThatCannotBeShown:
-    @pytest.mark.parametrize('kind', ['RecursionError', 'MemoryError', 'an error without words'])
+    @pytest.mark.parametrize('kind', ['RecursionError', 'MemoryError', 'unprintable error'])
     @pytest.mark.parametrize('options', [{'verbose': True}, {'debug': True}])
     def test_they_spoil_no_line(self, kind, options):
         def strike(self):
-            CONDITIONS[kind].strike('')
+            CONDITIONS[kind].inject('')
 
         odd = changing('Odd', Run=strike, Cleanup=strike)
         root = job('Root', [changing('Done'), odd, job('Fine')])
@@ -147,7 +147,7 @@ class TestErrorsThatCannotBeShown:
         ]
 
     def test_a_listener_that_raises_one_is_logged_all_the_same(self, caplog):
-        engine = run_engine(job('Fine'), listeners=[lambda event: CONDITIONS['an error without words'].strike('')])
+        engine = run_engine(job('Fine'), listeners=[lambda event: CONDITIONS['unprintable error'].inject('')])
         assert engine.success()
         assert [record.levelno for record in caplog.records] == [logging.CRITICAL]
 
