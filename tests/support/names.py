@@ -1,4 +1,4 @@
-"""Names that a Job may have and that DOT, SVG or a renderer could take for something else."""
+"""Names that a Job may have and that DOT, SVG or a renderer could misread."""
 
 from __future__ import annotations
 
@@ -89,19 +89,19 @@ NAMES = [
     *[f'a{char}b' for char in string.punctuation],
     *[char * 2 for char in string.punctuation],
     *['x' * 300, ''],
-    *['\ufffe', 'a\uffffb'],  # not in XML
-    *['lone \ud800 surrogate', '\udfff', 'nul\0byte'],  # which only a metaclass can give
+    *['\ufffe', 'a\uffffb'],  # XML forbids them
+    *['lone \ud800 surrogate', '\udfff', 'nul\0byte'],  # only a metaclass can set these
 ]
 
 
 def escaped(name):
-    """Return how pictures show a name: as it is, but for what XML forbids."""
+    """Return a name as pictures show it, with the characters that XML forbids escaped."""
     return re.sub(
         '[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]', lambda found: f'\\x{ord(found.group()):02x}', name
     )
 
 
 def job_named(name):
-    """Return a Job class of that name, also where ``type()`` would refuse it."""
+    """Return a Job class of that name, even if ``type()`` would refuse it."""
     metaclass = type('Named', (type,), {'__name__': property(lambda cls: name)})
     return metaclass('Job', (DummyJob,), {})

@@ -1,4 +1,4 @@
-"""Small programs that stand in the PATH where a test needs one, and what renderers write."""
+"""Small programs for tests to put on the PATH, and what renderers write."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PNG = b'\x89PNG\r\n\x1a\n'
 
 
 def write_program(folder, name, body):
-    """Put a small program on a folder that is to be on the PATH."""
+    """Write an executable Python program and return its path."""
     path = pathlib.Path(folder) / name
     path.write_text(f'#!{sys.executable}\n{body}\n')
     path.chmod(0o755)
