@@ -29,7 +29,7 @@ def test_on_a_cluster_the_same_comes_out_as_one_by_one_and_the_second_time_nothi
     assert first.returncode == 0, first.stderr
     said = re.findall(r'^(.*): (\d+) Jobs, (\d+) changed, .* s: (\d+) primes below 30000$', first.stdout, re.MULTILINE)
     known = str(primes(0, 30_000))
-    assert said == [('one by one', '214', '214', known), ('on the cluster', '214', '214', known)]
+    assert said == [('in this process', '214', '214', known), ('on the cluster', '214', '214', known)]
 
     for folder in 'serial', 'cluster':
         ranges = {path: map(int, path.stem.split('-')[1:]) for path in (tmp_path / folder).iterdir()}
@@ -51,4 +51,4 @@ def test_on_a_cluster_the_same_comes_out_as_one_by_one_and_the_second_time_nothi
 def test_the_cluster_example_says_what_it_cannot_count():
     done = run('cluster.py', '--jobs', 3, '--below', 2)
     assert done.returncode == 2
-    assert 'at least one Job' in done.stderr
+    assert '--jobs must be at least 1' in done.stderr

@@ -68,7 +68,7 @@ def test_provisioning_says_what_is_in_the_way(tmp_path):
     assert status == 1
     line, run_error, _ = out.splitlines()[-3:]
     assert line.startswith('✗ MakeFolders    failed     3 tries, ')
-    assert line.endswith(': shop is no folder but a file')
+    assert line.endswith(': shop is a file, not a folder')
     assert run_error.strip().startswith('its Run: ')
 
 
@@ -144,7 +144,7 @@ class TestMigrate:
         assert (status, err) == (1, '')
         assert out.splitlines()[2:] == [
             'AssignSupplier: changed',
-            'CheckPrices: failed: no price of bread',
+            'CheckPrices: failed: no price for bread',
             'Commit: blocked',
         ]
         assert self.do(database, 'SELECT sql FROM sqlite_master') == before

@@ -92,13 +92,13 @@ class TestBackup:
         assert self.back_up(folder, 'letters') == (
             1,
             '',
-            f'FindDisk: {folder}/disk is no folder; is the disk mounted?\n',
+            f'FindDisk: {folder}/disk is not a folder; is the disk mounted?\n',
         )
         assert not (folder / 'disk').exists()
 
     @pytest.mark.parametrize(
         ('folders', 'problem'),
-        [(['.'], 'which is in it'), (['letters', 'photos/../letters'], 'only one backup called letters')],
+        [(['.'], 'into itself'), (['letters', 'photos/../letters'], 'two folders are called letters')],
     )
     def test_what_makes_no_sense_is_refused(self, folder, folders, problem):
         status, _, err = self.back_up(folder, *folders)
@@ -161,7 +161,7 @@ class TestRelease:
         write(folder / 'releases', **{'1.0.lock': '17'})
         status, out, _ = run_script(folder, *self.arguments('true'))
         assert status == 1
-        assert 'releases/1.0.lock is there: process 17 is at it, or was killed\n' in out
+        assert 'releases/1.0.lock exists: process 17 is making this release, or was killed\n' in out
         assert texts(folder / 'releases') == {'1.0.lock': '17'}
 
 
@@ -184,7 +184,7 @@ class TestConfigs:
         assert out.splitlines() == [
             'Update server: would run',
             '--- etc/server',
-            '+++ etc/server, as it should be',
+            '+++ etc/server (new)',
             '@@ -1,2 +1,2 @@',
             '-port = 80',
             '+port = 8080',
@@ -217,7 +217,7 @@ class TestConfigs:
         write(folder / 'templates', motd='Call $admin')
         assert self.configure(folder, *options) == (
             1,
-            "FillTemplates: failed\ntemplates/motd needs a value of 'admin'\n2 blocked\n",
+            "FillTemplates: failed\ntemplates/motd needs a value for 'admin'\n2 blocked\n",
             '',
         )
         assert texts(folder / 'etc') == {'motd': 'Welcome to db1\n', 'server': 'port = 80\nname = db1\n'}

@@ -80,7 +80,7 @@ class TestWait:
         assert fetch.startswith('✗ FetchPage')
         assert fetch.endswith(': /shop: 404 File not found')
         assert space.startswith('✗ CheckSpace')
-        assert space.endswith(' GB are free, and 1e9 are needed')
+        assert space.endswith(' GB are free, but 1e9 are needed')
 
 
 class TestDownload:
@@ -162,15 +162,15 @@ class TestDownload:
         states = self.states(out)
         assert states['Download number three'] == 'changed'
         assert states['Download one'] == 'failed: HTTP Error 404: File not found'
-        assert re.fullmatch('failed: two.unfinished has the checksum [0-9a-f]{64}, and not .*', states['Download two'])
+        assert re.fullmatch('failed: two.unfinished has the checksum [0-9a-f]{64}, not .*', states['Download two'])
         assert asked == ['number three', *3 * ['one'], *3 * ['two']]
         assert set(self.contents(served.parent / 'downloads')) == {'number three'}
 
     @pytest.mark.parametrize(
         ('url', 'name', 'problem'),
         [
-            ('file:///etc', 'list', 'file:///etc does not begin with http'),
-            ('http://localhost', 'list', 'a checksum and the name of a file are expected'),
+            ('file:///etc', 'list', 'file:///etc does not start with http'),
+            ('http://localhost', 'list', 'expected a checksum and the name of a file'),
             ('http://localhost', 'nothing', 'No such file'),
         ],
     )
