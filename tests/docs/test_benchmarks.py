@@ -22,7 +22,7 @@ def edges(needs):
 
 @pytest.mark.parametrize('shape', graphs.SHAPES)
 @pytest.mark.parametrize('jobs', [1, 2, 3, 4, 5, 6, 7, 29, 100, 101, 102])
-def test_a_shape_has_as_many_jobs_as_asked_for_all_under_one_root(shape, jobs):
+def test_each_shape_has_the_number_of_jobs_given_under_one_root(shape, jobs):
     needs = graphs.SHAPES[shape](jobs)
     assert len(needs) == jobs
     assert all(need < index for index, need in edges(needs))
@@ -30,19 +30,19 @@ def test_a_shape_has_as_many_jobs_as_asked_for_all_under_one_root(shape, jobs):
     assert len(bare.post_order(graphs.make_jobs(needs, 'passing')[-1])) == jobs
 
 
-def test_in_a_chain_each_job_needs_the_one_before():
+def test_each_job_of_a_chain_depends_on_the_one_before():
     assert graphs.chain(4) == [[], [0], [1], [2]]
 
 
-def test_in_a_wide_graph_the_root_needs_all_others():
+def test_the_root_of_a_wide_graph_depends_on_all_others():
     assert graphs.wide(4) == [[], [], [], [0, 1, 2]]
 
 
-def test_in_a_ladder_two_jobs_need_the_one_below_and_the_next_needs_both():
+def test_a_ladder_is_made_of_diamonds():
     assert graphs.ladder(7) == [[], [0], [0], [2, 1], [3], [3], [4, 5]]
 
 
-def test_in_a_layered_graph_each_job_needs_as_many_of_the_layer_below():
+def test_each_job_of_a_layered_graph_has_fan_in_dependencies_in_the_layer_below():
     needs = graphs.layered(1000, depth=10, fan_in=3)
     assert needs[:100] == [[]] * 100
     for index, indexes in enumerate(needs[100:-1], 100):
@@ -51,12 +51,12 @@ def test_in_a_layered_graph_each_job_needs_as_many_of_the_layer_below():
         assert index - 100 in indexes
 
 
-def test_a_layered_graph_is_the_same_each_time_and_another_with_another_seed():
+def test_a_layered_graph_depends_only_on_its_seed():
     assert graphs.layered(200) == graphs.layered(200)
     assert graphs.layered(200) != graphs.layered(200, seed=2)
 
 
-def test_of_ten_failing_leaves_one_passes_at_its_last_try_and_one_never():
+def test_of_ten_failing_leaves_one_passes_in_its_last_attempt_and_one_never():
     *leaves, root = graphs.make_jobs(graphs.wide(11), 'failing')
     engine = make_engine(root, default_tries=graphs.TRIES)
     engine.checknrun()
@@ -66,7 +66,7 @@ def test_of_ten_failing_leaves_one_passes_at_its_last_try_and_one_never():
 
 @pytest.mark.parametrize('shape', graphs.SHAPES)
 @pytest.mark.parametrize('leaves', graphs.LEAVES)
-def test_engine_and_bare_loop_agree_about_what_passes_and_call_the_same_hooks(shape, leaves, monkeypatch):
+def test_engine_and_bare_loop_call_the_same_hooks_with_the_same_results(shape, leaves, monkeypatch):
     called = []
 
     def noting(hook):
@@ -91,7 +91,7 @@ def test_engine_and_bare_loop_agree_about_what_passes_and_call_the_same_hooks(sh
     assert called
 
 
-def test_the_document_has_all_that_is_promised():
+def test_the_benchmark_document_has_all_promised_fields():
     options = ['--json', '--sizes', '20', '10', '--shapes', 'wide', '--repeats', '1']
     done = subprocess.run([sys.executable, str(RUN), *options], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, '')
@@ -130,18 +130,18 @@ def rows(*totals, shape='wide', leaves='passing'):
     ]
 
 
-def test_growth_is_the_exponent_of_the_time_in_all():
+def test_growth_is_the_exponent_of_the_total_time():
     (step,) = report.growth(rows((10, 5, 1), (1000, 50_000, 10)))
     assert (step['from'], step['to']) == (10, 1000)
     assert step['engine'] == pytest.approx(2)
     assert step['bare'] == pytest.approx(0.5)
 
 
-def test_growth_compares_a_graph_with_its_own_kind_only():
+def test_growth_compares_only_graphs_of_the_same_shape_and_leaves():
     assert report.growth(rows((10, 1, 1)) + rows((20, 1, 1), leaves='failing') + rows((30, 1, 1), shape='chain')) == []
 
 
-def test_an_aim_is_judged_by_the_worst_case_and_missed_above_it():
+def test_the_worst_case_decides_whether_an_aim_is_met():
     cases = [
         {'shape': shape, 'leaves': 'passing', 'jobs': report.AIM_JOBS, 'ratio': ratio, 'kept_bytes': 1000}
         for shape, ratio in (('chain', 7.9), ('wide', 8.01), ('ladder', 1.0))

@@ -23,7 +23,7 @@ def primes(low, high):
 
 
 @pytest.mark.parallel
-def test_on_a_cluster_the_same_comes_out_as_one_by_one_and_the_second_time_nothing_is_left_to_do(tmp_path):
+def test_cluster_counts_the_same_with_and_without_a_cluster_and_then_changes_nothing(tmp_path):
     options = '--jobs', 200, '--workers', 2, '--below', 30_000, '--folder', tmp_path
     first = run('cluster.py', *options)
     assert first.returncode == 0, first.stderr
@@ -48,7 +48,7 @@ def test_on_a_cluster_the_same_comes_out_as_one_by_one_and_the_second_time_nothi
 
 
 @pytest.mark.parallel
-def test_the_cluster_example_says_what_it_cannot_count():
+def test_cluster_refuses_more_jobs_than_numbers():
     done = run('cluster.py', '--jobs', 3, '--below', 2)
     assert done.returncode == 2
     assert '--jobs must be at least 1' in done.stderr

@@ -32,7 +32,7 @@ def provision(folder, *arguments):
     return status, dict(line.split()[1:3] for line in lines), re.sub(r' in [\d.]+ m?s', '', last)
 
 
-def test_provisioning_makes_what_is_missing_and_then_changes_nothing(tmp_path):
+def test_provision_creates_what_is_missing_and_then_changes_nothing(tmp_path):
     status, states, last = provision(tmp_path, '--set', 'folder=shop')
     assert (status, last) == (0, '6 jobs: 1 ok, 5 changed')
     assert list(states) == JOBS
@@ -45,7 +45,7 @@ def test_provisioning_makes_what_is_missing_and_then_changes_nothing(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*')} == before
 
 
-def test_provisioning_makes_only_what_was_lost(tmp_path):
+def test_provision_restores_only_what_was_lost(tmp_path):
     provision(tmp_path, '--set', 'folder=shop')
     rows = sqlite3.connect(tmp_path / 'shop' / 'data' / 'shop.db')
     with rows:
@@ -57,12 +57,12 @@ def test_provisioning_makes_only_what_was_lost(tmp_path):
     assert [name for name, state in states.items() if state == 'changed'] == ['MakeFolders', 'AddProducts']
 
 
-def test_provisioning_in_no_act_touches_nothing(tmp_path):
+def test_provision_changes_nothing_in_no_act(tmp_path):
     assert provision(tmp_path, '--set', 'folder=shop', '-n')[0] == 3
     assert not list(tmp_path.iterdir())
 
 
-def test_provisioning_says_what_is_in_the_way(tmp_path):
+def test_provision_names_the_file_that_is_in_the_way(tmp_path):
     (tmp_path / 'shop').write_text('')
     status, out, _ = run_command(tmp_path, PROVISION, '--set', 'folder=shop', '--retry-delay', '0')
     assert status == 1
@@ -72,7 +72,7 @@ def test_provisioning_says_what_is_in_the_way(tmp_path):
     assert run_error.strip().startswith('its Run: ')
 
 
-def test_provisioning_waits_for_whoever_uses_the_database(tmp_path):
+def test_provision_waits_while_another_program_uses_the_database(tmp_path):
     provision(tmp_path, '--set', 'folder=shop', '--only', 'CreateTables')
     rows = sqlite3.connect(tmp_path / 'shop' / 'data' / 'shop.db', isolation_level=None)
     rows.execute('BEGIN EXCLUSIVE')
@@ -83,14 +83,14 @@ def test_provisioning_waits_for_whoever_uses_the_database(tmp_path):
         assert screen.wait_for_exit() == 0
 
 
-def test_provisioning_works_as_a_script_too(tmp_path):
+def test_provision_works_as_a_script(tmp_path):
     status, out, err = run_script(tmp_path, PROVISION, '--set', 'folder=shop', '-j2')
     assert (status, err) == (0, '')
     assert '6 jobs: 1 ok, 5 changed' in out
 
 
 @pytest.mark.skipif(shutil.which('dojobber') is None, reason='the command is not installed')
-def test_the_installed_command_provisions_too(tmp_path):
+def test_provision_works_with_the_installed_command(tmp_path):
     done = subprocess.run(
         ['dojobber', str(PROVISION), '--set', 'folder=shop'],
         cwd=tmp_path,
@@ -121,7 +121,7 @@ class TestMigrate:
         rows.close()
         return found
 
-    def test_all_changes_are_made_and_the_second_time_none(self, database):
+    def test_migrate_makes_all_changes_and_then_none(self, database):
         assert self.migrate(database) == (
             0,
             'OpenDatabase: changed\nAddColumn: changed\nAssignSupplier: changed\nCheckPrices: ok\nCommit: changed\n',
@@ -137,7 +137,7 @@ class TestMigrate:
         )
         assert (database.read_bytes(), database.stat().st_mtime_ns) == before
 
-    def test_when_a_job_fails_nothing_is_changed(self, database):
+    def test_migrate_changes_nothing_when_a_job_fails(self, database):
         self.do(database, "UPDATE product SET pence = 0 WHERE name = 'bread'")
         before = list(self.do(database, 'SELECT sql FROM sqlite_master'))
         status, out, err = self.migrate(database)
@@ -149,7 +149,7 @@ class TestMigrate:
         ]
         assert self.do(database, 'SELECT sql FROM sqlite_master') == before
 
-    def test_the_connection_is_closed_at_the_end(self, database):
+    def test_migrate_closes_its_connection(self, database):
         migrate = runpy.run_path(str(EXAMPLES / 'migrate.py'))
         connections = []
 
@@ -167,7 +167,7 @@ class TestMigrate:
         with pytest.raises(sqlite3.ProgrammingError, match='closed'):
             connections[0].execute('SELECT 1')
 
-    def test_a_database_that_others_use_or_that_is_not_there_blocks_the_rest(self, database):
+    def test_migrate_blocks_all_jobs_when_the_database_is_locked_or_missing(self, database):
         blocked = 'AddColumn: blocked\nAssignSupplier: blocked\nCheckPrices: blocked\nCommit: blocked\n'
         rows = sqlite3.connect(database, isolation_level=None)
         rows.execute('BEGIN EXCLUSIVE')
@@ -185,21 +185,21 @@ WITHOUT_SERVER, WITH_SERVER, WITH_DASK = ([line for line in block if 'python ' i
 
 
 class TestPage:
-    def test_each_script_is_in_the_table_and_can_be_tried(self):
+    def test_each_example_is_in_the_table_and_has_a_command(self):
         scripts = {'tests/dojobber_example.py', *(f'examples/{path.name}' for path in EXAMPLES.glob('*.py'))}
         assert set(re.findall(r'`(\w+\.py)`_', PAGE)) == {pathlib.Path(script).name for script in scripts}
         assert {line.split()[1] for line in WITHOUT_SERVER + WITH_SERVER + WITH_DASK} == scripts
 
     @pytest.mark.parametrize('target', re.findall(r'^\.\. _[^:]+: (\S+)$', PAGE, re.MULTILINE))
-    def test_what_it_links_to_exists(self, target):
+    def test_the_table_of_examples_links_to_existing_files(self, target):
         assert (EXAMPLES / target).is_file()
 
     @pytest.mark.parametrize('line', WITHOUT_SERVER + WITH_SERVER + WITH_DASK)
-    def test_a_command_is_what_the_script_itself_says(self, line):
+    def test_each_command_is_in_the_docstring_of_its_script(self, line):
         _, command = line.split(maxsplit=1)
         assert f'{command}\n' in (ROOT / command.split()[0]).read_text(encoding='utf-8')
 
-    def test_what_needs_no_server_works_in_this_order(self, tmp_path):
+    def test_the_commands_without_a_server_work_in_the_order_shown(self, tmp_path):
         for folder in 'benchmarks', 'examples', 'tests':
             copy_folder(ROOT / folder, tmp_path / folder)
         for line in BLOCKS[0]:
@@ -210,7 +210,7 @@ class TestPage:
     @pytest.mark.parametrize(
         'line', [*WITH_SERVER, *(pytest.param(line, marks=pytest.mark.parallel) for line in WITH_DASK)]
     )
-    def test_what_needs_one_knows_the_options_that_it_is_given(self, tmp_path, line):
+    def test_the_commands_with_a_server_use_options_that_exist(self, tmp_path, line):
         _, script, *options = line.split()
         status, out, err = run_script(tmp_path, ROOT / script, '--help')
         assert (status, err) == (0, '')

@@ -50,7 +50,7 @@ class TestWait:
         settings = [f'port={server.server_port}', *more]
         return [EXAMPLES / 'wait.py', '-v', '--retry-delay', '0', *(f'--set={setting}' for setting in settings)]
 
-    def test_a_server_that_comes_late_is_waited_for_and_other_jobs_have_their_turn_meanwhile(self, server, tmp_path):
+    def test_wait_runs_other_jobs_until_a_late_server_answers(self, server, tmp_path):
         with running_script(tmp_path, *self.arguments(server)) as child:
             before = read_until(child.stderr, 'CheckSpace.check: pass')
             with listening(server):
@@ -63,7 +63,7 @@ class TestWait:
         jobs = [line.split()[1] for line in out.splitlines()[:-1]]
         assert jobs == ['CheckSpace', 'WaitForServer', 'FetchPage', 'CheckServer']
 
-    def test_a_server_that_is_there_is_not_waited_for_and_nothing_is_changed(self, server, tmp_path):
+    def test_wait_does_not_wait_for_a_running_server_and_changes_nothing(self, server, tmp_path):
         with listening(server):
             status, out, err = run_script(tmp_path, *self.arguments(server))
         assert status == 0
@@ -72,7 +72,7 @@ class TestWait:
         assert err.splitlines() == [f'{name}.check: pass' for name in names]
         assert not list(tmp_path.iterdir())
 
-    def test_a_page_that_is_not_there_and_a_disk_that_is_full_are_said(self, server, tmp_path):
+    def test_wait_reports_a_missing_page_and_a_full_disk(self, server, tmp_path):
         with listening(server):
             status, out, _ = run_script(tmp_path, *self.arguments(server, 'path=/shop', 'gigabytes=1e9'))
         assert status == 1
@@ -126,7 +126,7 @@ class TestDownload:
     def contents(folder):
         return {path.name: path.read_bytes() for path in folder.iterdir()}
 
-    def test_files_are_downloaded_at_the_same_time_and_then_left_alone(self, served):
+    def test_download_fetches_files_at_the_same_time_and_then_leaves_them_alone(self, served):
         (status, out, err), asked = self.download(served, together=3)
         assert (status, err) == (0, '')
         assert self.states(out) == {**dict.fromkeys(FILES, 'changed'), 'DownloadAll': 'ok'}
@@ -139,7 +139,7 @@ class TestDownload:
         assert asked == []
         assert {path: path.stat().st_mtime_ns for path in downloads.iterdir()} == before
 
-    def test_only_what_was_lost_or_damaged_is_downloaded_again(self, served):
+    def test_download_fetches_only_missing_or_damaged_files_again(self, served):
         self.download(served)
         downloads = served.parent / 'downloads'
         (downloads / 'one').unlink()
@@ -154,7 +154,7 @@ class TestDownload:
         assert asked == ['one', 'two']
         assert self.contents(downloads) == self.contents(served)
 
-    def test_what_cannot_be_had_is_named_and_nothing_unfinished_is_left(self, served):
+    def test_download_names_failed_files_and_leaves_no_unfinished_ones(self, served):
         (served / 'one').unlink()
         (served / 'two').write_bytes(b'of other contents')
         (status, out, err), asked = self.download(served)
@@ -174,7 +174,7 @@ class TestDownload:
             ('http://localhost', 'nothing', 'No such file'),
         ],
     )
-    def test_what_it_cannot_read_or_should_not_touch_is_refused(self, tmp_path, url, name, problem):
+    def test_download_refuses_bad_addresses_and_lists(self, tmp_path, url, name, problem):
         (tmp_path / 'list').write_text('e' * 64 + '  ../passwd')
         status, _, err = run_script(tmp_path, EXAMPLES / 'download.py', url, name, 'downloads')
         assert status == 2

@@ -31,11 +31,11 @@ DIAMOND = [[], [0], [0], [1, 2]]
         ([[], [], [0], [1], [2, 3]], [1.0, 4.0, 5.0, 1.0, 0.0], 2, 6.0),  # the longest path is not by the longest leaf
     ],
 )
-def test_the_ideal_is_the_longest_path_or_all_the_work_over_the_workers(needs, seconds, workers, bound):
+def test_the_ideal_is_the_longest_path_or_the_total_work_over_the_workers(needs, seconds, workers, bound):
     assert pools.ideal(needs, seconds, workers) == bound
 
 
-def test_sleeping_jobs_add_up_to_the_ideal_that_is_known_by_heart():
+def test_the_ideal_of_the_sleeping_case_is_as_computed_by_hand():
     case = parallel.CASES['sleeping']
     needs, seconds = case.make()
     assert seconds == [*[0.02] * 256, 0.0]
@@ -43,7 +43,7 @@ def test_sleeping_jobs_add_up_to_the_ideal_that_is_known_by_heart():
 
 
 @pytest.mark.parametrize('name', parallel.CASES)
-def test_a_case_is_the_same_each_time_and_its_root_never_sleeps(name):
+def test_each_case_is_reproducible_and_its_root_never_sleeps(name):
     case = parallel.CASES[name]
     needs, seconds = case.make()
     assert (needs, seconds) == case.make()
@@ -54,7 +54,7 @@ def test_a_case_is_the_same_each_time_and_its_root_never_sleeps(name):
 
 
 @pytest.mark.parametrize('shape', graphs.SHAPES)
-def test_plain_loop_and_engine_both_do_each_job_once_after_its_needs(shape, monkeypatch):
+def test_plain_loop_and_engine_run_each_job_once_after_its_dependencies(shape, monkeypatch):
     needs = graphs.SHAPES[shape](60)
     numbers = [float(index) for index in range(60)]  # in place of seconds, so that the Jobs can be told apart
     napped = []
@@ -79,7 +79,7 @@ def test_plain_loop_and_engine_both_do_each_job_once_after_its_needs(shape, monk
     check_order(napped)
 
 
-def test_what_a_call_raises_ends_the_plain_loop(monkeypatch):
+def test_an_exception_ends_the_plain_loop(monkeypatch):
     def fails(seconds):
         raise ValueError(seconds)
 
@@ -119,7 +119,7 @@ def check_document(found, names, turns):
     assert len([line for line in lines if line.startswith('not measured')]) == 2
 
 
-def test_the_document_has_all_that_is_promised():
+def test_the_parallel_document_has_all_promised_fields():
     names = ['sleeping', 'sleeping-layered', 'threads', 'threads-layered']
     found = document('--jobs', '4', '--repeats', '1', '--turns', '2', '--cases', *names)
     assert found['setting'] == {'processes': 1, 'turns': 2}
@@ -128,13 +128,13 @@ def test_the_document_has_all_that_is_promised():
 
 
 @pytest.mark.parallel
-def test_the_document_has_processes_and_a_cluster_too():
+def test_the_parallel_document_covers_processes_and_a_cluster():
     names = ['processes', 'dask']
     found = document('--jobs', '4', '--repeats', '2', '--turns', '1', '--cases', *names)
     check_document(found, names, turns=2)
 
 
-def test_what_is_not_installed_is_left_out_and_said_so(monkeypatch):
+def test_cases_whose_package_is_not_installed_are_reported_as_left_out(monkeypatch):
     monkeypatch.setattr(parallel.importlib.util, 'find_spec', lambda name: None)
     cases = {name: parallel.CASES[name] for name in ('processes', 'dask')}
     found = parallel.measured(cases, repeats=1, turns=1)
@@ -146,7 +146,7 @@ def test_what_is_not_installed_is_left_out_and_said_so(monkeypatch):
     assert 'left out: dask (pip install distributed)' in parallel.table(found).splitlines()
 
 
-def test_a_row_has_the_medians_of_all_turns_and_of_the_ratios_in_them():
+def test_a_row_has_the_medians_over_all_turns():
     case = pools.Case('threads', 2, 'wide', 5, 1.0, 1.0)
     row = parallel.row('sleeping', case, [(2.5, 2.0), (5.0, 2.5), (3.0, 3.0)])
     assert row['ideal_ms'] == 2000
@@ -157,7 +157,7 @@ def test_a_row_has_the_medians_of_all_turns_and_of_the_ratios_in_them():
     assert row['ratio'] == 1.25
 
 
-def test_the_aims_are_about_the_jobs_of_20_ms_and_the_worst_of_those_that_do_nothing_on_threads():
+def test_the_aims_judge_sleeping_jobs_and_the_worst_overhead_on_threads():
     rows = [
         {**parallel.CASES[name]._asdict(), 'case': name, 'engine_of_ideal': of_ideal, 'ratio': ratio}
         for name, of_ideal, ratio in [

@@ -53,7 +53,7 @@ def reports(requests, environment):
     return list(map(json.loads, done.stdout.splitlines()))
 
 
-def test_random_graphs_give_the_same_lines_statuses_and_results():
+def test_random_graphs_give_the_same_lines_statuses_and_results_as_dojobber_0_6_3():
     assert importlib.metadata.version('dojobber') == '0.6.3'
     rng = random.Random(20180428)
     requests = [{'spec': random_spec(rng), 'no_act': rng.random() < 0.1} for _ in range(GRAPHS)]

@@ -143,17 +143,17 @@ def checkout(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('section', SECTIONS)
-def test_what_a_section_shows_is_what_happens(section, checkout):
+def test_the_code_and_commands_of_each_section_do_what_it_shows(section, checkout):
     Reader().read(section)
 
 
-def test_each_block_is_of_a_kind_that_is_run():
+def test_every_code_block_of_the_manual_is_of_a_kind_that_is_run():
     assert set(re.findall(r'^\.\. code-block:: (\w+)$', README, re.MULTILINE)) == {'python', 'text', 'console'}
     assert not re.findall(r'^(?!\.\. ).*::$', README, re.MULTILINE)
 
 
 @pytest.mark.parametrize(('section', 'picture'), [('A first script', 'greet.svg'), ('Pictures', 'tv.svg')])
-def test_a_picture_in_the_manual_is_the_one_that_is_drawn(section, picture, checkout):
+def test_the_pictures_in_the_manual_are_those_that_its_scripts_draw(section, picture, checkout):
     Reader().read(section)
 
     def words(path):
@@ -163,13 +163,13 @@ def test_a_picture_in_the_manual_is_the_one_that_is_drawn(section, picture, chec
 
 
 @pytest.mark.terminal
-def test_the_transcript_is_what_a_terminal_shows(tmp_path):
+def test_the_transcript_in_the_manual_is_what_a_terminal_shows(tmp_path):
     (printed,) = [block for block in blocks('console') if '(exit status' in block]
     assert mask_times(printed.splitlines()) == mask_times(make_transcript(tmp_path))
     assert [command for command, _ in typed(printed)] == COMMANDS
 
 
-def test_every_field_of_the_document_is_described(tmp_path):
+def test_the_manual_describes_every_field_of_the_json_document(tmp_path):
     document = json.loads(
         run_command(tmp_path, ROOT / 'examples' / 'provision.py', '--set', 'folder=shop', '--json')[1]
     )
@@ -179,7 +179,7 @@ def test_every_field_of_the_document_is_described(tmp_path):
     assert set(re.findall(r'``"([a-z ]+)"``', table)) == set(document['totals'])
 
 
-def test_every_option_of_the_command_is_described(capsys):
+def test_the_manual_describes_every_option_of_the_command(capsys):
     with pytest.raises(SystemExit):
         cli.main(None, ['--help'])
     options = set(re.findall(r'(?<!\w)--?[a-z][a-z-]*', capsys.readouterr().out))
@@ -187,12 +187,12 @@ def test_every_option_of_the_command_is_described(capsys):
     assert options - set(re.findall(r'(?<!\w)--?[a-z][a-z-]*', literals)) == {'-h'}
 
 
-def test_ci_runs_the_same_test_command():
+def test_ci_runs_the_test_command_of_the_manual():
     _, command = INSTALLING
     assert command in (ROOT / '.ci' / 'run').read_text(encoding='utf-8').splitlines()
 
 
-def test_every_error_is_described():
+def test_the_manual_describes_every_error():
     described = re.findall(r'^``(\w+)`` +``(\w+)``', text_of('Errors'), re.MULTILINE)
     errors = [getattr(dojobber, name) for name in dojobber.__all__ if name.endswith('Error')]
     errors.remove(dojobber.DoJobberError)
@@ -201,7 +201,7 @@ def test_every_error_is_described():
         assert issubclass(getattr(dojobber, name), getattr(builtins, builtin))
 
 
-def test_everything_public_is_named():
+def test_the_manual_names_everything_public():
     missing = [name for name in dojobber.__all__ if not re.search(rf'\b{name}\b', README)]
     missing += [name for name in vars(dojobber.DoJobber) if not name.startswith('_') and name not in README]
     assert missing == ['__version__']
@@ -219,11 +219,11 @@ LINKS = [
 
 
 @pytest.mark.parametrize(('document', 'target'), LINKS, ids=str)
-def test_what_a_document_links_to_exists(document, target):
+def test_the_links_of_each_document_exist(document, target):
     assert (ROOT / document.parent / target).exists()
 
 
 @pytest.mark.parametrize('document', DOCUMENTS, ids=str)
-def test_a_document_is_valid(document):
+def test_each_document_is_valid_restructuredtext(document):
     settings = {'halt_level': 2, 'report_level': 2}  # at the first warning
     publish_doctree((ROOT / document).read_text(encoding='utf-8'), settings_overrides=settings)
