@@ -1,4 +1,4 @@
-"""The examples, as people run them."""
+"""The examples provision.py and migrate.py, and the page of examples, as users run them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ JOBS = ['MakeFolders', 'WriteSettings', 'CreateTables', 'AddProducts', 'CountSto
 
 
 def provision(folder, *arguments):
-    """Provision a shop, and return (status, what became of each Job, last line)."""
+    """Provision a shop and return (status, state of each Job, last line)."""
     status, out, err = run_command(folder, PROVISION, '--retry-delay', '0', *arguments)
     assert 'Traceback' not in err
     *lines, last = out.splitlines()
@@ -114,12 +114,12 @@ class TestMigrate:
         return run_script(database.parent, EXAMPLES / 'migrate.py', 'shop.db', '--supplier', 'Green Farm', *arguments)
 
     @staticmethod
-    def do(database, statement):
+    def execute(database, statement):
         rows = sqlite3.connect(database)
         with rows:
-            found = rows.execute(statement).fetchall()
+            result = rows.execute(statement).fetchall()
         rows.close()
-        return found
+        return result
 
     def test_migrate_makes_all_changes_and_then_none(self, database):
         assert self.migrate(database) == (
@@ -127,7 +127,7 @@ class TestMigrate:
             'OpenDatabase: changed\nAddColumn: changed\nAssignSupplier: changed\nCheckPrices: ok\nCommit: changed\n',
             '',
         )
-        rows = self.do(database, 'SELECT name, supplier FROM product')
+        rows = self.execute(database, 'SELECT name, supplier FROM product')
         assert rows == [('apple', 'Green Farm'), ('bread', 'Green Farm'), ('coffee', 'Green Farm')]
         before = database.read_bytes(), database.stat().st_mtime_ns
         assert self.migrate(database) == (
@@ -138,8 +138,8 @@ class TestMigrate:
         assert (database.read_bytes(), database.stat().st_mtime_ns) == before
 
     def test_migrate_changes_nothing_when_a_job_fails(self, database):
-        self.do(database, "UPDATE product SET pence = 0 WHERE name = 'bread'")
-        before = list(self.do(database, 'SELECT sql FROM sqlite_master'))
+        self.execute(database, "UPDATE product SET pence = 0 WHERE name = 'bread'")
+        before = list(self.execute(database, 'SELECT sql FROM sqlite_master'))
         status, out, err = self.migrate(database)
         assert (status, err) == (1, '')
         assert out.splitlines()[2:] == [
@@ -147,7 +147,7 @@ class TestMigrate:
             'CheckPrices: failed: no price for bread',
             'Commit: blocked',
         ]
-        assert self.do(database, 'SELECT sql FROM sqlite_master') == before
+        assert self.execute(database, 'SELECT sql FROM sqlite_master') == before
 
     def test_migrate_closes_its_connection(self, database):
         migrate = runpy.run_path(str(EXAMPLES / 'migrate.py'))
@@ -204,7 +204,9 @@ class TestPage:
             copy_folder(ROOT / folder, tmp_path / folder)
         for line in BLOCKS[0]:
             shell = line.replace('python ', f'{shlex.quote(sys.executable)} -W error ')
-            done = subprocess.run(shell, shell=True, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False)
+            done = subprocess.run(
+                shell, shell=True, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False, timeout=TIMEOUT
+            )
             assert done.returncode == (3 if '--dry-run' in line else 0), (line, done.stderr)
 
     @pytest.mark.parametrize(

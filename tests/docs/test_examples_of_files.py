@@ -1,4 +1,4 @@
-"""The examples that work on files, as people run them."""
+"""The examples that work on files, as users run them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import signal
 import subprocess
 
 import pytest
-from support.run_command import read_until, run_script, running_script
+from support.run_command import TIMEOUT, read_until, run_script, running_script
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / 'examples'
 
@@ -17,14 +17,14 @@ CHANGED = 'check: fail', 'run: pass', 'recheck: pass'
 
 
 def write(folder, **texts):
-    """Make a folder with files of these names and texts in it."""
+    """Create a folder with files of these names and texts."""
     folder.mkdir(exist_ok=True)
     for name, text in texts.items():
         (folder / name).write_text(text, encoding='utf-8')
 
 
 def texts(folder):
-    """Return the text of each file in a folder and below it, by its path there."""
+    """Return the text of each file below a folder, by its relative path."""
     return {
         str(path.relative_to(folder)): path.read_text(encoding='utf-8')
         for path in folder.rglob('*')
@@ -139,7 +139,7 @@ class TestRelease:
     def test_release_leaves_nothing_behind_when_the_test_fails(self, folder):
         status, out, _ = run_script(folder, *self.arguments('grep Goodbye page'))
         assert status == 1
-        error = subprocess.CalledProcessError(1, ['grep', 'Goodbye', 'page'])  # Python 3.15 words it differently
+        error = subprocess.CalledProcessError(1, ['grep', 'Goodbye', 'page'])  # its message differs in Python 3.15
         assert out.splitlines()[-2].endswith(f': {error}')
         assert not list((folder / 'releases').iterdir())
 
@@ -148,11 +148,11 @@ class TestRelease:
         arguments = self.arguments("sh -c 'echo here; exec sleep 60'")
         with running_script(folder, *arguments) as child:
             read_until(child.stdout, 'here')
-            there = sorted(path.name.partition('-')[0] for path in (folder / 'releases').iterdir())
-            os.killpg(child.pid, number)  # all its processes get Ctrl-C
-            out, err = child.stdout.read(), child.stderr.read()
-            code = child.wait()
-        assert there == ['1.0.lock', 'unfinished']
+            during = sorted(path.name.partition('-')[0] for path in (folder / 'releases').iterdir())
+            os.killpg(child.pid, number)  # like Ctrl-C, to all its processes
+            out, err = child.communicate(timeout=TIMEOUT)
+            code = child.returncode
+        assert during == ['1.0.lock', 'unfinished']
         assert (code, err) == (status, '')
         assert self.last(out).endswith(f'interrupted by {number.name}')
         assert not list((folder / 'releases').iterdir())
