@@ -122,11 +122,11 @@ class TestJobsThatMeddle:
 
 
 class TestUnprintableErrors:
-    @pytest.mark.parametrize('kind', ['RecursionError', 'MemoryError', 'an error without words'])
+    @pytest.mark.parametrize('kind', ['RecursionError', 'MemoryError', 'unprintable error'])
     @pytest.mark.parametrize('options', [{'verbose': True}, {'debug': True}])
     def test_an_unprintable_error_leaves_every_printed_line_complete(self, kind, options):
         def fail(self):
-            CONDITIONS[kind].strike('')
+            CONDITIONS[kind].inject('')
 
         odd = changing('Odd', Run=fail, Cleanup=fail)
         root = job('Root', [changing('Done'), odd, job('Fine')])
@@ -149,7 +149,7 @@ class TestUnprintableErrors:
         ]
 
     def test_a_listener_that_raises_an_unprintable_error_is_logged(self, caplog):
-        engine = run_engine(job('Fine'), listeners=[lambda event: CONDITIONS['an error without words'].strike('')])
+        engine = run_engine(job('Fine'), listeners=[lambda event: CONDITIONS['unprintable error'].inject('')])
         assert engine.success()
         assert [record.levelno for record in caplog.records] == [logging.CRITICAL]
 
