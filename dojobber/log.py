@@ -6,7 +6,7 @@ import contextlib
 import logging
 import sys
 
-logger = logging.getLogger('DoJobber')
+logger: logging.Logger = logging.getLogger('DoJobber')
 """The developer log. Unless the application or ``dojobber_loglevel`` says otherwise, only what is critical is shown."""
 
 if logger.level == logging.NOTSET:

@@ -66,7 +66,8 @@ class Progress:
         widths = [columns(self._terminal.printable(name)) for name in tries]
         self._width = max([width for width in widths if width <= widest], default=0)
         self._start = monotonic()
-        self.done = self.failed = 0
+        self.done: int = 0
+        self.failed: int = 0
         self.running: dict[str, float] = {}
         """When the attempts under way started, on the monotonic clock, by Job."""
         self.waiting: dict[str, tuple[int, float]] = {}
