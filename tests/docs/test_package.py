@@ -72,10 +72,10 @@ def test_the_wheel_holds_the_package_and_its_types_and_nothing_else(wheel):
 
 
 def metadata_of(wheel):
-    """Return the lines of a wheel's metadata, without those that only the version of setuptools decides."""
+    """Return the fields of a wheel's metadata, without those that only the version of setuptools decides."""
     archive = zipfile.ZipFile(wheel)
     (name,) = [name for name in archive.namelist() if name.endswith('METADATA')]
-    lines = archive.read(name).decode().splitlines()
+    lines = archive.read(name).decode().partition('\n\n')[0].splitlines()
     return [line for line in lines if not line.startswith(('Metadata-Version: ', 'Platform: ', 'Dynamic: '))]
 
 
