@@ -36,7 +36,7 @@ class Root(Job):
 
 
 class Forgetful(Job):
-    """Sends none of its attributes for its Cleanup."""
+    """Is unpickled, for its Cleanup, without any attributes."""
 
     seen = []
 
@@ -49,11 +49,35 @@ class Forgetful(Job):
     def Cleanup(self):
         self.seen.append(dict(self.global_storage))
 
-    def __getstate__(self):
-        return {}
+    def __reduce__(self):
+        return object.__new__, (Forgetful,)
 
-    def __setstate__(self, state):
-        pass
+
+class Trap:
+    """Interrupts whoever pickles it while ``is_armed``."""
+
+    is_armed = False
+
+    def __reduce__(self):
+        if Trap.is_armed:
+            raise KeyboardInterrupt('pickled')
+        return Trap, ()
+
+
+class Setter(Job):
+    def Check(self):
+        self.global_storage['trap'] = Trap()
+
+
+class Getter(Job):
+    DEPS = [Setter]
+
+    def Check(self):
+        Trap.is_armed = True
+        try:
+            return str(self.global_storage['trap'])
+        finally:
+            Trap.is_armed = False
 
 
 @pytest.fixture
@@ -79,3 +103,11 @@ def test_a_cleanup_finds_the_global_storage_even_if_its_job_sends_no_attributes(
     engine.checknrun()
     assert engine.success()
     assert Forgetful.seen == [{'has run': True}]
+
+
+def test_an_interrupt_in_the_pickling_of_a_value_that_a_job_reads_ends_the_run(pool):
+    engine = DoJobber()
+    engine.configure(Getter, executor=pool)
+    with pytest.raises(KeyboardInterrupt, match='pickled'):
+        engine.checknrun()
+    assert engine.nodestatus == {'Setter': True, 'Getter': False}
