@@ -6,7 +6,7 @@ import contextlib
 import logging
 import sys
 
-logger = logging.getLogger('DoJobber')
+logger: logging.Logger = logging.getLogger('DoJobber')
 """The developer log. Its level is CRITICAL unless the application or ``dojobber_loglevel`` sets another."""
 
 if logger.level == logging.NOTSET:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import get_ident
-from typing import Any, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 Value = TypeVar('Value')
+_Refusal = Callable[..., NoReturn]
 
 
 class ReadOnlyDict(dict[str, Value]):
@@ -26,8 +27,14 @@ class ReadOnlyDict(dict[str, Value]):
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError('results cannot be changed; make a copy with dict()')
 
-    __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse
+    __setitem__: ClassVar[_Refusal] = _refuse
+    __delitem__: ClassVar[_Refusal] = _refuse
+    __ior__: ClassVar[_Refusal] = _refuse
+    clear: ClassVar[_Refusal] = _refuse
+    pop: ClassVar[_Refusal] = _refuse
+    popitem: ClassVar[_Refusal] = _refuse
+    setdefault: ClassVar[_Refusal] = _refuse
+    update: ClassVar[_Refusal] = _refuse
 
     def copy(self) -> dict[str, Value]:
         """Return a plain dict with the current content."""

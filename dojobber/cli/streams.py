@@ -36,7 +36,7 @@ class Output:
         """None where stdout was closed before Python started."""
         self.failure: Exception | None = None
         """Why no more can be written."""
-        self.was_diverted = False
+        self.was_diverted: bool = False
         self._is_original = self.stream is not None and self.stream is sys.__stdout__
         self._kept: dict[int, tuple[int, bool]] = {}
 
