@@ -41,16 +41,16 @@ def screen_of(tmp_path):
 
 def test_a_terminal_too_narrow_for_the_bar_shows_its_numbers(screen_of, tmp_path):
     screen = screen_of(columns=30)
-    lines = screen.until(r'^0/1, \d+ s', r'^Waits \d+ s')
+    lines = screen.wait_for(r'^0/1, \d+ s', r'^Waits \d+ s')
     assert not any(character in line for line in lines for character in '━─')
     open_gate(tmp_path)
-    assert screen.end() == 0
+    assert screen.wait_for_exit() == 0
 
 
 @pytest.mark.parametrize(('environment', 'value'), [({}, 'None'), ({'DOJOBBER_NO_BAR': '0'}, '0')], ids=['unset', '0'])
 def test_the_environment_is_what_it_was_after_the_bar(screen_of, tmp_path, environment, value):
     screen = screen_of(columns=80, **environment)
-    screen.until('━|─', r'^Waits \d+ s')
+    screen.wait_for('━|─', r'^Waits \d+ s')
     open_gate(tmp_path)
-    assert screen.end() == 0
+    assert screen.wait_for_exit() == 0
     assert screen.all_lines[-1] == f'DOJOBBER_NO_BAR is {value}'
