@@ -24,7 +24,7 @@ def test_the_plan_is_the_depth_first_post_order_following_deps():
     assert list(planned(root).names) == ['B', 'A', 'C', 'D', 'Root']
 
 
-def test_a_subgraph_is_ordered_from_its_own_root():
+def test_a_subplan_is_ordered_from_its_own_root():
     a, b = job('A'), job('B')
     x = job('X', [b])
     n = job('N', [a, b])
@@ -43,14 +43,14 @@ def test_deps_may_be_any_iterable(made_of):
     assert planned(root).steps['Root'].dependencies == ('A', 'B'), 'the second configure() finds them as well'
 
 
-def test_one_shot_deps_that_are_refused_are_refused_again():
+def test_an_iterator_in_deps_that_is_refused_is_refused_again():
     root = job('Root', iter([job('A'), 'B']))
     for _ in range(2):
         with pytest.raises(DepsError, match=r"it contains 'B'$"):
             planned(root)
 
 
-def test_one_shot_deps_stay_with_the_class_that_has_them():
+def test_an_iterator_in_deps_is_replaced_on_the_class_that_defines_it():
     base = job('Base', iter([job('A')]))
     derived = type('Derived', (base,), {})
     assert planned(derived).steps['Derived'].dependencies == ('A',)
@@ -68,7 +68,7 @@ def test_a_dep_listed_twice_is_harmless():
     assert planned(job('Root', [a, a])).steps['Root'].dependencies == ('A',)
 
 
-def test_deps_are_inherited_and_none_by_default():
+def test_deps_are_inherited_and_empty_by_default():
     base = job('Base', [job('A')])
     assert list(planned(type('Derived', (base,), {})).names) == ['A', 'Derived']
     assert list(planned(type('Alone', (DummyJob,), {})).names) == ['Alone']
@@ -85,7 +85,7 @@ def test_a_cycle_is_refused_with_its_whole_path_and_nothing_else():
     assert isinstance(caught.value, (PlanError, RuntimeError))
 
 
-def test_a_job_that_needs_itself_is_a_cycle():
+def test_a_job_that_depends_on_itself_is_a_cycle():
     a = job('A', [])
     a.DEPS.append(a)
     with pytest.raises(CycleError) as caught:
@@ -125,13 +125,13 @@ def test_deps_that_are_not_an_iterable_of_job_classes_are_refused(deps, message)
     assert isinstance(caught.value, TypeError)
 
 
-def test_what_reading_deps_raised_is_the_cause():
+def test_an_error_while_reading_deps_is_the_cause():
     with pytest.raises(DepsError, match=r'\(OSError: the list of servers cannot be read\)$') as caught:
         planned(job('Culprit', broken_deps()))
     assert isinstance(caught.value.__cause__, OSError)
 
 
-def test_an_interrupt_while_deps_are_read_is_no_refusal():
+def test_an_interrupt_while_reading_deps_is_raised():
     def interrupted():
         yield job('Fine')
         raise KeyboardInterrupt
@@ -141,13 +141,13 @@ def test_an_interrupt_while_deps_are_read_is_no_refusal():
 
 
 @pytest.mark.parametrize('root', [None, 'WatchMovie', 5, int, job('Fine')(), [job('Fine')]])
-def test_a_root_that_is_no_job_class_is_refused(root):
+def test_a_root_that_is_not_a_job_class_is_refused(root):
     with pytest.raises(DepsError, match='root must be a Job class') as caught:
         planned(root)
     assert caught.value.culprit is root
 
 
-def test_the_root_that_is_refused_is_named():
+def test_the_error_of_a_wrong_root_names_it():
     with pytest.raises(DepsError, match=r"^the root must be a Job class, not 'WatchMovie'$"):
         planned('WatchMovie')
 
@@ -165,19 +165,19 @@ class Delayed:
 
 @pytest.mark.parametrize(('base', 'hook'), [(Job, 'Check'), (DummyJob, 'Check'), (RunonlyJob, 'Run')])
 @pytest.mark.parametrize('function', [Delayed.coroutine, Delayed.generator, Delayed.asynchronous_generator])
-def test_a_hook_that_decides_and_does_nothing_when_it_is_called_is_refused(base, hook, function):
+def test_a_lazy_hook_is_refused(base, hook, function):
     culprit = job('Culprit', base=base, **{hook: function})
     with pytest.raises(PlanError, match=f"^{hook} of 'Culprit' is async or contains a yield") as caught:
         planned(job('Root', [culprit]))
     assert caught.value.culprit is culprit
 
 
-def test_a_hook_need_be_no_function():
+def test_a_hook_can_be_any_callable():
     assert planned(job('Partial', Check=functools.partial(print)))
     assert planned(job('Builtin', base=RunonlyJob, Run=print))
 
 
-def test_a_check_that_is_misspelt_is_pointed_out():
+def test_the_error_of_a_missing_check_points_out_a_method_named_check():
     with pytest.raises(PlanError, match=r"^'Culprit' has no Check method; is it the one called check\?$"):
         planned(type('Culprit', (Job,), {'check': lambda self: None}))
 
@@ -197,7 +197,7 @@ def test_a_runonly_job_with_neither_run_nor_check_is_refused():
     assert caught.value.culprit is culprit
 
 
-def test_a_runonly_job_with_a_check_of_its_own_needs_no_run():
+def test_a_runonly_job_with_its_own_check_can_do_without_run():
     assert list(planned(type('Fine', (RunonlyJob,), {'Check': lambda self: None})).names) == ['Fine']
 
 
@@ -244,12 +244,12 @@ def test_a_retry_delay_may_be_any_finite_number_of_at_least_0(delay):
 
 
 @pytest.mark.parametrize('name', ['TRIES', 'RETRY_DELAY'])
-def test_a_number_that_is_refused_is_shown(name):
+def test_the_error_of_a_wrong_number_shows_it(name):
     with pytest.raises(PlanError, match=r", not '3'$"):
         planned(job('Culprit', **{name: '3'}))
 
 
-def test_none_means_the_default():
+def test_tries_and_retry_delay_of_none_mean_the_defaults():
     plan = planned(job('Root', TRIES=None, RETRY_DELAY=None), default_tries=7, default_retry_delay=0.5)
     assert plan.steps['Root'][2:] == (7, 0.5)
 
@@ -260,7 +260,7 @@ def test_a_default_of_none_is_refused(default):
         planned(job('Root'), **default)
 
 
-def test_two_different_classes_of_one_name_are_refused():
+def test_two_classes_with_one_name_are_refused():
     one, other = job('Same'), job('Same')
     other.__module__ = 'elsewhere'
     with pytest.raises(
@@ -275,7 +275,7 @@ def test_one_class_reached_twice_is_one_job():
     assert list(planned(job('Root', [a, job('B', [a])])).names) == ['A', 'B', 'Root']
 
 
-def test_jobs_that_share_their_needs_level_by_level_cost_no_more_than_a_chain():
+def test_shared_dependencies_are_read_once():
     level = [job('A0'), job('B0')]
     for number in range(1, 100):  # 2 ** 100 ways lead to the first level
         level = [job(f'{letter}{number}', level) for letter in 'AB']
@@ -283,7 +283,7 @@ def test_jobs_that_share_their_needs_level_by_level_cost_no_more_than_a_chain():
     assert len(plan.names) == len(plan.subplan('Root').names) == 201
 
 
-def test_a_name_that_is_not_in_the_plan_is_answered_with_those_that_are_near():
+def test_the_error_of_an_unknown_name_suggests_similar_names():
     plan = planned(job('Root', [job('StartServer'), job('StartServers')]))
     with pytest.raises(UnknownJobError) as caught:
         plan.subplan('StartSever')
@@ -293,12 +293,12 @@ def test_a_name_that_is_not_in_the_plan_is_answered_with_those_that_are_near():
     assert caught.value.culprit == 'StartSever'
 
 
-def test_a_name_that_is_like_no_other_gets_no_hint():
+def test_the_error_of_a_name_unlike_all_others_suggests_nothing():
     with pytest.raises(UnknownJobError, match=r"^'xyz' is not in the graph that was configured$"):
         planned(job('Root')).subplan('xyz')
 
 
-def test_another_class_of_the_same_name_is_told_from_the_one_in_the_plan():
+def test_another_class_with_the_same_name_is_not_in_the_plan():
     one, other = job('Same'), job('Same')
     other.__module__ = 'elsewhere'
     with pytest.raises(UnknownJobError) as caught:
@@ -309,7 +309,7 @@ def test_another_class_of_the_same_name_is_told_from_the_one_in_the_plan():
     assert caught.value.culprit is other
 
 
-def test_every_refusal_is_a_dojobber_error():
+def test_plan_errors_are_dojobber_errors_and_runtime_errors():
     assert issubclass(PlanError, DoJobberError)
     assert issubclass(PlanError, RuntimeError)
 

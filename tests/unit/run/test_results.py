@@ -18,7 +18,7 @@ def results_of(dependencies):
 FAILED, PASSED = Outcome(State.FAILED, 3), Outcome(State.OK, 1)
 
 
-def test_untried_jobs_are_blocked_by_their_direct_needs_that_failed_or_are_blocked():
+def test_a_job_is_blocked_by_its_direct_dependencies_that_failed_or_are_blocked():
     needs = {'W': (), 'A': (), 'B': (), 'C': ('A', 'B'), 'D': ('C', 'B'), 'E': ('B',), 'F': ('W',)}
     results = results_of(needs)
     for name, outcome in {'A': FAILED, 'B': PASSED, 'W': Outcome(State.WOULD_RUN, 1)}.items():
@@ -31,7 +31,7 @@ def test_untried_jobs_are_blocked_by_their_direct_needs_that_failed_or_are_block
     assert list(results.outcomes) == list(needs)
 
 
-def test_a_failed_job_holds_up_no_dependent_before_its_last_attempt_has_failed_and_then_all():
+def test_dependents_are_blocked_once_the_last_attempt_of_a_job_has_failed():
     results = results_of({'A': (), 'B': ('A',), 'C': ('B',), 'D': ()})
     results.record('A', Outcome(State.FAILED, 1))
     assert [results.outcomes[name].state for name in 'BCD'] == [State.NOT_RUN] * 3
@@ -41,7 +41,7 @@ def test_a_failed_job_holds_up_no_dependent_before_its_last_attempt_has_failed_a
     assert [results.outcomes[name].blocked_by for name in 'BC'] == [('A',), ('B',)]
 
 
-def test_in_the_end_each_dependent_names_all_that_block_it_in_the_order_of_its_deps():
+def test_at_the_end_blocked_by_lists_all_blocking_dependencies_in_the_order_of_deps():
     results = results_of({'A': (), 'B': (), 'C': (), 'Root': ('C', 'B', 'A')})
     for name in 'AC':
         results.record(name, FAILED)
@@ -52,7 +52,7 @@ def test_in_the_end_each_dependent_names_all_that_block_it_in_the_order_of_its_d
 
 
 @pytest.mark.parametrize('is_asked_early', [True, False])
-def test_the_views_follow_the_outcomes_and_are_in_plan_order(is_asked_early):
+def test_views_follow_the_outcomes_in_plan_order(is_asked_early):
     results = results_of(dict.fromkeys('ABCD', ()))
     error, other = ValueError(), ValueError()
     if is_asked_early:
@@ -72,7 +72,7 @@ def test_the_views_follow_the_outcomes_and_are_in_plan_order(is_asked_early):
     assert results.outcomes['A'].tries == 2, 'the attempts add up'
 
 
-def test_all_have_passed_only_if_there_are_jobs_and_each_has():
+def test_all_passed_is_false_without_jobs():
     assert not results_of({}).all_passed
     results = results_of({'A': (), 'B': ()})
     results.record('A', FAILED)

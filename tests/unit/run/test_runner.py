@@ -61,7 +61,7 @@ def test_each_attempt_is_announced_with_its_round_and_number(max_workers):
 
 
 @WAYS
-def test_views_of_the_outcomes_follow_each_change(max_workers):
+def test_views_are_updated_with_each_attempt(max_workers):
     seen = []
 
     def look(event):
@@ -78,7 +78,7 @@ def test_views_of_the_outcomes_follow_each_change(max_workers):
 
 
 @WAYS
-def test_without_listeners_the_outcomes_are_the_same(max_workers):
+def test_outcomes_are_the_same_without_listeners(max_workers):
     run = RunUnderTest(job('Root', [changing('Leaf'), failing('Broken')]), listeners=[]).go(max_workers)
     states = {name: (outcome.state, outcome.tries) for name, outcome in run.results.outcomes.items()}
     assert states == {'Leaf': (State.CHANGED, 1), 'Broken': (State.FAILED, 2), 'Root': (State.BLOCKED, 0)}
@@ -86,12 +86,12 @@ def test_without_listeners_the_outcomes_are_the_same(max_workers):
 
 
 @WAYS
-def test_what_made_the_attempts_can_be_kept_as_long_as_their_exceptions(max_workers):
+def test_results_keep_what_made_the_attempts(max_workers):
     assert RunUnderTest(failing('Broken')).go(max_workers).results.attempts is not None
 
 
 @WAYS
-def test_in_no_act_each_job_is_tried_once(max_workers):
+def test_no_act_attempts_each_job_once(max_workers):
     run = RunUnderTest(job('Root', [changing('Leaf')]), no_act=True).go(max_workers)
     assert {name: (each.state, each.tries) for name, each in run.results.outcomes.items()} == {
         'Leaf': (State.WOULD_RUN, 1),
@@ -100,7 +100,7 @@ def test_in_no_act_each_job_is_tried_once(max_workers):
 
 
 @WAYS
-def test_cleanups_are_owed_in_the_order_of_the_starts_and_not_called(max_workers):
+def test_cleanups_are_pending_in_the_order_of_the_starts_and_not_called(max_workers):
     leaves = [changing(name, Cleanup=lambda self: None) for name in 'ABC']
     run = RunUnderTest(job('Root', leaves)).go(max_workers)
     names = []
@@ -109,14 +109,14 @@ def test_cleanups_are_owed_in_the_order_of_the_starts_and_not_called(max_workers
 
 
 @WAYS
-def test_what_is_waited_for_is_run_with_the_time_when_it_is_due(max_workers):
+def test_a_wait_is_announced_with_the_time_when_the_job_is_due(max_workers):
     run = RunUnderTest(failing('Broken', RETRY_DELAY=5)).go(max_workers)
     (waiting,) = [event for event in run.events if event.kind is EventKind.WAITING]
     assert (waiting.job, waiting.seconds, waiting.value) == ('Broken', 5, 1005.0)
     assert run.clock.sleeps == [5]
 
 
-def test_the_threads_are_its_own_and_end_with_it():
+def test_a_runner_starts_threads_of_its_own_that_exit_with_it():
     threads = []
     RunUnderTest(job('Root', Check=lambda self: threads.append(threading.current_thread()))).go(2)
     (thread,) = threads
@@ -124,7 +124,7 @@ def test_the_threads_are_its_own_and_end_with_it():
     assert not thread.is_alive()
 
 
-def test_the_threads_end_wherever_an_interrupt_strikes():
+def test_threads_exit_after_an_interrupt_at_any_line():
     threads = set()
 
     def check(self):
@@ -154,7 +154,7 @@ class Losing(Executor):
         return future
 
 
-def test_an_attempt_whose_worker_was_lost_is_a_failed_check_that_took_no_time():
+def test_a_lost_worker_is_announced_as_a_failed_check_of_zero_seconds():
     error = CancelledError()
     run = RunUnderTest(job('Root', TRIES=1)).go(executor=Losing(error))
     failed = Outcome(State.FAILED, 1, None, error)
@@ -166,7 +166,7 @@ def test_an_attempt_whose_worker_was_lost_is_a_failed_check_that_took_no_time():
     ]
 
 
-def test_an_executor_that_is_broken_ends_the_walk():
+def test_a_broken_executor_ends_the_run():
     broken = BrokenExecutor('no memory left')
     run = RunUnderTest(failing('Broken', TRIES=2))
     with pytest.raises(BrokenExecutor) as caught:
@@ -175,13 +175,13 @@ def test_an_executor_that_is_broken_ends_the_walk():
     assert run.results.outcomes == {'Broken': Outcome(State.FAILED, 1, None, broken)}
 
 
-def test_an_executor_is_used_also_when_it_may_have_one_job_at_once_only():
+def test_an_executor_is_used_even_with_max_workers_of_1():
     with ThreadPoolExecutor(1, 'users') as pool:
         run = RunUnderTest(job('Root', Check=lambda self: threading.current_thread().name)).go(1, pool)
     assert run.results.outcomes['Root'].result.startswith('users')
 
 
-def test_of_jobs_that_are_not_waited_for_only_those_with_a_cleanup_are_said_to_miss_it():
+def test_a_cleanup_event_reports_the_abandoned_jobs_whose_cleanup_is_not_called():
     at_work, let_go = threading.Barrier(4), threading.Event()
 
     def run(self):

@@ -42,7 +42,7 @@ READS = {
 
 @pytest.mark.usefixtures('_switching')
 @pytest.mark.parametrize('options', [{}, {'max_workers': 3}], ids=str)
-def test_threads_that_look_meanwhile_meet_no_error_and_leave_nothing_stale(options):
+def test_threads_that_read_views_during_a_run_see_no_error_and_leave_no_stale_view(options):
     leaves = [scripted(f'J{number}', [], [], passes_at=1 + number % 3) for number in range(60)]
     root = job('Root', [*leaves, failing('Lost')])
     names = [*(leaf.__name__ for leaf in leaves), 'Lost', 'Root']
@@ -115,7 +115,7 @@ LOOKS = {**{name: lambda engine, name=name: dict(getattr(engine, name)) for name
 
 
 @pytest.mark.parametrize('how', LOOKS)
-def test_a_look_may_begin_before_the_last_job_ends_and_go_on_after_the_run_from_any_line(how):
+def test_a_view_read_across_the_end_of_a_run_is_complete(how):
     def check(self):
         looks.append(PausedLook(lambda: LOOKS[how](engine), number))
         looks[-1].start()
@@ -142,7 +142,7 @@ def test_a_look_may_begin_before_the_last_job_ends_and_go_on_after_the_run_from_
 
 
 @pytest.mark.parametrize('how', LOOKS)
-def test_of_several_threads_that_are_the_first_to_ask_each_gets_the_whole_answer(how):
+def test_threads_that_create_a_view_at_the_same_time_get_complete_ones(how):
     root = job('Root', [scripted('Flaky', [], [], passes_at=2), failing('Lost')])
     expected = LOOKS[how](run_engine(root))
     number = 1

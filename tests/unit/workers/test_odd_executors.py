@@ -67,7 +67,7 @@ class Uncallable(Future):
 
 
 @pytest.mark.parametrize('instead', [lambda future: None, lambda future: Handle(), lambda future: 42])
-def test_an_executor_that_returns_no_future_is_told_so(instead):
+def test_an_executor_that_returns_something_else_than_a_future_is_an_error(instead):
     engine = make_engine(wide(3), executor=Odd(instead))
     error = in_time(engine.checknrun)
     assert isinstance(error, TypeError)
@@ -76,7 +76,7 @@ def test_an_executor_that_returns_no_future_is_told_so(instead):
     assert not engine.success()
 
 
-def test_so_is_a_thread_pool_of_that_kind():
+def test_a_thread_pool_that_returns_something_else_than_a_future_is_an_error():
     class Silent(ThreadPoolExecutor):
         def submit(self, *args, **kwargs):
             super().submit(*args, **kwargs)
@@ -88,7 +88,7 @@ def test_so_is_a_thread_pool_of_that_kind():
     assert not engine.success()
 
 
-def test_a_future_that_takes_no_callback_ends_the_run_with_what_it_says():
+def test_a_future_that_refuses_callbacks_ends_the_run_with_its_error():
     engine = make_engine(wide(3), executor=Odd(lambda future: Uncallable()))
     assert 'no callbacks here' in str(in_time(engine.checknrun))
 
@@ -110,7 +110,7 @@ class Mute(Future):
 
 
 @pytest.mark.parametrize('kind', [Repeating, Mute])
-def test_a_future_that_calls_back_twice_or_never_is_waited_for_once(kind, monkeypatch):
+def test_a_future_that_calls_back_twice_or_never_ends_its_attempt_once(kind, monkeypatch):
     monkeypatch.setattr('dojobber._workers.loop.LONGEST_WAIT', 0.05)  # seconds after which futures are looked at
 
     def convert(future):
@@ -131,7 +131,7 @@ def test_a_future_that_calls_back_twice_or_never_is_waited_for_once(kind, monkey
 
 
 @pytest.mark.parametrize('base', [Executor, ThreadPoolExecutor])
-def test_a_submit_that_raises_ends_the_run_after_what_it_had_taken_and_the_cleanups(base):
+def test_an_error_of_submit_ends_the_run_after_running_attempts_and_cleanups(base):
     class Closing(base):
         calls = 0
 

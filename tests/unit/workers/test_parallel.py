@@ -611,7 +611,7 @@ class TestDirectory:
 
 
 class TestRetries:
-    def test_a_job_is_retried_when_due_although_another_still_runs(self, on_threads):
+    def test_a_job_is_retried_when_due_while_another_still_runs(self, on_threads):
         again, tries = threading.Event(), []
 
         def check(self):

@@ -53,7 +53,7 @@ def wide(count=20, **members):
 
 
 @pytest.mark.parametrize('count', [10**7, sys.maxsize, 10**30])
-def test_as_many_workers_as_one_likes_cost_nothing(count):
+def test_a_huge_max_workers_costs_nothing(count):
     root = wide(3)
     run_engine(root, max_workers=2)
     tracemalloc.start()
@@ -81,7 +81,7 @@ def limited(monkeypatch, count):
 
 
 @pytest.mark.parametrize('count', [1, 3])
-def test_where_no_more_threads_can_be_started_those_that_are_there_do_all(monkeypatch, count):
+def test_a_run_goes_on_with_fewer_threads_if_the_system_allows_no_more(monkeypatch, count):
     started = limited(monkeypatch, count)
     together, most = set(), []
 
@@ -99,7 +99,7 @@ def test_where_no_more_threads_can_be_started_those_that_are_there_do_all(monkey
     assert max(most) <= count
 
 
-def test_where_none_can_be_started_that_is_what_is_raised_and_nothing_has_run(monkeypatch):
+def test_a_run_without_any_thread_raises_the_error_and_runs_nothing(monkeypatch):
     limited(monkeypatch, 0)
     engine = make_engine(wide(), max_workers=3)
     assert str(in_time(engine.checknrun)) == "can't start new thread"
@@ -109,7 +109,7 @@ def test_where_none_can_be_started_that_is_what_is_raised_and_nothing_has_run(mo
     assert engine.success()
 
 
-def test_threads_end_with_their_run():
+def test_threads_exit_at_the_end_of_their_run():
     run_engine(wide(), max_workers=5)
     for thread in engines_threads():
         thread.join(LIMIT)
@@ -117,7 +117,7 @@ def test_threads_end_with_their_run():
 
 
 @pytest.mark.parametrize('method', ['close', 'start', '_provide_thread', 'wait_for_one'])
-def test_after_an_interrupt_at_any_line_of_the_threads_code_the_script_ends(tmp_path, method):
+def test_a_script_exits_after_an_interrupt_at_any_line_of_the_workers(tmp_path, method):
     script = tmp_path / 'script.py'
     script.write_text(
         textwrap.dedent(f"""
@@ -164,7 +164,7 @@ def test_after_an_interrupt_at_any_line_of_the_threads_code_the_script_ends(tmp_
     assert (run.stdout.strip(), run.stderr) == ('end', '')
 
 
-def test_one_engine_is_run_by_one_thread_at_a_time():
+def test_only_one_thread_at_a_time_can_run_an_engine():
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
@@ -195,7 +195,7 @@ def test_one_engine_is_run_by_one_thread_at_a_time():
         sys.setswitchinterval(before)
 
 
-def test_logging_set_up_by_the_application_silences_nothing():
+def test_a_logging_configuration_does_not_silence_the_engine():
     script = """
         import logging.config
         from dojobber import DoJobber, DummyJob
