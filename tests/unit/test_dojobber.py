@@ -62,7 +62,7 @@ class TestConfigure:
             {'root': type('NoCheck', (dojobber.Job,), {}), 'verbose': True},
         ],
     )
-    def test_if_it_raises_nothing_has_changed(self, bad):
+    def test_a_configure_that_raises_changes_nothing(self, bad):
         engine = run_engine(job('Fine', Check=lambda self: 'result'))
         with pytest.raises(PlanError):
             engine.configure(**{'root': job('Other'), 'verbose': True, **bad})
@@ -71,7 +71,7 @@ class TestConfigure:
         assert stderr_lines(engine.checknrun) == []
         assert engine.success()
 
-    def test_listeners_that_are_no_list_are_refused(self):
+    def test_listeners_that_are_not_iterable_are_refused(self):
         odd = type('Odd', (), {'__str__': lambda self: ''})()
         with pytest.raises(PlanError, match=r'^listeners must be a list of callables, not .*Odd') as caught:
             make_engine(job('Fine'), listeners=odd)
@@ -83,7 +83,7 @@ class TestConfigure:
             make_engine(job('Fine'), listeners=[print, 'print'])
         assert caught.value.culprit == 'print'
 
-    def test_it_clears_what_an_earlier_run_left_and_keeps_the_arguments(self):
+    def test_configure_clears_earlier_results_and_keeps_the_arguments(self):
         engine = run_engine(failing('Broken'), default_tries=1)
         engine.set_args(keyword='kept')
         engine.configure(job('Reads', Check=lambda self, keyword: keyword))
@@ -92,7 +92,7 @@ class TestConfigure:
         engine.checknrun()
         assert engine.noderesults == {'Reads': 'kept'}
 
-    def test_it_replaces_the_graph(self):
+    def test_configure_replaces_the_graph(self):
         engine = make_engine(job('One', [job('Two')]))
         engine.configure(job('Three'))
         engine.checknrun()
@@ -108,14 +108,14 @@ class TestConfigure:
         assert error.culprit is other
         assert engine.nodestatus == {'Replaces': False}
 
-    def test_deps_that_change_afterwards_do_not_count(self):
+    def test_changes_of_deps_after_configure_have_no_effect(self):
         root = job('Root', [job('Leaf')])
         engine = make_engine(root)
         root.DEPS.append(job('Late'))
         engine.checknrun()
         assert list(engine.nodestatus) == ['Leaf', 'Root']
 
-    def test_a_circle_is_refused(self):
+    def test_a_cycle_is_refused(self):
         a = job('A', [])
         a.DEPS.append(job('B', [a]))
         with pytest.raises(CycleError, match='A -> B -> A'):
@@ -123,7 +123,7 @@ class TestConfigure:
 
 
 class TestSetArgs:
-    def test_they_are_handed_to_every_check_and_run_and_replace_earlier_ones(self):
+    def test_every_check_and_run_gets_the_latest_arguments(self):
         seen = []
 
         def note(self, *args, **kwargs):
@@ -137,13 +137,13 @@ class TestSetArgs:
         engine.checknrun()
         assert seen == [((1,), {'two': 2})] * 4
 
-    def test_any_keyword_will_do(self):
+    def test_set_args_accepts_any_keyword(self):
         engine = make_engine(job('Seen', Check=lambda job_, **kwargs: kwargs))
         engine.set_args(self=1, function=2, node=3, call=4)
         engine.checknrun()
         assert engine.noderesults['Seen'] == {'self': 1, 'function': 2, 'node': 3, 'call': 4}
 
-    def test_a_job_that_changes_them_changes_them_for_nobody_else(self):
+    def test_a_job_that_changes_its_kwargs_changes_them_for_no_other(self):
         def change(self, **kwargs):
             kwargs['value'] = 'changed'
 
@@ -154,30 +154,30 @@ class TestSetArgs:
 
 
 class TestStatus:
-    def test_before_any_run(self):
+    def test_status_before_any_run(self):
         for engine in (DoJobber(), make_engine(job('Fine'))):
             assert engine.success() is False
             assert engine.partial_success() is False
             assert engine.failure() is True
             assert engine.nodestatus == engine.noderesults == engine.nodeexceptions == engine.outcomes == {}
 
-    def test_when_all_passed(self):
+    def test_status_when_all_jobs_passed(self):
         engine = run_engine(job('Root', [job('Leaf')]))
         assert (engine.success(), engine.partial_success(), engine.failure()) == (True, True, False)
 
-    def test_when_some_passed(self):
+    def test_status_when_some_jobs_passed(self):
         engine = run_engine(job('Root', [job('Leaf'), failing('Broken')]), default_tries=1)
         assert (engine.success(), engine.partial_success(), engine.failure()) == (False, True, True)
 
-    def test_when_none_passed(self):
+    def test_status_when_no_job_passed(self):
         engine = run_engine(job('Root', [failing('Broken')]), default_tries=1)
         assert (engine.success(), engine.partial_success(), engine.failure()) == (False, False, True)
 
-    def test_nodestatus_tells_passed_failed_and_never_tried(self):
+    def test_nodestatus_is_true_false_or_none(self):
         engine = run_engine(job('Root', [job('Leaf'), failing('Broken')]), default_tries=1)
         assert engine.nodestatus == {'Leaf': True, 'Broken': False, 'Root': None}
 
-    def test_noderesults_hold_what_the_passing_check_returned(self):
+    def test_noderesults_hold_return_values_of_passing_checks(self):
         leaf = job('Leaf', Check=lambda self: self.storage['made'], Run=lambda self: self.storage.update(made='result'))
         assert run_engine(job('Root', [leaf, failing('Broken')])).noderesults == {'Leaf': 'result'}
 
@@ -191,7 +191,7 @@ class TestStatus:
         assert engine.nodeexceptions == {}
         assert engine.success()
 
-    def test_in_no_act_nodeexceptions_hold_the_checks_error(self):
+    def test_nodeexceptions_hold_the_error_of_check_with_no_act(self):
         engine = run_engine(changing('Changes'), no_act=True)
         assert str(engine.nodeexceptions['Changes']) == 'Changes is not done'
 
@@ -209,7 +209,7 @@ class TestStatus:
         assert (frame.f_code.co_name, frame.f_back.f_back) == ('check', None)
         assert thing() is None
 
-    def test_they_can_be_asked_for_in_the_middle_of_a_run(self):
+    def test_the_status_can_be_read_during_a_run(self):
         seen = []
         leaf = job('Leaf', Check=lambda self: seen.append(dict(engine.nodestatus)))
         root = job('Root', [leaf], Check=lambda self: seen.append(dict(engine.nodestatus)))
@@ -217,7 +217,7 @@ class TestStatus:
         engine.checknrun()
         assert seen == [{'Leaf': None, 'Root': None}, {'Leaf': True, 'Root': None}]
 
-    def test_they_follow_their_run_and_a_later_one_leaves_them_as_they_are(self):
+    def test_views_follow_their_run_and_later_runs_do_not_change_them(self):
         views = []
 
         def ask(self):
@@ -240,7 +240,7 @@ class TestStatus:
         assert engine.noderesults == {'Asks': 2}
 
     @pytest.mark.parametrize('name', ['nodestatus', 'noderesults', 'nodeexceptions', 'outcomes'])
-    def test_nobody_can_change_them(self, name):
+    def test_views_are_read_only(self, name):
         engine = run_engine(job('Root', [job('Leaf'), failing('Broken')]), default_tries=1)
         what = getattr(engine, name)
         before = dict(what)
@@ -262,7 +262,7 @@ class TestOutcomes:
     def outcomes(self, root, **options):
         return run_engine(root, **options).outcomes
 
-    def test_each_way_to_end_up(self):
+    def test_a_run_can_leave_every_state(self):
         broken = failing('Broken')
         root = job('Root', [job('Fine'), changing('Changed'), broken, job('Held', [broken])])
         outcomes = self.outcomes(root, default_tries=2)
@@ -276,7 +276,7 @@ class TestOutcomes:
         assert outcomes['Root'].blocked_by == ('Broken', 'Held')
         assert (outcomes['Broken'].tries, outcomes['Fine'].tries, outcomes['Root'].tries) == (2, 1, 0)
 
-    def test_in_no_act_what_would_run_is_told_from_what_failed(self):
+    def test_no_act_distinguishes_jobs_that_would_run_from_failed_ones(self):
         changes, check_only = changing('Changes'), job('CheckOnly', Check=lambda self: 1 / 0)
         engine = run_engine(job('Root', [changes, check_only]), no_act=True)
         states = {name: outcome.state for name, outcome in engine.outcomes.items()}
@@ -284,7 +284,7 @@ class TestOutcomes:
         assert engine.outcomes['Root'].blocked_by == ('Changes', 'CheckOnly')
         assert engine.nodestatus == {'Changes': False, 'CheckOnly': False, 'Root': None}
 
-    def test_an_interrupted_job_has_failed_and_the_others_were_not_run(self):
+    def test_an_interrupted_job_has_failed_and_later_jobs_are_not_run(self):
         def interrupt(self):
             raise KeyboardInterrupt
 
@@ -297,7 +297,7 @@ class TestOutcomes:
         assert engine.outcomes['Root'] == Outcome(State.BLOCKED, blocked_by=('Hit',))
 
     @pytest.mark.parametrize('no_act', [False, True])
-    def test_an_interrupt_that_strikes_while_run_is_looked_up_is_raised(self, no_act):
+    def test_an_interrupt_while_run_is_looked_up_is_raised(self, no_act):
         def interrupt(self):
             raise KeyboardInterrupt
 
@@ -306,24 +306,24 @@ class TestOutcomes:
             engine.checknrun()
         assert engine.outcomes['Hit'].state is State.FAILED
 
-    def test_time_is_kept_by_phase_over_all_tries(self):
+    def test_seconds_are_summed_by_phase_over_all_attempts(self):
         outcome = self.outcomes(failing('Broken'), default_tries=2)['Broken']
         assert set(outcome.phases) == {'check', 'run', 'recheck'}
         assert outcome.seconds == sum(outcome.phases.values()) > 0
 
 
 class TestChecknrun:
-    def test_it_returns_none(self):
+    def test_checknrun_returns_none(self):
         assert make_engine(job('Fine')).checknrun() is None
 
-    def test_it_needs_configure_first(self):
+    def test_checknrun_before_configure_is_an_error(self):
         with pytest.raises(NotConfiguredError, match=r'checknrun\(\) .* call configure\(\) first') as caught:
             DoJobber().checknrun()
         assert isinstance(caught.value, RuntimeError)
         assert caught.value.culprit == 'checknrun()'
 
     @pytest.mark.parametrize('by', ['class', 'name'])
-    def test_a_subgraph_is_worked_alone_and_the_statuses_speak_of_it(self, by):
+    def test_a_subgraph_runs_alone_and_only_its_jobs_have_a_status(self, by):
         middle = job('Middle', [job('Leaf')])
         engine = make_engine(job('Root', [middle, failing('Broken')]))
         engine.checknrun(middle if by == 'class' else 'Middle')
@@ -331,7 +331,7 @@ class TestChecknrun:
         assert list(engine.outcomes) == ['Leaf', 'Middle']
         assert engine.success()
 
-    def test_a_subgraph_may_fail(self):
+    def test_a_subgraph_can_fail(self):
         middle = job('Middle', [failing('Broken')])
         engine = make_engine(job('Root', [job('Fine'), middle]), default_tries=2)
         engine.checknrun('Middle')
@@ -346,7 +346,7 @@ class TestChecknrun:
         assert caught.value.culprit is node
         assert engine.success()
 
-    def test_a_misspelt_name_gets_a_hint(self):
+    def test_a_misspelled_name_gets_a_suggestion(self):
         with pytest.raises(UnknownJobError, match="did you mean 'WatchMovie'"):
             make_engine(job('WatchMovie')).checknrun('WatchMovies')
 
@@ -362,7 +362,7 @@ class TestChecknrun:
             outcome.tries for outcome in first_outcomes.values()
         ]
 
-    def test_it_is_not_reentrant_and_says_so(self):
+    def test_checknrun_of_a_running_engine_is_an_error(self):
         def again(self):
             engine.checknrun('Again')
 
@@ -400,7 +400,7 @@ class TestChecknrun:
         engine.checknrun()
         assert engine.success()
 
-    def test_a_job_may_work_an_engine_of_its_own(self):
+    def test_a_job_can_run_its_own_engine(self):
         inner_root = job('Inner', [failing('Broken')])
 
         def check(self):
@@ -408,7 +408,7 @@ class TestChecknrun:
 
         assert run_engine(job('Outer', Check=check)).noderesults == {'Outer': {'Broken': False, 'Inner': None}}
 
-    def test_two_engines_may_work_in_two_threads(self):
+    def test_two_engines_can_run_in_two_threads(self):
         engines = [make_engine(chain(50, changing('Leaf'))) for _ in range(2)]
         threads = [threading.Thread(target=engine.checknrun) for engine in engines]
         for thread in threads:
@@ -422,21 +422,21 @@ class TestTries:
     def tries(self, root, **options):
         return {name: outcome.tries for name, outcome in run_engine(root, **options).outcomes.items()}
 
-    def test_the_default_is_3_and_can_be_changed(self):
+    def test_default_tries_is_3_and_can_be_changed(self):
         assert self.tries(failing('Broken')) == {'Broken': 3}
         assert self.tries(failing('Broken'), default_tries=5) == {'Broken': 5}
 
-    def test_a_jobs_own_come_first(self):
+    def test_tries_of_a_job_override_the_default(self):
         assert self.tries(failing('Broken', TRIES=2), default_tries=5) == {'Broken': 2}
 
-    def test_they_may_be_fractional_or_infinite(self):
+    def test_tries_can_be_fractional_or_infinite(self):
         assert self.tries(failing('Broken', TRIES=1.5)) == {'Broken': 2}
         assert self.tries(scripted('Late', (), [], passes_at=50, TRIES=float('inf'))) == {'Late': 50}
 
-    def test_in_no_act_there_is_one(self):
+    def test_no_act_makes_one_attempt(self):
         assert self.tries(failing('Broken', TRIES=5), no_act=True) == {'Broken': 1}
 
-    def test_what_changes_during_a_run_does_not_count(self):
+    def test_changes_of_tries_during_a_run_have_no_effect(self):
         def check(self):
             type(self).TRIES = 9
             raise ValueError
@@ -454,7 +454,7 @@ class TestStorage:
         assert engine.noderesults['Root'] == 'set'
         assert engine.noderesults['Late'] == 2
 
-    def test_each_run_has_one_of_its_own(self):
+    def test_each_run_has_its_own_global_storage(self):
         seen = []
         engine = make_engine(job('Job', Check=lambda self: seen.append(self.global_storage)))
         engine.checknrun()
@@ -463,7 +463,7 @@ class TestStorage:
 
 
 class TestRetryDelay:
-    def test_by_default_it_is_a_second_on_the_monotonic_clock(self, fake_clock):
+    def test_the_default_retry_delay_is_a_second_of_the_monotonic_clock(self, fake_clock):
         engine = DoJobber()
         before = time.monotonic()
         assert before <= engine._clock.monotonic() <= time.monotonic()
@@ -473,7 +473,7 @@ class TestRetryDelay:
         engine.checknrun()
         assert fake_clock.sleeps == [1.0, 1.0]
 
-    def test_a_clock_that_a_test_has_stopped_holds_up_nothing(self, monkeypatch):
+    def test_a_stopped_clock_does_not_stop_the_engine(self, monkeypatch):
         for name in 'monotonic', 'perf_counter', 'time':
             monkeypatch.setattr(time, name, lambda: 0.0)
         monkeypatch.setattr(time, 'sleep', lambda seconds: pytest.fail('slept on the stopped clock'))
@@ -482,7 +482,7 @@ class TestRetryDelay:
         engine.checknrun()
         assert engine.outcomes['Broken'].tries == 3
 
-    def test_it_runs_from_start_to_start(self, fake_clock):
+    def test_the_retry_delay_runs_from_start_to_start(self, fake_clock):
         starts = []
 
         def check(self):
@@ -493,11 +493,11 @@ class TestRetryDelay:
         run_engine(job('Slow', Check=check, RETRY_DELAY=2, TRIES=3), clock=fake_clock, no_act=False)
         assert starts[::2] == [1000.0, 1002.0, 1004.0]
 
-    def test_the_default_can_be_changed(self, fake_clock):
+    def test_the_default_retry_delay_can_be_changed(self, fake_clock):
         run_engine(failing('Broken'), clock=fake_clock, default_tries=2, default_retry_delay=7)
         assert fake_clock.now == 1007.0
 
-    def test_it_sleeps_not_while_another_job_could_be_tried(self, fake_clock):
+    def test_the_engine_does_not_sleep_while_a_job_is_ready(self, fake_clock):
         log = []
         waits = scripted('Waits', (), log, passes_at=2, RETRY_DELAY=60)
         root = job('Root', [waits, scripted('Quick', (), log), scripted('Late', (), log, passes_at=3, RETRY_DELAY=1)])
@@ -506,18 +506,18 @@ class TestRetryDelay:
         assert names == ['Waits', 'Quick', 'Late', 'Late', 'Late', 'Waits']
         assert fake_clock.now == 1060.0
 
-    def test_a_huge_one_is_slept_in_pieces(self, fake_clock):
+    def test_a_huge_retry_delay_is_split_into_sleeps(self, fake_clock):
         run_engine(failing('Broken', RETRY_DELAY=1_000_000), clock=fake_clock, default_tries=2)
         assert fake_clock.now == 1_001_000.0
         assert max(fake_clock.sleeps) <= 86_400
 
-    def test_in_no_act_nothing_is_waited_for(self, fake_clock):
+    def test_no_act_does_not_wait(self, fake_clock):
         run_engine(failing('Broken', RETRY_DELAY=60), clock=fake_clock, no_act=True)
         assert fake_clock.sleeps == []
 
 
 class TestDirectory:
-    def test_every_job_starts_where_checknrun_was_called_and_so_does_the_caller_go_on(self, tmp_path):
+    def test_every_phase_and_the_caller_find_the_directory_of_checknrun(self, tmp_path):
         os.chdir(tmp_path)
         seen = []
 
@@ -535,7 +535,7 @@ class TestDirectory:
         assert seen == [str(tmp_path)] * 3
         assert os.getcwd() == str(tmp_path)
 
-    def test_it_is_put_back_when_a_run_is_interrupted(self, tmp_path):
+    def test_the_directory_is_restored_after_an_interrupt(self, tmp_path):
         os.chdir(tmp_path)
 
         def check(self):
@@ -546,7 +546,7 @@ class TestDirectory:
             run_engine(job('Hit', Check=check))
         assert os.getcwd() == str(tmp_path)
 
-    def test_one_that_a_job_removes_fails_what_comes_after_and_hides_nothing(self, tmp_path, caplog):
+    def test_a_directory_that_a_job_removes_fails_the_later_jobs(self, tmp_path, caplog):
         (tmp_path / 'home').mkdir()
         os.chdir(tmp_path / 'home')
         removes = job('Removes', Check=lambda self: os.rmdir(tmp_path / 'home'))
@@ -557,7 +557,7 @@ class TestDirectory:
         (record,) = caplog.records
         assert record.getMessage() == f'cannot return to the directory {str(tmp_path / "home")!r}'
 
-    def test_one_that_is_gone_before_the_run_fails_every_job(self, tmp_path, caplog):
+    def test_a_directory_that_is_gone_before_the_run_fails_every_job(self, tmp_path, caplog):
         (tmp_path / 'home').mkdir()
         os.chdir(tmp_path / 'home')
         os.rmdir(tmp_path / 'home')
@@ -576,7 +576,7 @@ class TestCleanup:
 
         return changing(name, deps, Cleanup=cleanup, **members)
 
-    def test_it_is_called_in_reverse_for_each_attempt_whose_run_was_executed(self):
+    def test_cleanups_are_called_in_reverse_for_each_attempt_that_called_run(self):
         log = []
         late = scripted('Late', [self.cleaning(log, 'First')], log, passes_at=2, runs=True)
         run_engine(job('Root', [late, self.cleaning(log, 'Last')], Cleanup=lambda self: log.append('Root')))
@@ -587,14 +587,14 @@ class TestCleanup:
             'First',
         ]
 
-    def test_it_is_called_when_jobs_failed(self):
+    def test_cleanups_are_called_when_jobs_failed(self):
         log = []
         run_engine(
             job('Root', [self.cleaning(log, 'Done'), failing('Broken', Cleanup=lambda self: log.append('Broken'))])
         )
         assert log == ['Broken', 'Broken', 'Broken', 'Done']
 
-    def test_it_shares_the_storage_of_its_attempt(self):
+    def test_a_cleanup_shares_the_storage_of_its_attempt(self):
         seen = []
 
         def check(self):
@@ -606,13 +606,13 @@ class TestCleanup:
         run_engine(job('Tries', Check=check, Run=run, Cleanup=lambda self: seen.append(self.storage['try'])))
         assert seen == [3, 2, 1]
 
-    def test_none_is_called_in_no_act(self):
+    def test_no_act_calls_no_cleanup(self):
         log = []
         run_engine(self.cleaning(log, 'Done'), no_act=True)
         assert log == []
 
     @pytest.mark.parametrize('engine_option', [True, False])
-    def test_with_cleanup_false_it_waits_for_cleanup(self, engine_option):
+    def test_with_cleanup_false_cleanups_wait_for_cleanup(self, engine_option):
         log = []
         engine = DoJobber(cleanup=not engine_option)
         engine.configure(self.cleaning(log, 'Done'), **({'cleanup': False} if not engine_option else {}))
@@ -623,14 +623,14 @@ class TestCleanup:
         engine.cleanup()
         assert log == ['Done']
 
-    def test_what_configure_says_comes_first(self):
+    def test_cleanup_of_configure_overrides_that_of_the_constructor(self):
         log = []
         engine = DoJobber(cleanup=False)
         engine.configure(self.cleaning(log, 'Done'), cleanup=True)
         engine.checknrun()
         assert log == ['Done']
 
-    def test_one_that_is_owed_survives_further_runs_and_configurations(self):
+    def test_pending_cleanups_survive_further_runs_and_configurations(self):
         log = []
         engine = make_engine(self.cleaning(log, 'One'), cleanup=False)
         engine.checknrun()
@@ -642,7 +642,7 @@ class TestCleanup:
         assert log == ['Two', 'One', 'One']
 
     @pytest.mark.parametrize('options', [{}, {'no_act': True}])
-    def test_a_later_run_with_cleanup_calls_its_own_only(self, options):
+    def test_a_later_run_with_cleanup_calls_only_its_own(self, options):
         log = []
         engine = make_engine(self.cleaning(log, 'One'), cleanup=False)
         engine.checknrun()
@@ -652,7 +652,7 @@ class TestCleanup:
         engine.cleanup()
         assert log == ([] if options else ['Two']) + ['One']
 
-    def test_errors_are_kept_also_when_the_script_is_just_handling_one(self):
+    def test_errors_of_cleanups_are_kept_while_the_script_handles_an_error(self):
         log = []
         first, second = ValueError('first'), ValueError('second')
         engine = make_engine(job('Root', [self.cleaning(log, 'A', error=second), self.cleaning(log, 'B', error=first)]))
@@ -666,7 +666,7 @@ class TestCleanup:
         assert second.__context__ is first
         assert first.__context__ is handled
 
-    def test_errors_that_cannot_be_changed_are_raised_too(self):
+    def test_immutable_errors_of_cleanups_are_raised(self):
         @dataclasses.dataclass(frozen=True)
         class FrozenError(Exception):
             why: str
@@ -682,7 +682,7 @@ class TestCleanup:
         assert second.__context__ is first
 
     @pytest.mark.parametrize('event', ['line', 'call'])
-    def test_an_interrupt_between_two_of_them_loses_none(self, event):
+    def test_an_interrupt_between_two_cleanups_loses_none(self, event):
         """Strike at each line, or call, of this package that runs while three Cleanups are called."""
 
         def attempt(strike):
@@ -695,7 +695,7 @@ class TestCleanup:
 
         interrupt_everywhere(attempt, event)
 
-    def test_one_that_raises_does_not_stop_the_others_and_is_raised_when_all_are_done(self):
+    def test_an_error_of_a_cleanup_is_raised_after_all_others_were_called(self):
         log = []
         first, second = ValueError('first'), SystemExit('second')
         root = job(
@@ -710,7 +710,7 @@ class TestCleanup:
         assert caught.value.__context__ is first
         assert engine.success()
 
-    def test_one_that_waited_for_cleanup_is_raised_there(self):
+    def test_an_error_of_a_pending_cleanup_is_raised_by_cleanup(self):
         log = []
         error = ValueError('still mounted')
         engine = make_engine(
@@ -722,7 +722,7 @@ class TestCleanup:
         assert caught.value is error
         assert log == ['B', 'A']
 
-    def test_an_interrupt_wins_over_what_cleanups_raise(self):
+    def test_an_interrupt_is_raised_before_errors_of_cleanups(self):
         log = []
         error, interrupt = ValueError(), KeyboardInterrupt()
 
@@ -736,7 +736,7 @@ class TestCleanup:
         assert caught.value.__context__ is error
         assert log == ['Done']
 
-    def test_an_interrupt_in_a_cleanup_stops_no_other(self):
+    def test_an_interrupt_in_a_cleanup_does_not_stop_the_others(self):
         log = []
         interrupt = KeyboardInterrupt()
         root = job('Root', [self.cleaning(log, 'A', error=ValueError()), self.cleaning(log, 'B', error=interrupt)])
@@ -747,7 +747,7 @@ class TestCleanup:
 
     @pytest.mark.parametrize('where', ['check', 'run', 'recheck'])
     @pytest.mark.parametrize('interrupt', [KeyboardInterrupt(), type('Stop', (BaseException,), {})()])
-    def test_it_is_called_after_an_interrupt_too(self, where, interrupt):
+    def test_cleanups_are_called_after_an_interrupt(self, where, interrupt):
         log = []
 
         def check(self):
@@ -768,7 +768,7 @@ class TestCleanup:
         assert engine.nodestatus == {'Before': True, 'Hit': False, 'Root': None}
         assert engine.nodeexceptions['Hit'] is interrupt
 
-    def test_an_interrupt_with_cleanup_false_leaves_it_owed(self):
+    def test_with_cleanup_false_cleanups_stay_pending_after_an_interrupt(self):
         log = []
 
         def check(self):
@@ -781,7 +781,7 @@ class TestCleanup:
         engine.cleanup()
         assert log == ['Done']
 
-    def test_a_real_signal_does_the_same(self):
+    def test_cleanups_are_called_after_a_signal(self):
         log = []
 
         def check(self):
@@ -791,7 +791,7 @@ class TestCleanup:
             run_engine(job('Root', [self.cleaning(log, 'Done')], Check=check))
         assert log == ['Done']
 
-    def test_an_interrupt_during_a_wait_for_a_retry_does_the_same(self, fake_clock):
+    def test_cleanups_are_called_after_an_interrupt_during_a_wait(self, fake_clock):
         log = []
 
         def sleep(seconds):
@@ -803,7 +803,7 @@ class TestCleanup:
             run_engine(root, clock=fake_clock)
         assert log == ['Done']
 
-    def test_the_directory_is_put_back_before_it_and_after_it(self, tmp_path):
+    def test_the_directory_is_restored_before_and_after_each_cleanup(self, tmp_path):
         seen = []
         (tmp_path / 'elsewhere').mkdir()
         os.chdir(tmp_path)
@@ -820,7 +820,7 @@ class TestCleanup:
         assert seen == [str(tmp_path)] * 2
         assert os.getcwd() == str(tmp_path / 'elsewhere')
 
-    def test_it_fails_when_the_directory_is_gone(self, tmp_path, caplog):
+    def test_a_cleanup_fails_if_its_directory_is_gone(self, tmp_path, caplog):
         log = []
         (tmp_path / 'home').mkdir()
         os.chdir(tmp_path / 'home')
@@ -830,10 +830,10 @@ class TestCleanup:
         os.chdir(tmp_path)
         assert log == []
 
-    def test_without_anything_owed_cleanup_does_nothing(self):
+    def test_cleanup_without_pending_cleanups_does_nothing(self):
         assert DoJobber().cleanup() is None
 
-    def test_runonly_jobs_and_dummy_jobs_with_a_run_have_theirs(self):
+    def test_runonly_jobs_and_dummy_jobs_with_a_run_have_cleanups(self):
         log = []
         runs = type('Runs', (RunonlyJob,), {'Run': lambda self: None, 'Cleanup': lambda self: log.append('Runs')})
         group = type('Group', (DummyJob,), {'DEPS': [runs], 'Cleanup': lambda self: log.append('Group')})
@@ -850,14 +850,14 @@ class TestByHand:
         made.Run()
         made.Check()
 
-    def test_so_has_one_whose_init_does_not_call_super_or_takes_arguments(self):
+    def test_a_job_made_by_hand_has_storages_whatever_its_init_does(self):
         def init(self, name):
             self.name = name
 
         made = job('Made', __init__=init)('x')
         assert (made.name, made.storage, made.global_storage) == ('x', {}, {})
 
-    def test_two_share_nothing(self):
+    def test_two_jobs_made_by_hand_share_nothing(self):
         made = changing('Made')
         made().storage['x'] = 1
         assert made().storage == {}
@@ -878,20 +878,20 @@ def long_chain():
 class TestSize:
     """A hundred thousand Jobs, in seconds and without recursion."""
 
-    def test_a_chain(self, long_chain):
+    def test_a_long_chain_runs(self, long_chain):
         assert run_engine(long_chain).success()
 
-    def test_a_failing_leaf_under_a_chain(self, long_chain):
+    def test_a_failing_leaf_blocks_a_long_chain(self, long_chain):
         engine = run_engine(long_chain, 'broken')
         assert engine.nodestatus['Leaf'] is False
         assert sum(status is None for status in engine.nodestatus.values()) == COUNT - 1
         assert engine.outcomes['Chain0'].blocked_by == ('Leaf',)
 
-    def test_many_under_one_root(self):
+    def test_many_jobs_run_under_one_root(self):
         leaves = [job(f'Leaf{number}') for number in range(COUNT)]
         assert run_engine(job('Root', leaves)).success()
 
-    def test_many_that_fail_under_one_root(self):
+    def test_many_failing_jobs_run_under_one_root(self):
         leaves = [failing(f'Leaf{number}') for number in range(COUNT // 10)]
         engine = run_engine(job('Root', leaves))
         assert len(engine.nodeexceptions) == COUNT // 10

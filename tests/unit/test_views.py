@@ -23,7 +23,7 @@ def mixed(**options):
 
 
 @pytest.mark.parametrize('name', VIEWS)
-def test_a_view_is_a_dict_to_all_who_look_at_it(name):
+def test_a_view_is_a_dict_for_every_reader(name):
     view = getattr(mixed(), name)
     plain = {key: view[key] for key in view}
     assert isinstance(view, dict)
@@ -53,7 +53,7 @@ def test_a_view_is_a_dict_to_all_who_look_at_it(name):
     assert json.dumps(view, default=repr, indent=1) == json.dumps(plain, default=repr, indent=1)
 
 
-def test_jobs_are_in_the_order_of_the_plan_however_they_are_listed():
+def test_views_list_jobs_in_plan_order_in_every_way():
     engine = mixed()
     orders = {
         'nodestatus': ['Late', 'Lost', 'Changed', 'Fine', 'Root'],
@@ -92,7 +92,7 @@ CHANGES = {
 
 @pytest.mark.parametrize('name', VIEWS)
 @pytest.mark.parametrize('change', CHANGES)
-def test_a_view_cannot_be_changed_and_no_verdict_by_it(name, change):
+def test_a_view_cannot_be_changed_and_does_not_affect_success(name, change):
     engine = run_engine(job('Fine'))
     before = dict(getattr(engine, name))
     with pytest.raises(TypeError):
@@ -101,7 +101,7 @@ def test_a_view_cannot_be_changed_and_no_verdict_by_it(name, change):
     assert engine.success()
 
 
-def test_a_view_follows_its_run_and_no_later_one():
+def test_a_view_follows_its_run_but_not_later_ones():
     looks = []
 
     def look(event):
@@ -131,7 +131,7 @@ def test_a_view_follows_its_run_and_no_later_one():
     assert unused == {}
 
 
-def test_the_error_of_a_job_that_has_passed_by_now_is_not_there_any_more():
+def test_the_error_of_a_job_that_passes_later_is_removed():
     found = []
 
     def look(event):
@@ -165,7 +165,7 @@ def calls_of(function):
 
 
 @pytest.mark.parametrize('name', VIEWS)
-def test_a_lookup_after_each_attempt_takes_as_much_work_for_many_jobs_as_for_few(name):
+def test_a_lookup_after_each_attempt_takes_constant_time(name):
     def work(count):
         def look(event):
             if event.kind is EventKind.ATTEMPT_FINISHED:

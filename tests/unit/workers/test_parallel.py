@@ -220,22 +220,22 @@ DELAYED = graphs(delays=st.sampled_from([0.0, 0.0, 0.001]), most=10)
 class TestProperties:
     @given(DELAYED, WORKERS)
     @settings(max_examples=100)
-    def test_nothing_differs_from_the_serial_run(self, specs, workers):
+    def test_parallel_results_equal_serial_ones(self, specs, workers):
         check_like_serial(specs, workers)
 
     @given(graphs(), WORKERS)
     @settings(max_examples=30)
-    def test_nothing_differs_from_the_serial_run_in_no_act(self, specs, workers):
+    def test_parallel_results_of_no_act_equal_serial_ones(self, specs, workers):
         check_like_serial(specs, workers, no_act=True)
 
     @given(DELAYED, WORKERS)
     @settings(max_examples=70)
-    def test_needs_come_first_no_more_are_at_work_than_allowed_and_cleanups_go_back_the_way(self, specs, workers):
+    def test_dependencies_run_first_within_max_workers_and_cleanups_run_in_reverse(self, specs, workers):
         check_order(specs, workers)
 
     @given(graphs(), WORKERS, st.data())
     @settings(max_examples=70)
-    def test_wherever_an_interrupt_strikes_the_cleanups_owed_are_called_once(self, specs, workers, data):
+    def test_pending_cleanups_are_called_once_after_an_interrupt_anywhere(self, specs, workers, data):
         check_interrupt(specs, workers, data)
 
 
@@ -243,17 +243,17 @@ class TestProperties:
 class TestThousandGraphs:
     @given(graphs(delays=st.sampled_from([0.0, 0.0, 0.001]), most=25), st.integers(2, 9))
     @settings(max_examples=1000)
-    def test_nothing_differs_from_the_serial_run(self, specs, workers):
+    def test_parallel_results_equal_serial_ones(self, specs, workers):
         check_like_serial(specs, workers)
 
     @given(graphs(delays=st.sampled_from([0.0, 0.0, 0.001]), most=25), st.integers(2, 9))
     @settings(max_examples=1000)
-    def test_needs_come_first_no_more_are_at_work_than_allowed_and_cleanups_go_back_the_way(self, specs, workers):
+    def test_dependencies_run_first_within_max_workers_and_cleanups_run_in_reverse(self, specs, workers):
         check_order(specs, workers)
 
     @given(graphs(most=15), st.integers(2, 9), st.data())
     @settings(max_examples=1000)
-    def test_wherever_an_interrupt_strikes_the_cleanups_owed_are_called_once(self, specs, workers, data):
+    def test_pending_cleanups_are_called_once_after_an_interrupt_anywhere(self, specs, workers, data):
         check_interrupt(specs, workers, data)
 
 
@@ -288,14 +288,14 @@ def check_interrupt(specs, workers, data):
 
 
 class TestHowMany:
-    def test_so_many_jobs_as_are_allowed_are_at_work_at_once(self, on_threads):
+    def test_as_many_jobs_as_allowed_run_at_once(self, on_threads):
         together = threading.Barrier(4)
         root = job('Root', [job(f'J{n}', Check=lambda self: together.wait(LIMIT)) for n in range(8)])
         engine = make_engine(root, default_tries=1, **on_threads(4))
         in_time(engine.checknrun)
         assert engine.success(), 'four met at the barrier, twice'
 
-    def test_max_workers_caps_what_an_executor_has_at_once(self):
+    def test_max_workers_limits_how_many_jobs_an_executor_runs_at_once(self):
         lock, together, at_work, counts = threading.Lock(), threading.Barrier(2), set(), []
 
         def check(self):
@@ -312,7 +312,7 @@ class TestHowMany:
         assert max(counts) == 2
 
     @pytest.mark.parametrize('max_workers', [None, 1])
-    def test_serial_is_the_default_and_stays_in_the_callers_thread(self, max_workers):
+    def test_jobs_run_in_the_callers_thread_by_default(self, max_workers):
         seen, before = [], set(threading.enumerate())
 
         def check(self):
@@ -322,18 +322,18 @@ class TestHowMany:
         run_engine(root, max_workers=max_workers)
         assert seen == [(threading.current_thread(), set())] * 3
 
-    def test_more_than_one_work_on_threads_of_their_own(self):
+    def test_jobs_run_on_other_threads_with_max_workers_above_1(self):
         engine = run_engine(job('Root', Check=lambda self: threading.current_thread()), max_workers=2)
         assert engine.noderesults['Root'] is not threading.current_thread()
         assert engine.noderesults['Root'].name.startswith('dojobber')
 
     @pytest.mark.parametrize('root', [job('Root', [job(f'J{n}') for n in range(1500)]), chain(1500, job('Leaf'))])
-    def test_many_jobs_are_worked_as_well(self, root):
+    def test_many_jobs_run_on_threads(self, root):
         engine = make_engine(root, max_workers=3)
         in_time(engine.checknrun)
         assert engine.success()
 
-    def test_a_subgraph_is_worked_alone(self, on_threads):
+    def test_a_subgraph_runs_alone_on_threads(self, on_threads):
         root = job('Root', [failing('Other'), job('Middle', [changing('Leaf')])])
         engine = make_engine(root, **on_threads(3))
         engine.checknrun('Middle')
@@ -342,11 +342,11 @@ class TestHowMany:
 
 class TestConfigure:
     @pytest.mark.parametrize('bad', [0, -1, 1.5, '4', (2,)])
-    def test_numbers_that_make_no_sense_are_refused_and_nothing_changes(self, bad):
+    def test_a_wrong_max_workers_is_refused_and_nothing_changes(self, bad):
         self.check_refused('max_workers', bad)
 
     @pytest.mark.parametrize('bad', [ThreadPoolExecutor, object(), 4, 'threads', type('Odd', (), {'submit': None})()])
-    def test_what_is_no_executor_is_refused_and_nothing_changes(self, bad):
+    def test_an_executor_without_submit_is_refused_and_nothing_changes(self, bad):
         self.check_refused('executor', bad)
 
     def check_refused(self, option, bad):
@@ -361,7 +361,7 @@ class TestConfigure:
         assert engine.noderesults == {'Root': threading.current_thread()}
         assert len(seen) == 2 * count
 
-    def test_a_later_configure_without_them_is_serial_again(self):
+    def test_a_later_configure_without_workers_is_serial_again(self):
         engine = run_engine(job('Root'), max_workers=4)
         engine.configure(job('Root', Check=lambda self: threading.current_thread()))
         engine.checknrun()
@@ -369,7 +369,7 @@ class TestConfigure:
 
 
 class TestExecutor:
-    def test_it_is_not_shut_down_and_may_be_used_again(self, pool):
+    def test_an_executor_is_not_shut_down_and_can_be_used_again(self, pool):
         root = job('Root', [changing('Leaf')], Check=lambda self: threading.current_thread().name)
         engine = run_engine(root, executor=pool)
         for _ in range(2):
@@ -378,7 +378,7 @@ class TestExecutor:
         assert run_engine(root, executor=pool).success()
         assert pool.submit(int, '5').result() == 5
 
-    def test_what_its_owner_has_submitted_meanwhile_has_its_turn(self):
+    def test_other_calls_of_an_executor_get_their_turn(self):
         log, all_wait = [], threading.Event()
 
         def listener(event):
@@ -393,12 +393,12 @@ class TestExecutor:
             in_time(make_engine(job('Root', leaves), executor=pool, listeners=[listener]).checknrun)
         assert log == ['A', 'of the owner', 'B', 'C']
 
-    def test_it_is_not_shut_down_after_an_interrupt_either(self, pool):
+    def test_an_executor_is_not_shut_down_after_an_interrupt(self, pool):
         with pytest.raises(Stop):
             run_engine(job('Root', Check=raising(Stop())), executor=pool)
         assert pool.submit(int, '5').result() == 5
 
-    def test_one_that_is_shut_down_is_a_clear_error_and_the_engine_goes_on_with_another(self, pool):
+    def test_an_executor_that_is_shut_down_is_a_clear_error(self, pool):
         gone = ThreadPoolExecutor(2)
         gone.shutdown()
         engine = make_engine(job('Root'), executor=gone)
@@ -410,7 +410,7 @@ class TestExecutor:
         engine.checknrun()
         assert engine.success()
 
-    def test_one_that_is_shut_down_meanwhile_ends_the_run_after_the_cleanups(self):
+    def test_an_executor_shut_down_during_the_run_ends_it_after_the_cleanups(self):
         log, leaving = [], ThreadPoolExecutor(2)
         meet = threading.Barrier(2)
 
@@ -430,7 +430,7 @@ class TestExecutor:
         assert log == ['Shuts', 'Stays']
         assert engine.nodestatus == {'Shuts': True, 'Stays': True, 'Next': None, 'Root': None}
 
-    def test_a_job_whose_future_somebody_else_cancels_has_failed(self):
+    def test_a_job_whose_future_somebody_cancels_has_failed(self):
         class Leaving(ThreadPoolExecutor):
             both = threading.Barrier(2)
             calls = 0
@@ -461,7 +461,7 @@ class TestExecutor:
         ]
 
     @pytest.mark.filterwarnings('ignore')  # some versions of Python print what the initializer raised
-    def test_one_that_is_broken_ends_the_run(self, caplog):
+    def test_a_broken_executor_ends_the_run(self, caplog):
         with ThreadPoolExecutor(1, initializer=raising(ValueError('no licence')), initargs=(None,)) as broken:
             engine = make_engine(job('Root', [job('A'), job('B')]), executor=broken)
             with pytest.raises(BrokenExecutor):
@@ -470,7 +470,7 @@ class TestExecutor:
 
 
 class TestTelling:
-    def test_events_come_on_the_calling_thread_each_attempt_as_one_block(self, on_threads):
+    def test_events_are_emitted_in_the_calling_thread_one_attempt_after_the_other(self, on_threads):
         events, threads = [], set()
         together = threading.Barrier(3)
 
@@ -496,7 +496,7 @@ class TestTelling:
         assert told[-7:-1] == [(kind, name) for name in reversed(names) for kind in cleanup]
         assert told[-1] == (EventKind.RUN_FINISHED, None)
 
-    def test_the_lines_of_attempts_at_the_same_time_do_not_mix(self, on_threads):
+    def test_lines_of_concurrent_attempts_do_not_mix(self, on_threads):
         meets = [threading.Barrier(3) for _ in range(3)]
 
         def check(self):
@@ -516,7 +516,7 @@ class TestTelling:
         assert sorted(blocks) == whole
         assert lines[9:] == ['Root.check: pass']
 
-    def test_statuses_can_be_asked_for_while_others_work(self):
+    def test_the_status_can_be_read_while_jobs_run(self):
         seen, told = [], threading.Event()
 
         def listener(event):
@@ -532,7 +532,7 @@ class TestTelling:
 
 
 class TestStorage:
-    def test_all_jobs_share_one_global_storage(self, on_threads):
+    def test_jobs_on_threads_share_one_global_storage(self, on_threads):
         seen = []
 
         def cleanup(self):
@@ -549,7 +549,7 @@ class TestStorage:
         assert all(storage is seen[0] for storage in seen)
         assert engine.noderesults['Root'] == {f'J{n}': True for n in range(6)}
 
-    def test_the_storage_is_each_attempts_own(self, on_threads):
+    def test_each_attempt_on_a_thread_has_its_own_storage(self, on_threads):
         together = threading.Barrier(2)
 
         def check(self):
@@ -564,7 +564,7 @@ class TestStorage:
         assert engine.noderesults == {'A': ['A', 'A'], 'B': ['B', 'B'], 'Root': None}
 
     @pytest.mark.parametrize('handled', [True, False])
-    def test_stored_exceptions_begin_at_the_jobs_own_frame_and_hold_no_error_of_the_script(self, on_threads, handled):
+    def test_exceptions_of_threads_begin_at_the_jobs_frame_without_errors_of_the_script(self, on_threads, handled):
         root = job('Root', [failing('Broken'), job('Fine')])
         if handled:
             try:
@@ -580,7 +580,7 @@ class TestStorage:
 
 
 class TestDirectory:
-    def test_it_is_left_alone_between_phases_and_put_back_for_cleanups_and_at_the_end(self, on_threads, tmp_path):
+    def test_the_directory_is_restored_only_for_cleanups_and_at_the_end(self, on_threads, tmp_path):
         os.chdir(tmp_path)
         (tmp_path / 'elsewhere').mkdir()
         seen = []
@@ -598,7 +598,7 @@ class TestDirectory:
         assert seen == [str(tmp_path), str(tmp_path / 'elsewhere'), str(tmp_path)]
         assert os.getcwd() == str(tmp_path)
 
-    def test_it_is_put_back_after_an_interrupt(self, on_threads, tmp_path):
+    def test_the_directory_is_restored_after_an_interrupt(self, on_threads, tmp_path):
         os.chdir(tmp_path)
 
         def check(self):
@@ -624,7 +624,7 @@ class TestRetries:
         in_time(engine.checknrun)
         assert engine.success()
 
-    def test_a_job_that_waits_holds_up_no_other(self, on_threads):
+    def test_a_job_that_waits_for_its_retry_delays_no_other(self, on_threads):
         others, tries = threading.Event(), []
 
         class Clock(FakeClock):
@@ -641,7 +641,7 @@ class TestRetries:
         assert tries == [False, True]
         assert clock.sleeps == []
 
-    def test_an_interrupt_while_nothing_runs_calls_the_cleanups(self, on_threads, fake_clock):
+    def test_an_interrupt_during_a_wait_calls_the_cleanups(self, on_threads, fake_clock):
         log = []
         fake_clock.sleep = raising(KeyboardInterrupt())
         root = job('Root', [cleaning(log, 'Done'), failing('Broken', RETRY_DELAY=5)])
@@ -653,7 +653,7 @@ class TestRetries:
 class TestInterrupts:
     @pytest.mark.parametrize('where', ['init', 'check', 'run', 'recheck'])
     @pytest.mark.parametrize('interrupt', [KeyboardInterrupt(), GeneratorExit(), Stop()])
-    def test_what_runs_is_waited_for_nothing_more_starts_and_cleanups_go_back_the_way(
+    def test_after_an_interrupt_running_jobs_end_no_others_start_and_cleanups_run_in_reverse(
         self, on_threads, interrupt, where
     ):
         log, running, recorded = [], threading.Barrier(3), threading.Event()
@@ -696,7 +696,7 @@ class TestInterrupts:
         assert engine.nodestatus == {'Slow': True, 'Hit': False, 'Slower': True, 'Root': None}
         assert engine.nodeexceptions == {'Hit': interrupt}
 
-    def test_a_job_that_is_ready_is_not_started_any_more(self):
+    def test_a_ready_job_does_not_start_after_an_interrupt(self):
         touched, together = [], threading.Barrier(2)
 
         def hit(self):
@@ -712,7 +712,7 @@ class TestInterrupts:
         assert engine.nodestatus == {'Hit1': False, 'Hit2': False, 'Ready': None, 'Root': None}
 
     @pytest.mark.parametrize('where', ['init', 'check', 'run', 'recheck'])
-    def test_system_exit_fails_the_phase_and_no_more(self, on_threads, where):
+    def test_system_exit_on_a_thread_fails_only_its_phase(self, on_threads, where):
         def hit(phase):
             if phase == where:
                 sys.exit(3)
@@ -730,7 +730,7 @@ class TestInterrupts:
         passes = where in ('check', 'run')
         assert engine.nodestatus == {'Leaves': passes, 'Stays': True, 'Root': True if passes else None}
 
-    def test_a_signal_does_what_an_interrupt_in_a_job_does(self, on_threads):
+    def test_a_signal_ends_the_run_as_an_interrupt_in_a_job_does(self, on_threads):
         log, is_waiting, interrupted = [], threading.Event(), threading.Event()
 
         def run(self):
@@ -758,7 +758,7 @@ class TestInterrupts:
         assert log == ['A']
         assert engine.nodestatus == {'A': True, 'Quick': True, 'Root': None}
 
-    def test_one_that_strikes_while_an_attempt_is_handed_over_forgets_it_not(self):
+    def test_an_interrupt_while_an_attempt_is_queued_does_not_lose_it(self):
         class Struck(ThreadPoolExecutor):
             def submit(self, *args):
                 super().submit(*args)
@@ -778,7 +778,7 @@ class TestInterrupts:
         assert log == ['Begun']
         assert engine.nodestatus == {'Begun': True, 'Root': None}
 
-    def test_with_cleanup_false_they_stay_owed_in_the_order_of_the_starts(self, on_threads):
+    def test_with_cleanup_false_cleanups_stay_pending_after_an_interrupt(self, on_threads):
         log, ended, together = [], threading.Event(), threading.Barrier(2)
 
         def slow(self):
@@ -807,7 +807,7 @@ class TestInterrupts:
         'kind',
         [EventKind.ATTEMPT_STARTED, EventKind.CHECK, EventKind.RUN, EventKind.RECHECK, EventKind.ATTEMPT_FINISHED],
     )
-    def test_a_listener_may_interrupt_and_is_told_nothing_twice(self, on_threads, kind):
+    def test_a_listener_that_interrupts_is_not_notified_twice(self, on_threads, kind):
         log, events, together = [], [], threading.Barrier(2)
         interrupt = KeyboardInterrupt(kind.value)
 
@@ -846,7 +846,7 @@ class TestInterrupts:
             in_time(engine.checknrun)
         assert len(log) == 2 * len(['C', 'B', 'A'] if started else ['B', 'A']), 'the engine can be used again'
 
-    def test_a_listener_that_interrupts_again_stops_the_waiting_as_a_second_ctrl_c_does(self, on_threads):
+    def test_a_second_interrupt_from_a_listener_ends_the_wait_for_running_jobs(self, on_threads):
         log, lines, started, let_go = [], [], threading.Barrier(3), threading.Event()
 
         def run(self):
@@ -880,7 +880,7 @@ class TestInterrupts:
 
 
 class TestCleanup:
-    def test_one_that_raises_stops_no_other_and_is_raised_in_the_end(self, on_threads):
+    def test_an_error_in_a_cleanup_is_raised_after_all_others_were_called(self, on_threads):
         log, together = [], threading.Barrier(3)
         error = ValueError('no')
 
@@ -908,7 +908,7 @@ class TestCleanup:
         assert lines == ['B.cleanup: fail "no"']
         assert engine.success()
 
-    def test_an_interrupt_wins_over_what_cleanups_raise(self, on_threads):
+    def test_an_interrupt_is_raised_before_errors_of_cleanups(self, on_threads):
         error = ValueError('no')
         dirty = changing('Dirty', Cleanup=raising(error))
         engine = make_engine(job('Root', [dirty], Check=raising(Stop())), **on_threads(2))
@@ -916,12 +916,12 @@ class TestCleanup:
             in_time(engine.checknrun)
         assert caught.value.__context__ is error
 
-    def test_it_is_called_in_the_callers_thread(self, on_threads):
+    def test_cleanups_are_called_in_the_callers_thread(self, on_threads):
         threads = []
         run_engine(changing('A', Cleanup=lambda self: threads.append(threading.current_thread())), **on_threads(2))
         assert threads == [threading.current_thread()]
 
-    def test_each_attempt_has_its_own(self, on_threads):
+    def test_each_attempt_on_a_thread_has_its_own_cleanup(self, on_threads):
         log = []
 
         def cleanup(self):
@@ -936,14 +936,14 @@ class TestCleanup:
         run_engine(job('Root', [job('Late', Check=check, Run=run, Cleanup=cleanup), job('B')]), **on_threads(2))
         assert log == [3, 2, 1]
 
-    def test_in_no_act_there_is_none(self, on_threads):
+    def test_no_act_on_threads_calls_no_cleanup(self, on_threads):
         log = []
         engine = run_engine(cleaning(log, 'A'), no_act=True, **on_threads(2))
         assert log == []
         assert engine.outcomes['A'].state is State.WOULD_RUN
 
 
-def test_wherever_an_interrupt_strikes_what_was_begun_is_recorded_once_and_its_outcome_is_kept(on_threads):
+def test_started_attempts_are_recorded_once_after_an_interrupt_anywhere(on_threads):
     """Strike at each line of this package that the caller's thread runs."""
     options = on_threads(2)
 
@@ -980,7 +980,7 @@ def test_wherever_an_interrupt_strikes_what_was_begun_is_recorded_once_and_its_o
     interrupt_everywhere(attempt)
 
 
-def test_a_job_whose_try_somebody_else_has_cancelled_has_failed():
+def test_a_job_whose_attempt_somebody_cancels_has_failed():
     class Cancelling(Executor):
         def submit(self, function, /, *args, **kwargs):
             future = Future()
