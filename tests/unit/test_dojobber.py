@@ -232,7 +232,7 @@ class TestStatus:
         assert results == {'Asks': 1}
         assert [str(error) for error in exceptions.values()] == ['Broken is not done']
         assert exceptions['Broken'] is not engine.nodeexceptions['Broken']
-        assert {name: each.state for name, each in outcomes.items()} == {
+        assert {name: outcome.state for name, outcome in outcomes.items()} == {
             'Asks': State.OK,
             'Broken': State.FAILED,
             'Root': State.BLOCKED,
@@ -683,13 +683,13 @@ class TestCleanup:
 
     @pytest.mark.parametrize('event', ['line', 'call'])
     def test_an_interrupt_between_two_cleanups_loses_none(self, event):
-        """Strike at each line, or call, of this package that runs while three Cleanups are called."""
+        """Interrupt at each line, or call, of this package while three Cleanups are called."""
 
-        def attempt(strike):
+        def attempt(interrupted):
             log = []
             engine = make_engine(job('Root', [self.cleaning(log, name) for name in 'ABC']), cleanup=False)
             engine.checknrun()
-            raised = strike(engine.cleanup)
+            raised = interrupted(engine.cleanup)
             engine.cleanup()
             assert log == ['C', 'B', 'A'], raised
 

@@ -5,8 +5,8 @@ import math
 from dojobber._plan.schedule import Schedule
 
 
-def schedule(needs, tries=math.inf, delays=0.0):
-    return Schedule(needs, [tries] * len(needs), [delays] * len(needs))
+def schedule(dependencies, tries=math.inf, delays=0.0):
+    return Schedule(dependencies, [tries] * len(dependencies), [delays] * len(dependencies))
 
 
 def test_jobs_without_dependencies_come_in_plan_order():

@@ -11,7 +11,7 @@ def results_of(dependencies):
     """Return the results of a run of Jobs, given the dependencies of each by name."""
     steps = {name: Step(Job, tuple(names), 3, 0) for name, names in dependencies.items()}
     names = tuple(steps)
-    indexes = tuple(tuple(names.index(each) for each in step.dependencies) for step in steps.values())
+    indexes = tuple(tuple(names.index(name) for name in step.dependencies) for step in steps.values())
     return Results(Plan(steps, names, indexes))
 
 
@@ -19,8 +19,8 @@ FAILED, PASSED = Outcome(State.FAILED, 3), Outcome(State.OK, 1)
 
 
 def test_a_job_is_blocked_by_its_direct_dependencies_that_failed_or_are_blocked():
-    needs = {'W': (), 'A': (), 'B': (), 'C': ('A', 'B'), 'D': ('C', 'B'), 'E': ('B',), 'F': ('W',)}
-    results = results_of(needs)
+    dependencies = {'W': (), 'A': (), 'B': (), 'C': ('A', 'B'), 'D': ('C', 'B'), 'E': ('B',), 'F': ('W',)}
+    results = results_of(dependencies)
     for name, outcome in {'A': FAILED, 'B': PASSED, 'W': Outcome(State.WOULD_RUN, 1)}.items():
         results.record(name, outcome)
     results.complete()
@@ -28,7 +28,7 @@ def test_a_job_is_blocked_by_its_direct_dependencies_that_failed_or_are_blocked(
     assert results.outcomes['D'] == Outcome(State.BLOCKED, blocked_by=('C',))
     assert results.outcomes['E'] == Outcome(State.NOT_RUN)
     assert results.outcomes['F'] == Outcome(State.BLOCKED, blocked_by=('W',))
-    assert list(results.outcomes) == list(needs)
+    assert list(results.outcomes) == list(dependencies)
 
 
 def test_dependents_are_blocked_once_the_last_attempt_of_a_job_has_failed():

@@ -55,7 +55,7 @@ def test_each_attempt_is_announced_with_its_round_and_number(max_workers):
     run = RunUnderTest(failing('Broken')).go(max_workers)
     kinds = EventKind.ATTEMPT_STARTED, EventKind.CHECK, EventKind.RUN, EventKind.RECHECK, EventKind.ATTEMPT_FINISHED
     seen = [(event.kind, event.job, event.round, event.attempt) for event in run.events]
-    assert [each for each in seen if each[0] is not EventKind.WAITING] == [
+    assert [entry for entry in seen if entry[0] is not EventKind.WAITING] == [
         (kind, 'Broken', number, number) for number in (1, 2) for kind in kinds
     ]
 
@@ -73,8 +73,8 @@ def test_views_are_updated_with_each_attempt(max_workers):
     run.go(max_workers)
     states = [{name: outcome.state for name, outcome in outcomes.items()} for outcomes, _, _ in seen]
     assert states == [{'Leaf': State.CHANGED, 'Root': State.NOT_RUN}, {'Leaf': State.CHANGED, 'Root': State.OK}]
-    assert [each for _, each, _ in seen] == [{'Leaf': True, 'Root': None}, {'Leaf': True, 'Root': True}]
-    assert [each for _, _, each in seen] == [{'Leaf': None}, {'Leaf': None, 'Root': 'result'}]
+    assert [statuses for _, statuses, _ in seen] == [{'Leaf': True, 'Root': None}, {'Leaf': True, 'Root': True}]
+    assert [results for _, _, results in seen] == [{'Leaf': None}, {'Leaf': None, 'Root': 'result'}]
 
 
 @WAYS
@@ -93,7 +93,7 @@ def test_results_keep_what_made_the_attempts(max_workers):
 @WAYS
 def test_no_act_attempts_each_job_once(max_workers):
     run = RunUnderTest(job('Root', [changing('Leaf')]), no_act=True).go(max_workers)
-    assert {name: (each.state, each.tries) for name, each in run.results.outcomes.items()} == {
+    assert {name: (outcome.state, outcome.tries) for name, outcome in run.results.outcomes.items()} == {
         'Leaf': (State.WOULD_RUN, 1),
         'Root': (State.BLOCKED, 0),
     }
@@ -130,9 +130,9 @@ def test_threads_exit_after_an_interrupt_at_any_line():
     def check(self):
         threads.add(threading.current_thread())
 
-    def attempt(strike):
+    def attempt(interrupted):
         run = RunUnderTest(job('Root', [job('A', Check=check), job('B', Check=check)], Check=check))
-        raised = strike(lambda: run.go(2))
+        raised = interrupted(lambda: run.go(2))
         assert raised is None or isinstance(raised, KeyboardInterrupt)
 
     interrupt_everywhere(attempt)

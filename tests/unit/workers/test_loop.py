@@ -83,7 +83,7 @@ def test_a_sleep_that_ends_early_is_continued():
 
 
 class Simulated:
-    """Workers whose attempts take as long as they are told to, on a fake clock."""
+    """Workers whose attempts take the given times on a fake clock."""
 
     def __init__(self, clock, most, takes, passes_at):
         self.max_running = most
@@ -114,10 +114,10 @@ class Simulated:
         self.drains += 1
 
 
-def simulate(most, needs, tries, delays, takes, passes_at):
+def simulate(most, dependencies, tries, delays, takes, passes_at):
     clock, waits = FakeClock(0.0), []
     workers = Simulated(clock, most, takes, passes_at)
-    execute(Schedule(needs, tries, delays), workers, clock, lambda *wait: waits.append(wait))
+    execute(Schedule(dependencies, tries, delays), workers, clock, lambda *wait: waits.append(wait))
     return workers.attempts, waits, clock.sleeps
 
 
@@ -155,30 +155,32 @@ class TestSeveralAtOnce:
     @given(st.data())
     def test_a_ready_job_waits_only_while_all_workers_are_busy(self, data):
         count, most = data.draw(st.integers(1, 7)), data.draw(st.integers(1, 4))
-        needs = [sorted(data.draw(st.sets(st.sampled_from(range(index))))) if index else [] for index in range(count)]
+        dependencies = [
+            sorted(data.draw(st.sets(st.sampled_from(range(index))))) if index else [] for index in range(count)
+        ]
 
         def draw(values):
             return data.draw(st.lists(values, min_size=count, max_size=count))
 
         tries, passes_at = draw(st.integers(1, 3)), draw(st.integers(1, 3))
         delays, takes = draw(st.sampled_from([0.0, 1.0, 5.0])), draw(st.sampled_from([0.5, 1.0, 3.0]))
-        attempts, _, _ = simulate(most, needs, tries, delays, takes, passes_at)
+        attempts, _, _ = simulate(most, dependencies, tries, delays, takes, passes_at)
 
         passed_at = {index: end for index, _, end, has_passed in attempts if has_passed}
         last_start = {}
         for index, started, _, _ in sorted(attempts, key=lambda attempt: attempt[1]):
-            assert all(need in passed_at for need in needs[index])
-            could = max([passed_at[need] for need in needs[index]], default=0.0)
+            assert all(dependency in passed_at for dependency in dependencies[index])
+            could = max([passed_at[dependency] for dependency in dependencies[index]], default=0.0)
             if index in last_start:
                 could = max(last_start[index] + max(delays[index], takes[index]), could)
             assert could <= started
             for moment in {could, *(end for _, _, end, _ in attempts if could <= end < started)}:
                 if moment < started:
-                    assert len([1 for _, begun, end, _ in attempts if begun <= moment < end]) == most
+                    assert len([1 for _, began, end, _ in attempts if began <= moment < end]) == most
             last_start[index] = started
         for index in range(count):
             made = len([1 for attempt in attempts if attempt[0] == index])
-            is_reached = all(need in passed_at for need in needs[index])
+            is_reached = all(dependency in passed_at for dependency in dependencies[index])
             assert made == (min(tries[index], passes_at[index]) if is_reached else 0)
 
     @pytest.mark.parametrize('where', ['start', 'wait_for_one', 'sleep', 'waiting'])

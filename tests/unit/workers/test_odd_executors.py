@@ -37,7 +37,7 @@ def wide(count=20, **members):
 
 
 class Odd(Executor):
-    """Makes each call at once, and returns what it is told to instead of the future."""
+    """Makes each call at once, and returns something else instead of the future."""
 
     def __init__(self, instead):
         self._instead = instead
@@ -157,7 +157,7 @@ def test_an_error_of_submit_ends_the_run_after_running_attempts_and_cleanups(bas
     assert str(in_time(engine.checknrun)) == 'no more, please'
     states = {name: outcome.state for name, outcome in engine.outcomes.items()}
     done = {name for name, state in states.items() if state is State.CHANGED}
-    assert done <= {'J0', 'J1'}, 'what nobody had begun need not have been done'
+    assert done <= {'J0', 'J1'}, 'attempts that had not started may be missing'
     assert base is ThreadPoolExecutor or done == {'J0', 'J1'}
     assert (states['J3'], states['J4']) == (State.NOT_RUN, State.NOT_RUN)
     assert sorted(cleaned) == sorted(done)

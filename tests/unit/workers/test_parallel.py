@@ -55,8 +55,8 @@ def on_threads(request):
         return {'executor': pools[-1]}
 
     yield options
-    for each in pools:
-        each.shutdown()
+    for pool in pools:
+        pool.shutdown()
 
 
 def in_time(function, *args):
@@ -98,12 +98,12 @@ def raising(error):
     return hook
 
 
-class Stop(BaseException):
+class CustomInterrupt(BaseException):
     """No Exception, and nobody's but the user's."""
 
 
-class Busy:
-    """Counts how many hooks of Jobs are at work at once."""
+class ConcurrencyCounter:
+    """Counts how many hooks of Jobs run at the same time."""
 
     def __init__(self):
         self.most = self._now = 0
@@ -160,8 +160,8 @@ def seen(specs, busy=None, **options):
     return Seen(engine, log, lines, events, threads)
 
 
-def told_of(job_name, events):
-    """What does not depend on the clock, on who else is at work, and on the identity of an exception."""
+def comparable_events(job_name, events):
+    """Return what depends neither on the clock, nor on other Jobs, nor on the identity of exceptions."""
     return [
         (event.kind, event.round, event.attempt, str(event.exception))
         for event in events
@@ -183,7 +183,7 @@ def check_like_serial(specs, workers, **options):
     for spec in specs:
         own = [[line for line in run.lines if line.startswith(f'{spec.name}.')] for run in (threaded, serial)]
         assert own[0] == own[1]
-        assert told_of(spec.name, threaded.events) == told_of(spec.name, serial.events)
+        assert comparable_events(spec.name, threaded.events) == comparable_events(spec.name, serial.events)
     names = [line.partition('.') for line in threaded.lines]
     for (before, _, _), (name, _, what) in zip(names, names[1:]):
         assert what.startswith('check') or name == before, 'the lines of an attempt come as one block'
@@ -191,7 +191,7 @@ def check_like_serial(specs, workers, **options):
 
 
 def check_order(specs, workers, **options):
-    busy = Busy()
+    busy = ConcurrencyCounter()
     run = in_time(lambda: seen(specs, busy, max_workers=workers, **options))
     assert busy.most <= workers
     by_name = {spec.name: spec for spec in specs}
@@ -260,7 +260,7 @@ class TestThousandGraphs:
 def check_interrupt(specs, workers, data):
     whole = []
     make_engine(build_graph(specs, whole)).checknrun()
-    strike = data.draw(st.integers(0, len([entry for entry in whole if entry[1] != 'cleanup']) - 1))
+    position = data.draw(st.integers(0, len([entry for entry in whole if entry[1] != 'cleanup']) - 1))
 
     class Log(list):
         lock = threading.Lock()
@@ -268,13 +268,13 @@ def check_interrupt(specs, workers, data):
         def append(self, entry):
             with self.lock:
                 super().append(entry)
-                strikes = len(self) == strike + 1
-            if strikes:
-                raise Stop(entry[0])
+                is_due = len(self) == position + 1
+            if is_due:
+                raise CustomInterrupt(entry[0])
 
     log = Log()
     engine = make_engine(build_graph(specs, log), max_workers=workers)
-    with pytest.raises(Stop) as caught:
+    with pytest.raises(CustomInterrupt) as caught:
         in_time(engine.checknrun)
     first = list(log)
     done = [entry for entry in first if entry[1] != 'cleanup']
@@ -394,8 +394,8 @@ class TestExecutor:
         assert log == ['A', 'of the owner', 'B', 'C']
 
     def test_an_executor_is_not_shut_down_after_an_interrupt(self, pool):
-        with pytest.raises(Stop):
-            run_engine(job('Root', Check=raising(Stop())), executor=pool)
+        with pytest.raises(CustomInterrupt):
+            run_engine(job('Root', Check=raising(CustomInterrupt())), executor=pool)
         assert pool.submit(int, '5').result() == 5
 
     def test_an_executor_that_is_shut_down_is_a_clear_error(self, pool):
@@ -487,14 +487,17 @@ class TestTelling:
         run_engine(root, listeners=[listener], **on_threads(3))
         assert threads == {threading.current_thread()}
         kinds = EventKind.CHECK, EventKind.RUN, EventKind.RECHECK, EventKind.ATTEMPT_FINISHED
-        told = [(event.kind, event.job) for event in events]
-        assert told[:4] == [(EventKind.RUN_STARTED, None), *((EventKind.ATTEMPT_STARTED, name) for name in names)]
-        ended = [told[place][1] for place in (4, 8, 12)]
+        seen_events = [(event.kind, event.job) for event in events]
+        assert seen_events[:4] == [
+            (EventKind.RUN_STARTED, None),
+            *((EventKind.ATTEMPT_STARTED, name) for name in names),
+        ]
+        ended = [seen_events[place][1] for place in (4, 8, 12)]
         assert sorted(ended) == sorted(names)
-        assert told[4:16] == [(kind, name) for name in ended for kind in kinds]
+        assert seen_events[4:16] == [(kind, name) for name in ended for kind in kinds]
         cleanup = EventKind.CLEANUP_STARTED, EventKind.CLEANUP
-        assert told[-7:-1] == [(kind, name) for name in reversed(names) for kind in cleanup]
-        assert told[-1] == (EventKind.RUN_FINISHED, None)
+        assert seen_events[-7:-1] == [(kind, name) for name in reversed(names) for kind in cleanup]
+        assert seen_events[-1] == (EventKind.RUN_FINISHED, None)
 
     def test_lines_of_concurrent_attempts_do_not_mix(self, on_threads):
         meets = [threading.Barrier(3) for _ in range(3)]
@@ -517,14 +520,14 @@ class TestTelling:
         assert lines[9:] == ['Root.check: pass']
 
     def test_the_status_can_be_read_while_jobs_run(self):
-        seen, told = [], threading.Event()
+        seen, seen_events = [], threading.Event()
 
         def listener(event):
             if event.kind is EventKind.ATTEMPT_FINISHED and event.job == 'Quick':
                 seen.append(dict(engine.nodestatus))
-                told.set()
+                seen_events.set()
 
-        root = job('Root', [job('Quick'), job('Slow', Check=lambda self: after(told))])
+        root = job('Root', [job('Quick'), job('Slow', Check=lambda self: after(seen_events))])
         engine = make_engine(root, max_workers=2, listeners=[listener])
         in_time(engine.checknrun)
         assert seen == [{'Quick': True, 'Slow': None, 'Root': None}]
@@ -603,9 +606,9 @@ class TestDirectory:
 
         def check(self):
             os.chdir('/')
-            raise Stop
+            raise CustomInterrupt
 
-        with pytest.raises(Stop):
+        with pytest.raises(CustomInterrupt):
             run_engine(job('Root', Check=check), **on_threads(2))
         assert os.getcwd() == str(tmp_path)
 
@@ -652,7 +655,7 @@ class TestRetries:
 
 class TestInterrupts:
     @pytest.mark.parametrize('where', ['init', 'check', 'run', 'recheck'])
-    @pytest.mark.parametrize('interrupt', [KeyboardInterrupt(), GeneratorExit(), Stop()])
+    @pytest.mark.parametrize('interrupt', [KeyboardInterrupt(), GeneratorExit(), CustomInterrupt()])
     def test_after_an_interrupt_running_jobs_end_no_others_start_and_cleanups_run_in_reverse(
         self, on_threads, interrupt, where
     ):
@@ -701,12 +704,12 @@ class TestInterrupts:
 
         def hit(self):
             together.wait(LIMIT)
-            raise Stop
+            raise CustomInterrupt
 
         hits = [job(name, Check=hit) for name in ('Hit1', 'Hit2')]
         root = job('Root', [*hits, job('Ready', Check=lambda self: touched.append(1))])
         engine = make_engine(root, max_workers=2)
-        with pytest.raises(Stop):
+        with pytest.raises(CustomInterrupt):
             in_time(engine.checknrun)
         assert touched == []
         assert engine.nodestatus == {'Hit1': False, 'Hit2': False, 'Ready': None, 'Root': None}
@@ -762,14 +765,14 @@ class TestInterrupts:
         class Struck(ThreadPoolExecutor):
             def submit(self, *args):
                 super().submit(*args)
-                after(begun)
+                after(started)
                 raise KeyboardInterrupt  # as a signal does, if it comes before the future is returned
 
-        log, begun = [], threading.Event()
+        log, started = [], threading.Event()
 
         def run(self):
             self.storage['ran'] = True
-            begun.set()
+            started.set()
 
         with Struck(1) as pool:
             engine = make_engine(job('Root', [cleaning(log, 'Begun', Run=run)]), executor=pool)
@@ -786,18 +789,18 @@ class TestInterrupts:
             together.wait(LIMIT)
             after(ended)
 
-        def strike(self):
+        def interrupt(self):
             together.wait(LIMIT)
-            raise Stop
+            raise CustomInterrupt
 
         def listener(event):
             if event.kind is EventKind.ATTEMPT_FINISHED and event.job == 'Hit':
                 ended.set()
 
-        hit = cleaning(log, 'Hit', Run=strike)
+        hit = cleaning(log, 'Hit', Run=interrupt)
         root = job('Root', [cleaning(log, 'Slow', Run=slow), hit])
         engine = make_engine(root, cleanup=False, listeners=[listener], **on_threads(2))
-        with pytest.raises(Stop):
+        with pytest.raises(CustomInterrupt):
             in_time(engine.checknrun)
         assert log == []
         engine.cleanup()
@@ -831,7 +834,7 @@ class TestInterrupts:
             event[1:]
             for event in sorted(events, key=lambda event: event[1] or '')
             if event[0] is EventKind.ATTEMPT_FINISHED
-        ], 'each that was announced as started has ended'
+        ], 'every announced attempt has ended'
         started = kind is not EventKind.ATTEMPT_STARTED
         assert log == (['C', 'B', 'A'] if started else ['B', 'A'])
         assert len(events) == len(set(events))
@@ -911,8 +914,8 @@ class TestCleanup:
     def test_an_interrupt_is_raised_before_errors_of_cleanups(self, on_threads):
         error = ValueError('no')
         dirty = changing('Dirty', Cleanup=raising(error))
-        engine = make_engine(job('Root', [dirty], Check=raising(Stop())), **on_threads(2))
-        with pytest.raises(Stop) as caught:
+        engine = make_engine(job('Root', [dirty], Check=raising(CustomInterrupt())), **on_threads(2))
+        with pytest.raises(CustomInterrupt) as caught:
             in_time(engine.checknrun)
         assert caught.value.__context__ is error
 
@@ -944,10 +947,10 @@ class TestCleanup:
 
 
 def test_started_attempts_are_recorded_once_after_an_interrupt_anywhere(on_threads):
-    """Strike at each line of this package that the caller's thread runs."""
+    """Interrupt at each line of this package that the caller's thread runs."""
     options = on_threads(2)
 
-    def attempt(strike):
+    def attempt(interrupted):
         ran, cleaned, ends = [], [], []
 
         def run(self):
@@ -963,7 +966,7 @@ def test_started_attempts_are_recorded_once_after_an_interrupt_anywhere(on_threa
         engine = make_engine(cleans, listeners=[look], **options)
         lines = []
         raised = []
-        lines += stderr_lines(lambda: raised.append(strike(engine.checknrun)))
+        lines += stderr_lines(lambda: raised.append(interrupted(engine.checknrun)))
         with contextlib.suppress(KeyboardInterrupt):
             engine.cleanup()
         if not engine.outcomes:

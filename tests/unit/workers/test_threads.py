@@ -108,7 +108,7 @@ class TestThreads:
         assert [type(result) for result in recorder.results] == [CancelledError]
 
     def test_as_many_attempts_as_allowed_are_made_at_once(self):
-        count, recorder = 40, RecordingRecorder(passing)  # more than a pool has threads unless it is told to
+        count, recorder = 40, RecordingRecorder(passing)  # more than a pool has threads by default
         together = threading.Barrier(count)
         workers = OwnThreads(recorder, count, lambda index: together.wait(20))
         for index in range(count):
