@@ -1,4 +1,4 @@
-"""The version of this package; setup.py reads it from here."""
+"""The version of this package; pyproject.toml reads it from here."""
 
 VERSION = (1, 0, 0)
 """As numbers, for comparisons."""

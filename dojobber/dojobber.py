@@ -1,4 +1,4 @@
-"""The engine: configure a graph of Jobs, work it, remember what became of each."""
+"""The engine: configures a graph of Jobs, runs it, and keeps the outcomes."""
 
 from __future__ import annotations
 
@@ -10,23 +10,22 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ._attempt import clock
-from ._attempt.attempt import Setting
 from ._attempt.claim import Claim
 from ._attempt.cleanup import CleanupStack
-from ._attempt.directory import current_directory, go_to, returning_to
-from ._attempt.error_chain import capture_error, chain_errors, get_context, set_context
-from ._plan.plan import Plan, make_plan, under
-from ._run.listeners import Listeners, log_event
-from ._run.recorder import Recorder
+from ._attempt.directory import current_directory
+from ._plan.plan import Plan, make_plan
+from ._run.listeners import Listeners, checked_listeners, log_event
 from ._run.results import Results
-from ._run.runner import Walk, check_workers, schedule_of
+from ._run.run import Run, RunOptions, raise_unchanged, restore_directory
+from ._workers.executors import check_workers
+from ._workers.loop import Clock
 from .errors import DoJobberError, NotConfiguredError, PlanError
-from .events import Event, EventKind, Listener
+from .events import Listener
 from .job import DummyJob, Job, RunonlyJob, kind_of
-from .log import log_critical, logger, show_developer_log
+from .log import logger, show_developer_log
 from .outcome import Outcome, State
 from .text import error_text
-from .verbose import Console
+from .verbose import VerbosePrinter
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -37,13 +36,13 @@ __all__ = ['DoJobber', 'DummyJob', 'Job', 'RunonlyJob']
 
 
 class DoJobber:
-    """Works a graph of Jobs from the leaves up to its root.
+    """Runs a graph of Jobs from the leaves up to its root.
 
-    ``configure()`` it with the root Job, ``set_args()`` if the Jobs take any, ``checknrun()``, and ask what happened.
-    ``success()``, ``partial_success()`` and ``failure()`` say it in a word, and ``outcomes`` in full; ``nodestatus``,
-    ``noderesults`` and ``nodeexceptions`` say a part of it each, and ``write_graph()``, ``display_graph()`` and a
-    notebook show it. All of them speak of the last ``checknrun()``, also while it is at work. With the Jobs of the
-    package's own example::
+    Call ``configure()`` with the root Job, ``set_args()`` if the Jobs take arguments, and ``checknrun()``. Then
+    ``success()``, ``partial_success()`` and ``failure()`` tell in a word how it went, ``outcomes`` tells everything,
+    and ``nodestatus``, ``noderesults`` and ``nodeexceptions`` one aspect each. ``write_graph()``, ``display_graph()``
+    and notebooks draw it. All of these describe the last ``checknrun()``, even while it is running. With the Jobs of
+    the package's own example::
 
         engine = DoJobber()
         engine.configure(WriteGreeting, verbose=True, max_workers=8)
@@ -56,14 +55,13 @@ class DoJobber:
     Args:
         dojobber_loglevel: Print the developer log on stderr, from this level of the logging module on. None leaves the
             log, which belongs to the process, as it is.
-        cleanup: Whether ``checknrun()`` calls the Cleanups where ``configure()`` does not say.
+        cleanup: Whether ``checknrun()`` calls the Cleanups, unless ``configure()`` decides.
 
     Raises:
-        TypeError, ValueError: ``dojobber_loglevel`` is no level of the logging module.
+        TypeError, ValueError: ``dojobber_loglevel`` is not a level of the logging module.
     """
 
-    _clock: Any = staticmethod(clock.monotonic)
-    _sleep: Any = staticmethod(clock.sleep)
+    _clock: Clock = clock
 
     def __init__(self, dojobber_loglevel: int | str | None = None, cleanup: bool = True) -> None:
         if dojobber_loglevel is not None:
@@ -72,19 +70,16 @@ class DoJobber:
         self._args: tuple[Any, ...] = ()
         self._kwargs: dict[str, Any] = {}
         self._plan: Plan | None = None
-        self._no_act = False
-        self._cleanup = cleanup
-        self._listeners = Listeners((), Console().cleanup)
-        self._max_workers: int | None = None
-        self._executor: Executor | None = None
+        self._options = RunOptions(False, cleanup, Listeners((), VerbosePrinter().print_cleanup), None, None)
         self._claim = Claim()
         """Held by checknrun()."""
         self._jobs_claim = Claim()
-        """Held while Jobs run, as opposed to Cleanups."""
-        self._results = Results({})
+        """Held while Jobs run, but not while Cleanups are called."""
+        self._results = Results()
         """Of the last checknrun(); empty after configure()."""
         self._cleanups = CleanupStack()
-        self._graph: tuple[Plan, JobGraph] | None = None  # what a script may have changed, and which plan it is of
+        self._graph: tuple[Plan, JobGraph] | None = None
+        """The graph that a script may have changed, and the plan it was made for."""
 
     def configure(
         self,
@@ -100,66 +95,73 @@ class DoJobber:
         executor: Executor | None = None,
         listeners: Iterable[Listener] = (),
     ) -> None:
-        """Build the graph of everything that ``root`` needs, in place of the one before.
+        """Set the Job to be done, ``root``, and how. The graph consists of the root and all its dependencies.
 
-        If this raises, nothing has changed; otherwise what an earlier run left is forgotten, but for Cleanups owed.
+        If this raises, nothing has changed. Otherwise the results of earlier runs are forgotten, but pending Cleanups
+        are not.
 
         Args:
-            no_act: Call Check only, once a Job. A Job that would run has failed, and what needs it is not checked.
+            no_act: Only call Check, once for each Job. A Job that would run counts as failed, so that its dependents
+                are not checked.
             verbose: Print a line for each phase on stderr.
-            debug: Print those, the traceback of each failed phase, and a line for each Cleanup.
-            cleanup: Call the Cleanups at the end of ``checknrun()``; if false, ``cleanup()`` does. None leaves it to
-                what ``DoJobber()`` was given.
-            default_tries: Tries of a Job whose ``TRIES`` is None, at least 1; ``math.inf`` is one.
-            default_retry_delay: Seconds from the start of one try to the start of the next, for a Job whose
-                ``RETRY_DELAY`` is None. Other Jobs are tried meanwhile.
-            max_workers: How many Jobs to try at once, on threads. None and 1: one by one, in the caller's thread.
-            executor: Any of ``concurrent.futures``, by which to try Jobs instead: on the threads of a
-                ``ThreadPoolExecutor``; with any other as copies in other processes and on other machines, for which
-                they travel by cloudpickle. It is not shut down. ``max_workers`` caps what it has at once.
-            listeners: Called with each ``Event``, in the thread of ``checknrun()`` or
-                ``cleanup()``. One that raises is logged and dropped.
+            debug: Print these lines, the traceback of each failed phase, and a line for each Cleanup.
+            cleanup: Call the Cleanups at the end of ``checknrun()``; if false, call ``cleanup()`` yourself. The default
+                is that of ``DoJobber()``.
+            default_tries: Attempts of Jobs that set no ``TRIES``, at least 1; ``math.inf`` is allowed.
+            default_retry_delay: Seconds between the starts of two attempts, for Jobs that set no ``RETRY_DELAY``. Other
+                Jobs run meanwhile.
+            max_workers: Run up to this many Jobs at the same time, on threads. With None or 1, Jobs run one at a time
+                in the caller's thread.
+            executor: Run Jobs on this executor of ``concurrent.futures`` instead: on the threads of a
+                ``ThreadPoolExecutor``, or on any other executor as copies in other processes and on other machines,
+                pickled by cloudpickle. It is not shut down. ``max_workers`` limits how many Jobs it runs at once.
+            listeners: Called with each ``Event``, in the thread of ``checknrun()`` or ``cleanup()``. A listener that
+                raises is logged and dropped.
 
         Raises:
             CycleError: Jobs depend on each other in a cycle.
-            DepsError: The root, or something in a ``DEPS``, is no Job class.
+            DepsError: The root, or something in a ``DEPS``, is not a Job class.
             PlanError: Anything else that cannot work: a Job without Check, two Jobs of one name, a bad number, an
-                executor that cloudpickle is missing for; or ``checknrun()`` is at work.
+                executor without cloudpickle; or ``checknrun()`` is running.
         """
         if self._claim.is_held:
             raise PlanError('configure() cannot replace the graph that checknrun() is running', root)
         plan = make_plan(root, default_tries, default_retry_delay)
-        told: list[Listener] = [Console(debug)] if verbose or debug else []
+        is_verbose = verbose or debug
+        all_listeners: list[Listener] = [VerbosePrinter(debug)] if is_verbose else []
         if logger.isEnabledFor(logging.DEBUG):
-            told.append(log_event)
-        told += _checked_listeners(listeners)
+            all_listeners.append(log_event)
+        all_listeners += checked_listeners(listeners)
         max_workers = check_workers(max_workers, executor)
+        self._options = RunOptions(
+            no_act,
+            self._default_cleanup if cleanup is None else cleanup,
+            Listeners(all_listeners, None if is_verbose else VerbosePrinter().print_cleanup),
+            max_workers,
+            executor,
+        )
         self._plan = plan
-        self._no_act = no_act
-        self._cleanup = self._default_cleanup if cleanup is None else cleanup
-        self._listeners = Listeners(told, None if verbose or debug else Console().cleanup)
-        self._max_workers, self._executor = max_workers, executor
-        self._results = Results({})
+        self._results = Results()
 
     def set_args(self, /, *args: Any, **kwargs: Any) -> None:
-        """Set what every Check and Run is called with, in place of what was set before. ``configure()`` keeps it."""
+        """Set the arguments of every Check and Run, replacing those set before. ``configure()`` keeps them."""
         self._args, self._kwargs = args, kwargs
 
     def checknrun(self, node: type[Job] | str | None = None) -> None:
-        """Try every Job whose needs are met, up to the root, and call the Cleanups owed. It starts afresh each time.
+        """Run the Jobs, dependencies first, and then call the pending Cleanups. Each call starts afresh.
 
-        The current directory is put back at the end, and where Jobs are tried one by one before each phase too.
+        The current directory is restored at the end and, when Jobs run one at a time, before each phase.
 
         Args:
-            node: Work only what this Job, given as class or name, needs, and itself.
+            node: Run only this Job, given as class or name, and its dependencies.
 
         Raises:
             NotConfiguredError: ``configure()`` was not called.
             UnknownJobError: ``node`` is not in the graph.
-            DoJobberError: It is at work already, as when a Job or a listener calls it.
-            RemoteError: The arguments of ``set_args()`` cannot travel to the processes of the executor.
-            BaseException: After the Cleanups: an interrupt, what a Cleanup raised, or that the executor does not work
-                any more. A Job that fails raises nothing here.
+            DoJobberError: ``checknrun()`` of this engine is already running: a Job or a listener has called it.
+            RemoteError: The arguments of ``set_args()`` cannot be sent to the processes of the executor.
+            BaseException: An interrupt, the error of a Cleanup, or that of an executor that does not work any more,
+                after the Cleanups. A Job that fails raises nothing.
         """
         plan = self._configured('checknrun()')
         me = sys._getframe()
@@ -169,76 +171,80 @@ class DoJobber:
                     'checknrun() is already running; a Job that needs an engine must create its own', node
                 )
             if node is not None:
-                plan = under(plan, node)
-            self._run(plan)
+                plan = plan.subplan(node)
+            self._results = Results()  # from now on, nothing shows an earlier run
+            self._results = results = Results(plan)
+            run = Run(plan, self._options, results, self._cleanups, self._clock)
+            run.run(self._args, self._kwargs, self._jobs_claim)
         finally:
             self._claim.release(me)
 
     def cleanup(self) -> None:
-        """Call the pending Cleanups, last started first. Needed only with ``cleanup=False``.
+        """Call the pending Cleanups, in reverse order of the start of their Runs. Needed only with ``cleanup=False``.
 
-        If another thread is calling them, wait until it has finished.
+        If another thread is calling them, this waits until it has finished.
 
         Raises:
-            DoJobberError: Jobs are running: which of them have ended is not known yet.
-            BaseException: What a Cleanup raised, when all are done: the last such error, or an interrupt before any
-                other, with the rest as its context.
+            DoJobberError: Jobs of this engine are running.
+            BaseException: What Cleanups raised, after all of them: the last interrupt, or else the last error, with
+                the others as its context.
         """
         if self._jobs_claim.is_held:
             raise DoJobberError('cleanup() cannot be called while checknrun() runs Jobs: call it afterwards')
         directory = current_directory()
-        failure = self._cleanups.run(self._listeners.notify_cleanup)
-        _return_to(directory)
-        _raise(failure)
+        failure = self._cleanups.run(self._options.listeners.notify_cleanup)
+        restore_directory(directory)
+        raise_unchanged(failure)
 
     def success(self) -> bool:
-        """Tell whether every Job passed in the last ``checknrun()``. After ``configure()``, none has."""
+        """Tell whether every Job passed in the last ``checknrun()``. False if there was none since ``configure()``."""
         return self._results.all_passed
 
     def partial_success(self) -> bool:
-        """Tell whether any Job passed in the last ``checknrun()``."""
+        """Tell whether at least one Job passed in the last ``checknrun()``."""
         return self._results.passed_count > 0
 
     def failure(self) -> bool:
-        """Tell whether some Job did not pass in the last ``checknrun()``, or there was none since ``configure()``."""
+        """Tell whether a Job did not pass in the last ``checknrun()``. True if there was none since ``configure()``."""
         return not self.success()
 
     @property
     def outcomes(self) -> dict[str, Outcome]:
         """The outcome of each Job of the last ``checknrun()``, by name; empty after ``configure()``.
 
-        Jobs come in the order of the plan, each after all it depends on, here as in ``nodestatus`` and the like. All of
-        these are read-only, follow their run while it lasts, and can be read by any thread. A later run leaves them as
-        they are.
+        Each Job comes after its dependencies, here and in ``nodestatus``, ``noderesults`` and ``nodeexceptions``. All
+        of these are read-only, are updated during their run, and can be read by any thread. Later runs do not change
+        them.
         """
         return self._results.outcomes
 
     @property
     def nodestatus(self) -> dict[str, bool | None]:
-        """By Job name: True passed, False failed, None never tried; empty after ``configure()``."""
+        """By Job name: True if it passed, False if it failed, None if it was never run; empty after ``configure()``."""
         return self._results.status
 
     @property
     def noderesults(self) -> dict[str, Any]:
-        """What the passing Check of each Job that passed returned, by name."""
+        """By Job name: return value of the passing Check, for Jobs that passed."""
         return self._results.values
 
     @property
     def nodeexceptions(self) -> dict[str, BaseException]:
-        """Why each Job that failed did, by name: its last attempt's recheck error; in ``no_act`` its check's.
+        """By Job name: error of the last attempt's recheck, or with ``no_act`` of the check, for Jobs that failed.
 
-        Where it did not get so far, what ended it: its ``__init__``, an interrupt, a worker that was lost.
+        If the attempt did not get that far, it is what ended it: an error of ``__init__``, an interrupt, or a lost
+        worker.
         """
         return self._results.errors
 
     @property
     def graph(self) -> Any:
-        """A python-graph ``digraph`` of the Jobs' names, each with an edge to every Job it needs.
+        """A python-graph ``digraph`` of the Job names, with an edge from each Job to each of its dependencies.
 
-        After a run, Jobs that were tried carry the attributes ``style`` (filled) and ``color``: green (the first check
-        passed), darkgreen (passed after Run) or red (failed). Until the next ``configure()`` it is the same object,
-        and the pictures, but for Mermaid's, show what a script has changed in it: attributes, which come before those
-        that a picture has by itself, labels of edges, and nodes and edges.
+        After a run, Jobs that were run have the attributes ``style`` (filled) and ``color``: green (passed at the first
+        check), darkgreen (passed after Run) or red (failed). Until the next ``configure()`` this is the same object.
+        Pictures, except Mermaid, show what a script has changed in it: attributes, which take precedence over those of
+        the picture, labels of edges, nodes, and edges.
 
         Raises:
             NotConfiguredError: ``configure()`` was not called.
@@ -250,24 +256,23 @@ class DoJobber:
         with graph_lock:
             graph = self._graph_of(plan)
             if graph is None:
-                graph = JobGraph(_needs(plan))
+                graph = JobGraph({name: step.dependencies for name, step in plan.steps.items()})
                 self._graph = plan, graph
-        return graph.paint(self.outcomes)
+        return graph.update_colors(self.outcomes)
 
     def write_graph(self, filed: Any, fmt: str | None = None, *, rankdir: str = 'TB', timeout: float = 60) -> None:
-        """Write a picture of the graph: the Jobs, what needs what, and after a run what became of each.
+        """Write a picture of the graph: the Jobs, their dependencies, and after a run their outcomes.
 
         Args:
-            filed: A binary file object, or a path. A text-mode file takes the picture too, a text buffer only if it is
-                text.
-            fmt: ``'dot'`` and ``'mermaid'`` are made without any renderer, all others by Graphviz or graphviz-pure. By
-                default png, for a path what its suffix says, where ``.gv`` is dot and ``.mmd`` is mermaid.
-            rankdir: ``'TB'`` draws a Job above what it needs; ``'LR'``, ``'BT'`` and ``'RL'`` turn that.
-            timeout: Seconds after which the renderer is stopped; infinity lets it take its time.
+            filed: A path or a binary file object. A text-mode file works, too; a text buffer only with text formats.
+            fmt: ``'dot'`` and ``'mermaid'`` need no renderer, all other formats need Graphviz or graphviz-pure. The
+                default for a path is its suffix, where ``.gv`` means dot and ``.mmd`` means mermaid, or else png.
+            rankdir: ``'TB'`` draws a Job above its dependencies; ``'LR'``, ``'BT'`` and ``'RL'`` turn the picture.
+            timeout: Seconds after which the renderer is stopped; ``math.inf`` is allowed.
 
         Raises:
             NotConfiguredError: ``configure()`` was not called.
-            GraphError: The picture cannot be made. Nothing has been written then.
+            GraphError: The picture cannot be drawn; nothing has been written.
             OSError: The file cannot be written.
         """
         from ._draw import default_format, write
@@ -277,14 +282,14 @@ class DoJobber:
         write(filed, self._picture('write_graph()', fmt, rankdir, timeout))
 
     def display_graph(self) -> None:
-        """Show the graph on the screen, or where there is none print the path of the picture.
+        """Show the picture of the graph on the screen or, without a screen, print its path.
 
-        The picture, an SVG in the folder for temporary files, stays there: its viewer may open it later.
+        The picture is an SVG file in the directory for temporary files. It is kept, since a viewer may open it later.
 
         Raises:
             NotConfiguredError: ``configure()`` was not called.
-            GraphError: The picture cannot be made.
-            OSError: There is no place for it.
+            GraphError: The picture cannot be drawn.
+            OSError: The file cannot be written.
         """
         from ._draw import display
 
@@ -292,52 +297,53 @@ class DoJobber:
 
     def __repr__(self) -> str:
         try:
-            return f'<{type(self).__name__}{self._in_short()}>'
-        except Exception:  # of what a Job's metaclass or an unfinished subclass has done
+            return f'<{type(self).__name__}{self._describe()}>'
+        except Exception:  # raised by a metaclass of a Job or by a half-finished subclass
             return object.__repr__(self)
 
-    def _in_short(self) -> str:
+    def _describe(self) -> str:
         plan, outcomes = self._plan, self.outcomes
         if plan is None:
             return ', not configured'
+        count = len(plan.names)
         counts = Counter(outcome.state for outcome in outcomes.values())
-        counts[State.NOT_RUN] += len(plan) - len(outcomes)
-        root = next(reversed(plan))
+        counts[State.NOT_RUN] += count - len(outcomes)
+        root = plan.root
         name = root if root and root.isprintable() and len(root) <= 80 else reprlib.repr(root)
         states = ', '.join(f'{counts[state]} {state.value}' for state in State if counts[state])
-        return f' {name}: {len(plan)} {"job" if len(plan) == 1 else "jobs"}: {states}'
+        return f' {name}: {count} {"job" if count == 1 else "jobs"}: {states}'
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
-        """Return what a notebook shows: the picture, as far as it can be made in 5 seconds, and the text of ``repr()``.
+        """Return what a notebook shows: the picture, if it can be drawn in 5 seconds, and the text of ``repr()``.
 
         Args:
-            include: The MIME types to return, instead of all.
-            exclude: Those not to return.
+            include: MIME types to return; the default is all.
+            exclude: MIME types not to return.
         """
         from ._draw import mime_bundle
 
         return mime_bundle(repr(self), lambda: self._drawn('the picture'), include, exclude)
 
     def _picture(self, what: str, fmt: str, rankdir: str = 'TB', timeout: float = 60) -> bytes:
-        from ._draw import picture
+        from ._draw import render
 
         nodes, graph = self._drawn(what)
-        return picture(nodes, fmt, rankdir, timeout, graph)
+        return render(nodes, fmt, rankdir, timeout, graph)
 
     def _drawn(self, what: str) -> tuple[list[Node], JobGraph | None]:
-        """Return the Jobs as pictures show them, and the graph if a script has had it in hand."""
+        """Return the Jobs as pictures show them, and the graph that a script may have changed, if it has read it."""
         from ._draw import Node
 
         plan, outcomes = self._configured(what), self.outcomes
         nodes = []
-        for name, step in plan.items():
+        for name, step in plan.steps.items():
             outcome = outcomes.get(name)
             error = outcome.exception if outcome else None
-            said = '' if error is None else error_text(error) or type(error).__name__
-            summary = (step.job.__doc__ or '').strip().partition('\n')[0]
-            nodes.append(Node(name, step.needs, kind_of(step.job), summary, outcome, said))
+            text = '' if error is None else error_text(error) or type(error).__name__
+            about = (step.job.__doc__ or '').strip().partition('\n')[0]
+            nodes.append(Node(name, step.dependencies, kind_of(step.job), about, outcome, text))
         return nodes, self._graph_of(plan)
 
     def _graph_of(self, plan: Plan) -> JobGraph | None:
@@ -347,87 +353,3 @@ class DoJobber:
         if self._plan is None:
             raise NotConfiguredError(f'{what} needs a graph of Jobs: call configure() first', what)
         return self._plan
-
-    def _run(self, plan: Plan) -> None:
-        started = self._clock()
-        directory = current_directory()
-        self._results = Results({})  # from here on, nothing of an earlier run is shown
-        self._results = results = Results(_needs(plan))
-        self._cleanups.directory = directory
-        first = self._cleanups.next_sequence()  # Cleanups of earlier runs, with cleanup=False, are left to cleanup()
-        failure = None
-        try:
-            try:
-                self._run_jobs(plan, results, directory)
-            except BaseException as error:
-                failure = error
-            failure = self._clean_up(failure, first)
-        except BaseException as error:  # an interrupt between two statements above
-            failure = self._clean_up(chain_errors([failure, error]), first)
-        interrupt = capture_error(_return_to, directory)
-        if interrupt is not None:
-            failure = chain_errors([failure, interrupt])
-            _return_to(directory)
-        if self._listeners:
-            about = {'seconds': self._clock() - started, 'value': self.outcomes, 'exception': failure}
-            failure = chain_errors([failure, capture_error(self._notify, EventKind.RUN_FINISHED, **about)])
-        _raise(failure)
-
-    def _run_jobs(self, plan: Plan, results: Results, directory: str | None) -> None:
-        schedule = schedule_of(plan, self._no_act)
-        recorder = Recorder(plan, schedule, results, self._listeners, self._cleanups)
-        setting = Setting(self._args, self._kwargs, {}, self._no_act, returning_to(directory))
-        failure = None
-        try:
-            self._jobs_claim.take(sys._getframe())
-            self._notify(EventKind.RUN_STARTED, value=results.names)
-            walk = Walk(plan, schedule, setting, recorder, (self._clock, self._sleep))
-            walk.walk(self._max_workers, self._executor)
-        except BaseException as error:
-            failure = error
-            raise
-        finally:
-            self._jobs_claim.release(sys._getframe())
-            recorder.close(failure)
-
-    def _clean_up(self, failure: BaseException | None, first: int) -> BaseException | None:
-        """Call the Cleanups of this run, unless they are left to cleanup(), and return what is to be raised."""
-        if self._cleanup:
-            failure = chain_errors([failure, self._cleanups.run(self._listeners.notify_cleanup, first)])
-        return failure
-
-    def _notify(self, kind: EventKind, **about: Any) -> None:
-        if self._listeners:
-            self._listeners.notify(Event(kind, **about))
-
-
-def _checked_listeners(listeners: Iterable[Listener]) -> list[Listener]:
-    try:
-        checked = list(listeners)
-    except Exception as error:
-        raise PlanError(f'listeners must be a list of callables, not {listeners!r}', listeners) from error
-    for listener in checked:
-        if not callable(listener):
-            raise PlanError(f'a listener must be callable with an Event, not {listener!r}', listener)
-    return checked
-
-
-def _needs(plan: Plan) -> dict[str, tuple[str, ...]]:
-    return {name: step.needs for name, step in plan.items()}
-
-
-def _return_to(directory: str | None) -> None:
-    try:
-        if directory is not None:
-            go_to(directory)
-    except OSError:
-        log_critical('cannot return to the directory %r', directory)
-
-
-def _raise(failure: BaseException | None) -> None:
-    if failure is not None:
-        context = get_context(failure)
-        try:
-            raise failure
-        finally:
-            set_context(failure, context)  # other errors, which an exception being handled by the caller would replace

@@ -1,20 +1,22 @@
-"""Calls the listeners of a run."""
+"""Calls the listeners of an engine."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from .._attempt.process import end_child, forks
-from ..events import Event, Listener
+from ..errors import PlanError
+from ..events import Event, EventKind, Listener
 from ..log import log_critical, logger
 from ..outcome import is_interrupt
 
 
 class Listeners:
-    """The callables to notify of events, in order. It is false when there are none.
+    """Listeners in the order in which they are notified. It is false if there are none.
 
     Args:
-        cleanup_printer: Called with the events of Cleanups before all others.
+        cleanup_printer: Called before all others with each event of a Cleanup; it does not count as a listener.
     """
 
     def __init__(self, listeners: Iterable[Listener], cleanup_printer: Listener | None = None) -> None:
@@ -25,7 +27,11 @@ class Listeners:
         return bool(self._listeners)
 
     def notify(self, event: Event) -> None:
-        """Call every listener with ``event``; one that raises is logged and dropped."""
+        """Call every listener with ``event``. One that raises is logged and dropped.
+
+        Raises:
+            BaseException: An interrupt; the remaining listeners are not called.
+        """
         fork = forks[0]
         for listener in self._listeners:
             error = None
@@ -41,15 +47,36 @@ class Listeners:
             if forks[0] != fork:
                 end_child(error)
 
+    def emit(self, kind: EventKind, job: str | None = None, **about: Any) -> None:
+        """Notify of an event, which is created only if there is a listener."""
+        if self._listeners:
+            self.notify(Event(kind, job, **about))
+
     def notify_cleanup(self, event: Event) -> None:
-        """Notify of a Cleanup."""
+        """Notify of the start or the end of a Cleanup."""
         if self._cleanup_printer is not None:
             self._cleanup_printer(event)
         self.notify(event)
 
 
+def checked_listeners(listeners: Iterable[Listener]) -> list[Listener]:
+    """Return the listeners as a list.
+
+    Raises:
+        PlanError: They are not an iterable of callables.
+    """
+    try:
+        checked = list(listeners)
+    except Exception as error:
+        raise PlanError(f'listeners must be a list of callables, not {listeners!r}', listeners) from error
+    for listener in checked:
+        if not callable(listener):
+            raise PlanError(f'a listener must be callable with an Event, not {listener!r}', listener)
+    return checked
+
+
 def log_event(event: Event) -> None:
-    """Say in the developer log what is being tried: a listener. Values are left out, they may be secret."""
+    """Write an event to the developer log: a listener. It leaves out values, which may be secret."""
     about = {'job': event.job, 'round': event.round, 'attempt': event.attempt}
     details = [f', {name} {value}' for name, value in about.items() if value is not None]
     logger.debug('%s%s', event.kind.value, ''.join(details))

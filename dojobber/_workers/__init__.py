@@ -1,9 +1,1 @@
-"""Drives a schedule until nothing is left to do: one attempt at a time, on threads, or by any executor."""
-
-from .base import LONGEST_WAIT, Recorded
-from .futures import Futures
-from .inline import Inline
-from .loop import LONGEST_SLEEP, execute
-from .threads import OwnThreads, PoolThreads
-
-__all__ = ['LONGEST_SLEEP', 'LONGEST_WAIT', 'Futures', 'Inline', 'OwnThreads', 'PoolThreads', 'Recorded', 'execute']
+"""Workers make the attempts: in the caller's thread, on threads, or in other processes. One loop drives them all."""

@@ -1,82 +1,97 @@
-"""Attempts that an executor has made in other processes."""
+"""Attempts in other processes, through an executor."""
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Protocol
 
+from ..errors import RemoteError
 from ..outcome import is_interrupt
-from .base import Pool, Recorder, is_future, no_future
+from .base import Pool, PoolRecorder
+from .executors import is_future, not_a_future
+from .remote.worker import run_request
 
 
-class Futures(Pool):
-    """Has attempts made by an executor of ``concurrent.futures``, elsewhere than in this process.
+class Client(Protocol):
+    """Converts between Jobs here and the bytes that cross to other processes."""
 
-    A running attempt is never cancelled: some executors say that they have cancelled what is running already. And a
-    lock that a worker needs is never held while there is something to wait for, since an interrupt could leave it
-    locked.
+    def encode(self, index: int) -> bytes:
+        """Return the request for an attempt of a Job. Raises RemoteError if it cannot be sent."""
 
-    Args:
-        pack: Returns what is to be submitted for an attempt of the Job of that index.
-        submit: Submits that and returns the future.
-        read: Returns what the recorder is given of a future that is done, by the index of its Job.
+    def decode(self, index: int, response: bytes) -> Any:
+        """Return the result of the attempt."""
+
+
+class FutureWorkers(Pool):
+    """Submits attempts to an executor.
+
+    Futures are never canceled: some executors report that they have canceled what is running already. And this class
+    never holds a lock that a worker needs, since an interrupt could leave it locked (interrupt rule 4).
     """
 
-    def __init__(
-        self,
-        recorder: Recorder,
-        max_running: float,
-        pack: Callable[[int], Any],
-        submit: Callable[[Any], Any],
-        read: Callable[[int, Any], Any],
-    ) -> None:
+    def __init__(self, recorder: PoolRecorder, max_running: float, client: Client, executor: Any) -> None:
         super().__init__(recorder, max_running)
-        self._pack, self._submit, self._read = pack, submit, read
+        self._client, self._executor = client, executor
 
     def start(self, index: int) -> None:
-        """Submit an attempt of the Job of that index. How it ends is not known yet.
+        """Submit an attempt.
 
         Raises:
-            TypeError: What the executor returns is not a future, so nobody would know when the attempt ends.
+            TypeError: The executor does not return a future, so nobody would know when the attempt ends.
+            BaseException: What the executor raises.
         """
-        packed = self._pack(index)  # before anybody is told that the attempt starts: it takes time
+        try:
+            request = self._client.encode(index)  # before listeners are notified of the start, since it takes time
+        except RemoteError as error:
+            self._recorder.started(index)
+            self._running[index] = None
+            self._end(index, error)
+            return
         self._recorder.started(index)
         try:
-            self._running[index] = future = self._submit(packed)  # at once: an interrupt may come next
+            self._running[index] = future = self._executor.submit(run_request, request)
         except BaseException as error:
-            if is_interrupt(error):  # whatever has become of the attempt, nobody waits for it
+            if is_interrupt(error):  # the attempt may run or not; nobody waits for it
                 self._recorder.abandoned(index, error)
             else:
                 self._recorder.withdrawn(index)
             raise
         if not is_future(future):
             del self._running[index]
-            raise no_future(future)
+            raise not_a_future(future)
 
-        identity = id(future)  # without a reference: Dask re-runs a task whose future is still there
+        identity = id(future)  # not the future itself: Dask re-runs a task whose future is still referenced
 
         def on_done(_: object) -> None:
             running = self._running.get(index)
-            if running is not None and id(running) == identity:  # else it says so a second time
-                self._results[index] = running
-                self._ended.put(index)
+            if running is not None and id(running) == identity:  # a future may call this twice
+                self._end(index, running)
 
         try:
             future.add_done_callback(on_done)
-        except Exception as error:  # nobody would know when it ends
+        except Exception as error:  # nobody would know when the attempt ends
             del self._running[index]
             self._recorder.abandoned(index, error)
             raise
 
-    def _find_ended(self) -> None:
+    def _end(self, index: int, result: Any) -> None:
+        self._results[index] = result
+        self._ended.put(index)
+
+    def _queue_ended_again(self) -> None:
         # An interrupt may have come before add_done_callback() had done its work.
         for index, future in list(self._running.items()):
             is_done = getattr(future, 'done', None)
             if index not in self._results and (not is_future(future) or (callable(is_done) and is_done())):
                 self._results[index] = future
-        super()._find_ended()
+        super()._queue_ended_again()
 
-    def _result(self, index: int) -> Any:
+    def _result_of(self, index: int) -> Any:
+        """Return the result of the attempt, or the error because of which there is none."""
+        future = self._results[index]
+        if isinstance(future, RemoteError):  # it was never sent
+            return future
         try:
-            return self._read(index, self._results[index])
-        except Exception as error:
+            failure = future.exception()
+            return self._client.decode(index, future.result()) if failure is None else failure
+        except Exception as error:  # it was canceled, or the executor does not keep its promises
             return error

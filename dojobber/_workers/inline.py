@@ -2,23 +2,61 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from .._attempt.attempt import Attempter, PhaseCallback
+from ..outcome import Outcome, State, is_interrupt
 
 
-class Inline:
-    """Makes each attempt itself, in the caller's thread.
+class InlineRecorder(Protocol):
+    """Is notified of attempts in this thread."""
+
+    is_listening: bool
+
+    def started_inline(self, index: int) -> None:
+        """Record that an attempt is about to start."""
+
+    def phase_callback(self, index: int) -> PhaseCallback:
+        """Return what to call with each phase of the attempt."""
+
+    def finished_inline(self, index: int, outcome: Outcome) -> None:
+        """Record the outcome of the attempt."""
+
+
+class InlineWorkers:
+    """Makes each attempt itself.
 
     Args:
-        attempt: Attempts the Job of that index and returns whether it passed. What it raises ends the run.
+        jobs: The Job classes of the plan.
     """
 
     max_running = 1
 
-    def __init__(self, attempt: Callable[[int], bool]) -> None:
-        self.start = attempt
+    def __init__(self, recorder: InlineRecorder, jobs: Sequence[Any], attempter: Attempter) -> None:
+        self._recorder, self._jobs, self._attempter = recorder, jobs, attempter
+
+    def start(self, index: int) -> bool:
+        """Make the attempt and return whether the Job passed.
+
+        Raises:
+            BaseException: An interrupt, when the attempt has been recorded.
+        """
+        recorder = self._recorder
+        try:
+            recorder.started_inline(index)
+            callback = recorder.phase_callback(index) if recorder.is_listening else None
+            outcome = self._attempter.send((self._jobs[index], callback))
+        except BaseException as error:  # from a listener, or from a signal handler between two phases
+            outcome = Outcome(State.FAILED, 1, None, error)
+            self._attempter.renew()
+        recorder.finished_inline(index, outcome)
+        if outcome.exception is not None and is_interrupt(outcome.exception):
+            raise outcome.exception
+        return bool(outcome.state.passed)
 
     def wait_for_one(self, timeout: float) -> None:
-        """Return None: each attempt ends where it starts."""
+        """Return None: each attempt ends before :meth:`start` returns."""
 
     def drain(self) -> None:
-        """Do nothing: nothing runs."""
+        """Do nothing: no attempt runs."""

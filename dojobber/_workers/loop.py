@@ -1,58 +1,54 @@
-"""The one loop, whoever makes the attempts."""
+"""The one loop that drives a schedule, whoever makes the attempts."""
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Callable, Protocol
 
 from .._plan.schedule import Schedule
-from .base import LONGEST_WAIT
-from .futures import Futures
-from .inline import Inline
-from .threads import OwnThreads, PoolThreads
+from .base import LONGEST_WAIT, Workers
 
-LONGEST_SLEEP = 86_400.0  # seconds; time.sleep() refuses what does not fit the platform's clock
+LONGEST_SLEEP = 86_400.0
+"""Seconds to sleep at most; time.sleep() refuses more than the platform's clock can hold."""
 
 
-def execute(
-    schedule: Schedule,
-    workers: Inline | Futures | OwnThreads | PoolThreads,
-    on_wait: Callable[[float, float, int], object],
-    clock: Callable[[], float],
-    sleep: Callable[[float], object],
-) -> None:
-    """Have Jobs attempted in the order of the schedule. Only the caller's thread touches it.
+class Clock(Protocol):
+    """Tells the time and sleeps, as the module ``time`` does."""
+
+    @property
+    def monotonic(self) -> Callable[[], float]:
+        """Returns seconds since some moment."""
+
+    @property
+    def sleep(self) -> Callable[[float], object]:
+        """Waits that many seconds, or less."""
+
+
+def execute(schedule: Schedule, workers: Workers, clock: Clock, on_wait: Callable[[float, float, int], object]) -> None:
+    """Attempt the Jobs in the order of the schedule, which only the caller's thread touches.
 
     Args:
-        on_wait: Called with now, when the next Job is due, and its index, before each wait in which nothing runs.
-        clock: The monotonic clock, in seconds.
-        sleep: Waits that many seconds, or less.
+        on_wait: Called with the time, when the next Job is due, and its index, before each wait in which nothing runs.
     """
     try:
-        _drive(schedule, workers, on_wait, clock, sleep)
+        _drive(schedule, workers, clock, on_wait)
     except BaseException:
         workers.drain()
         raise
 
 
-def _drive(
-    schedule: Schedule,
-    workers: Inline | Futures | OwnThreads | PoolThreads,
-    on_wait: Callable[[float, float, int], object],
-    clock: Callable[[], float],
-    sleep: Callable[[float], object],
-) -> None:
-    # In its own function: CPython may run a signal handler on the loop's jump back, where an except around the loop
-    # does not catch it.
+def _drive(schedule: Schedule, workers: Workers, clock: Clock, on_wait: Callable[[float, float, int], object]) -> None:
+    # A function of its own: interrupt rule 5.
+    now = clock.monotonic
     running = 0
     while True:
-        has_room = running < workers.max_running  # which may shrink
-        index = schedule.take(clock()) if has_room else None
+        has_room = running < workers.max_running
+        index = schedule.next_ready(now()) if has_room else None
         upcoming = schedule.next_due() if index is None and has_room else None
         if index is not None:
             has_passed = workers.start(index)
             running += has_passed is None
         elif running:
-            timeout = min(max(upcoming[0] - clock(), 0), LONGEST_WAIT) if upcoming else LONGEST_WAIT
+            timeout = min(max(upcoming[0] - now(), 0), LONGEST_WAIT) if upcoming else LONGEST_WAIT
             ended = workers.wait_for_one(timeout)
             if ended is None:
                 continue
@@ -60,13 +56,13 @@ def _drive(
             index, has_passed = ended
         elif upcoming:
             due, index = upcoming
-            on_wait(clock(), due, index)
-            while (left := due - clock()) > 0:
-                sleep(min(left, LONGEST_SLEEP))
+            on_wait(now(), due, index)
+            while (left := due - now()) > 0:
+                clock.sleep(min(left, LONGEST_SLEEP))
             continue
         else:
             return
         if has_passed:
-            schedule.passed(index)
+            schedule.mark_passed(index)
         elif has_passed is not None:
-            schedule.failed(index)
+            schedule.mark_failed(index)

@@ -1,4 +1,4 @@
-"""Attempts on threads of this process: of its own, or of somebody's ``ThreadPoolExecutor``."""
+"""Attempts on threads of this process: the engine's own, or those of a ``ThreadPoolExecutor``."""
 
 from __future__ import annotations
 
@@ -6,46 +6,49 @@ import contextlib
 import contextvars
 import itertools
 import threading
+from functools import partial
 from typing import Any, Callable
 
 from ..log import logger
-from .base import LONGEST_WAIT, Pool, Recorder, is_future, no_future
+from .base import LONGEST_WAIT, Pool, PoolRecorder
+from .executors import is_future, not_a_future
 
-STOP = -1  # in place of the index of a Job: tells a thread to end
+STOP = -1
+"""Queued in place of an index: tells a worker thread to exit."""
 
 
 class _Threads(Pool):
-    """Has attempts made on threads. Jobs are handed to them through a queue that needs no lock.
+    """Makes attempts on threads, which take Jobs from a queue without a lock (interrupt rule 4).
 
-    Each attempt runs in a copy of the context (of ``contextvars``) in which this object was made.
+    Each attempt runs in a copy of the ``contextvars`` context in which this object was created.
 
     Args:
-        attempt: Called on a thread with the index of a Job. The recorder is given what it returns or raises.
+        attempt: Called on a thread with the index of a Job. The recorder gets what it returns or raises.
     """
 
-    def __init__(self, recorder: Recorder, max_running: float, attempt: Callable[[int], Any]) -> None:
+    def __init__(self, recorder: PoolRecorder, max_running: float, attempt: Callable[[int], Any]) -> None:
         import queue
 
         super().__init__(recorder, max_running)
         self._attempt = attempt
         self._queue: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._waiting: dict[int, None] = {}
-        """The Jobs that nobody has begun. Whoever removes one makes the attempt, or withdraws it."""
+        self._unclaimed: dict[int, None] = {}
+        """Queued Jobs whose attempt has not started. Whoever removes one makes the attempt, or withdraws it."""
         self._context = contextvars.copy_context()
 
     def start(self, index: int) -> None:
-        """Hand an attempt of the Job of that index to a thread. How it ends is not known yet."""
+        """Queue an attempt for a thread."""
         self._recorder.started(index)
-        self._waiting[index] = None
+        self._unclaimed[index] = None
         self._running[index] = None
         self._queue.put(index)
         self._provide_thread()
 
     def _provide_thread(self) -> None:
-        """See to it that there is a thread that takes the Job just queued."""
+        """Make sure that a thread takes the Job just queued."""
         raise NotImplementedError
 
-    def _make(self, index: int) -> None:
+    def _attempt_if_unclaimed(self, index: int) -> None:
         """Make the attempt, on a thread."""
         if not self._claim(index):
             return
@@ -56,8 +59,8 @@ class _Threads(Pool):
         self._end(index, result)
 
     def _claim(self, index: int) -> bool:
-        """Tell whether nobody has begun the attempt, nor withdrawn it. From now on somebody has."""
-        return self._waiting.pop(index, index) is None
+        """Return whether the attempt was neither started nor withdrawn before."""
+        return self._unclaimed.pop(index, index) is None
 
     def _end(self, index: int, result: Any) -> None:
         self._results[index] = result
@@ -71,14 +74,14 @@ class _Threads(Pool):
 
 
 class OwnThreads(_Threads):
-    """Makes threads as they are needed, each of which makes one attempt after the other.
+    """Starts threads as they are needed. Each makes one attempt after the other.
 
-    They are plain threads: those of an executor are joined at the exit of a forked child, which gives the helpers that
-    a Job starts with ``multiprocessing`` a wrong exit status. One that has nothing to do for a while ends by itself, so
-    that none is left waiting if an interrupt keeps :meth:`close` from being called.
+    They are plain threads: a forked child joins the threads of executors at its exit, which gives processes that a Job
+    starts with ``multiprocessing`` a wrong exit status. A thread that has been idle for a while exits, so that none is
+    left waiting if an interrupt prevents the call of :meth:`close`.
     """
 
-    def __init__(self, recorder: Recorder, max_running: float, attempt: Callable[[int], Any]) -> None:
+    def __init__(self, recorder: PoolRecorder, max_running: float, attempt: Callable[[int], Any]) -> None:
         super().__init__(recorder, max_running, attempt)
         self._alive: set[object] = set()
         self._names = itertools.count()
@@ -95,13 +98,13 @@ class OwnThreads(_Threads):
             self._alive.discard(token)
             if not self._alive:
                 raise
-            self.max_running = len(self._alive)  # the system allows no more, so these make all attempts
-            logger.warning('no more than %d threads can be started', self.max_running)
+            self.max_running = len(self._alive)
+            logger.warning('the system allows no more than %d threads', self.max_running)
 
     def _work(self, token: object) -> None:
         try:
             while (index := self._take(token)) != STOP:
-                self._make(index)
+                self._attempt_if_unclaimed(index)
         finally:
             self._alive.discard(token)
 
@@ -109,52 +112,61 @@ class OwnThreads(_Threads):
         try:
             return self._queue.get(timeout=LONGEST_WAIT)
         except self._empty:
-            # Whoever queues a Job counts the threads afterwards. So this one is counted out before its last look.
+            # start() queues a Job and then counts the threads, so this one must not count when it looks for the last
+            # time.
             self._alive.discard(token)
             if self._queue.empty():
                 return STOP
             self._alive.add(token)
             return self._take(token)
 
-    def _find_ended(self) -> None:
-        # Somebody may have thrown an exception into a thread between two attempts, as libraries do that limit time.
+    def _queue_ended_again(self) -> None:
+        # Libraries that limit time throw exceptions into threads, which can end one between two attempts.
         if not self._alive and self._queue.empty():
             for index in [index for index in self._running if index not in self._results]:
-                self._end(index, RuntimeError('the thread that was to make this attempt has ended'))
-        super()._find_ended()
+                self._end(index, RuntimeError('the thread of this attempt has ended'))
+        super()._queue_ended_again()
 
     def close(self) -> None:
-        """Let the threads end when they have nothing left to do."""
+        """Tell the threads to exit when they have nothing left to do."""
         for _ in range(len(self._alive)):
             self._queue.put(STOP)
 
 
-class PoolThreads(_Threads):
-    """Has attempts made by the threads of somebody's ``ThreadPoolExecutor``, one attempt a call."""
+class ExecutorThreads(_Threads):
+    """Makes attempts on the threads of a ``ThreadPoolExecutor``, one attempt per call that is submitted."""
 
-    def __init__(self, recorder: Recorder, max_running: float, attempt: Callable[[int], Any], executor: Any) -> None:
+    def __init__(
+        self, recorder: PoolRecorder, max_running: float, attempt: Callable[[int], Any], executor: Any
+    ) -> None:
         super().__init__(recorder, max_running, attempt)
         self._executor = executor
 
     def _provide_thread(self) -> None:
-        future = self._executor.submit(self._work)
+        calls: list[bool] = []
+        future = self._executor.submit(self._work, calls)
         if not is_future(future):
-            raise no_future(future)
-        future.add_done_callback(self._check)
+            raise not_a_future(future)
+        future.add_done_callback(partial(self._check, calls))
 
-    def _work(self) -> None:
-        with contextlib.suppress(self._empty):  # it was withdrawn, or another call has made the attempt
-            self._make(self._queue.get_nowait())
+    def _work(self, calls: list[bool]) -> None:
+        calls.append(True)
+        with contextlib.suppress(self._empty):  # withdrawn, or taken by another call
+            self._attempt_if_unclaimed(self._queue.get_nowait())
 
-    def _check(self, future: Any) -> None:
+    def _check(self, calls: list[bool], future: Any) -> None:
+        """Fail a queued Job if the executor did not run our call to its end: no other call would take it."""
         from concurrent.futures import CancelledError
 
         failure = CancelledError() if future.cancelled() else future.exception()
-        if failure is not None:  # the executor has not made our call, so one queued Job would never be taken
-            with contextlib.suppress(self._empty):
-                index = self._queue.get_nowait()
-                if self._claim(index):
-                    self._end(index, failure)
+        if failure is None:
+            if calls:
+                return
+            failure = RuntimeError('the executor did not run the attempt')
+        with contextlib.suppress(self._empty):
+            index = self._queue.get_nowait()
+            if self._claim(index):
+                self._end(index, failure)
 
     def close(self) -> None:
-        """Do nothing: the threads are somebody else's."""
+        """Do nothing: the threads belong to the executor."""

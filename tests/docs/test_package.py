@@ -17,7 +17,8 @@ pytestmark = pytest.mark.network
 
 ROOT = pathlib.Path(__file__).parents[2]
 README = (ROOT / 'README.rst').read_text(encoding='utf-8')
-PYTHONS = re.findall(r"'Programming Language :: Python :: (3\.\d+)'", (ROOT / 'setup.py').read_text(encoding='utf-8'))
+PYPROJECT = (ROOT / 'pyproject.toml').read_text(encoding='utf-8')
+PYTHONS = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', PYPROJECT)
 SETUPTOOLS = ['65.5.0', '80.9.0', '82.0.0', 'newest']
 
 EXAMPLE = ['--battery_state', 'charged', '--couch_space', '--png_output']
@@ -70,31 +71,47 @@ def test_the_wheel_holds_the_package_and_its_types_and_nothing_else(wheel):
     assert {name for name in names if not name.startswith('dojobber-')} == modules | {'dojobber/py.typed'}
 
 
-def test_the_wheel_needs_the_two_graph_libraries_only(wheel):
+def metadata_of(wheel):
+    """Return the fields of a wheel's metadata, without those that only the version of setuptools decides."""
     archive = zipfile.ZipFile(wheel)
-    (metadata,) = [name for name in archive.namelist() if name.endswith('METADATA')]
-    lines = archive.read(metadata).decode().splitlines()
+    (name,) = [name for name in archive.namelist() if name.endswith('METADATA')]
+    lines = archive.read(name).decode().partition('\n\n')[0].splitlines()
+    return [line for line in lines if not line.startswith(('Metadata-Version: ', 'Platform: ', 'Dynamic: '))]
+
+
+def test_the_wheel_needs_the_two_graph_libraries_only(wheel):
+    lines = metadata_of(wheel)
     needed = [line.partition(': ')[2] for line in lines if line.startswith('Requires-Dist') and 'extra ==' not in line]
     assert needed == ['python-graph-core', 'python-graph-dot']
     assert 'Name: dojobber' in lines
     assert 'Requires-Python: >=3.9' in lines
 
 
-def test_the_sdist_holds_the_tests_the_examples_and_the_benchmarks(built):
+def test_the_sdist_holds_every_file_of_a_checkout(built):
     (sdist,) = built.glob('*.tar.gz')
     with tarfile.open(sdist) as archive:
         names = {name.partition('/')[2] for name in archive.getnames()}
-    listed = {'README.rst', 'LICENSE', 'CHANGELOG.rst', 'CONTRIBUTING.rst', 'setup.py', 'pyproject.toml', 'tox.ini'}
-    for folder in '.ci', 'dojobber', 'tests', 'examples', 'benchmarks':
-        files = [path for path in (ROOT / folder).rglob('*') if path.is_file() and '__pycache__' not in path.parts]
-        listed |= {path.relative_to(ROOT).as_posix() for path in files}
-    assert listed <= names
+    assert set(run('git', 'ls-files', cwd=ROOT).stdout.splitlines()) - {'.gitignore'} <= names
 
 
 def environment(python, folder):
     """Make a virtual environment with pip, also for a Python without the ensurepip that venv needs."""
     run(sys.executable, '-m', 'virtualenv', '--python', python, folder)
     return next(path for path in (folder / 'bin' / 'python', folder / 'Scripts' / 'python.exe') if path.exists())
+
+
+@pytest.mark.parametrize('python', PYTHONS[:1], indirect=True)
+def test_the_oldest_setuptools_that_can_build_it_builds_the_same(python, wheel, tmp_path):
+    """As where a distribution builds packages with its own setuptools."""
+    oldest = re.search(r'^requires = \["setuptools>=(.*?)"\]', PYPROJECT, re.MULTILINE)[1]
+    installed = environment(python, tmp_path / 'venv')
+    pip = [installed, '-m', 'pip', '--disable-pip-version-check']
+    run(*pip, 'install', '--quiet', f'setuptools=={oldest}', 'wheel')
+    tree = tmp_path / 'tree'
+    shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns('.*', '*.egg-info', 'build', '__pycache__'))
+    run(*pip, 'wheel', '--quiet', '--no-build-isolation', '--no-deps', '--wheel-dir', tmp_path, tree)
+    (built,) = tmp_path.glob('*.whl')
+    assert sorted(metadata_of(built)) == sorted(metadata_of(wheel))
 
 
 @pytest.mark.parametrize('setuptools', ['none', 'newest'])

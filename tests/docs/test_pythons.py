@@ -7,7 +7,7 @@ import re
 
 ROOT = pathlib.Path(__file__).parents[2]
 CLASSIFIERS = re.findall(
-    r"'Programming Language :: Python :: 3\.(\d+)'", (ROOT / 'setup.py').read_text(encoding='utf-8')
+    r'"Programming Language :: Python :: 3\.(\d+)"', (ROOT / 'pyproject.toml').read_text(encoding='utf-8')
 )
 
 
@@ -33,7 +33,7 @@ def test_what_is_tested_apart_is_tested_on_the_newest_python_too():
 
 
 def test_the_oldest_is_the_one_that_pip_asks_for():
-    assert f"python_requires='>=3.{CLASSIFIERS[0]}'" in (ROOT / 'setup.py').read_text(encoding='utf-8')
+    assert f'requires-python = ">=3.{CLASSIFIERS[0]}"' in (ROOT / 'pyproject.toml').read_text(encoding='utf-8')
 
 
 def test_the_manual_names_the_oldest_and_the_newest():

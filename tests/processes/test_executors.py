@@ -224,8 +224,8 @@ ALL_KINDS = [
     spec('Never', passes_at=9, runs=True),
     spec('Only', ['Fine'], RunonlyJob, passes_at=2, runs=True),
     spec('Group', ['Late', 'Only'], DummyJob),
-    spec('Changes', ['Group'], runs=True),
-    spec('Blocked', ['Never', 'Changes']),
+    spec('StorageDiff', ['Group'], runs=True),
+    spec('Blocked', ['Never', 'StorageDiff']),
 ]
 
 
@@ -337,7 +337,7 @@ class TestSeveralAtOnce:
         lock, kinds = threading.Lock(), []
 
         def listen(event):
-            with lock:  # which cannot travel
+            with lock:  # which cannot be pickled
                 kinds.append(event.kind)
 
         assert run_engine(job('Leaf'), executor=pool, listeners=[listen]).success()
@@ -419,7 +419,7 @@ class TestStorages:
             del self.global_storage['goes']
 
         reads = [job(f'Reads{n}', [base], Check=lambda self: {**self.global_storage}) for n in range(3)]
-        changes = job('Changes', [base], Check=change)
+        changes = job('StorageDiff', [base], Check=change)
         stranger = job('Stranger', [], Check=lambda self: {**self.global_storage})
         after = job('After', [changes, *reads], Check=lambda self: {**self.global_storage})
         engine = run_engine(job('Root', [after, stranger], DummyJob), executor=pool)
@@ -516,22 +516,22 @@ class TestRaising:
         root = job('Root', [job('Fails', Check=fail), job('Locks', Check=lambda self: threading.Lock())], DummyJob)
         engine = run_engine(root, executor=pool, default_tries=1)
         assert isinstance(engine.nodeexceptions['Fails'], RemoteError)
-        assert 'FussyError: /bin/false ended with 1 (this cannot travel' in str(engine.nodeexceptions['Fails'])
+        assert 'FussyError: /bin/false ended with 1 (which cannot be sent' in str(engine.nodeexceptions['Fails'])
         assert 'raise FussyError' in str(engine.nodeexceptions['Fails'].__cause__)
         assert isinstance(engine.noderesults['Locks'], RemoteError)
-        assert 'a lock (this cannot travel' in str(engine.noderesults['Locks'])
+        assert 'a lock (which cannot be sent' in str(engine.noderesults['Locks'])
 
     def test_a_value_that_cannot_travel_fails_the_job_that_put_it(self, pool):
         puts = job('Puts', Check=lambda self: self.global_storage.update(bad=threading.Lock()))
         engine = run_engine(job('Root', [puts, job('Fine')]), executor=pool, default_tries=1)
         assert engine.nodestatus == {'Puts': False, 'Fine': True, 'Root': None}
-        assert "what 'Puts' put into global_storage['bad'] cannot travel" in str(engine.nodeexceptions['Puts'])
+        assert "'Puts' wrote a value to global_storage['bad'] that cannot be sent" in str(engine.nodeexceptions['Puts'])
 
     def test_arguments_that_cannot_travel_end_the_run_before_anything_runs(self, pool):
         events = []
         engine = make_engine(job('Root', [job('Leaf')]), executor=pool, listeners=[events.append])
         engine.set_args(threading.Lock())
-        with pytest.raises(RemoteError, match=r'arguments of set_args\(\) cannot travel'):
+        with pytest.raises(RemoteError, match=r'arguments of set_args\(\) cannot be sent'):
             engine.checknrun()
         assert engine.nodestatus == {'Leaf': None, 'Root': None}
         assert [event.kind for event in events] == [EventKind.RUN_STARTED, EventKind.RUN_FINISHED]
@@ -545,7 +545,7 @@ class TestRaising:
         )
         assert sorted(stderr_lines(engine.checknrun)) == ['Fine.check: pass', 'Holds.check: fail', 'Holds.check: fail']
         assert engine.nodestatus == {'Holds': False, 'Fine': True, 'Root': None}
-        assert "'Holds' cannot travel" in str(engine.nodeexceptions['Holds'])
+        assert "'Holds' cannot be sent to a worker process" in str(engine.nodeexceptions['Holds'])
 
     def test_a_returned_job_leaves_its_class_here_as_it_is(self, pool):
         leaf = job('Leaf')
@@ -898,7 +898,7 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolEx
 from functools import partial
 from support.factories import mark_reached, wait_until_reached
 from dojobber import DoJobber, DummyJob, EventKind, Job, PlanError, RemoteError, RunonlyJob, State, StorageConflictError
-from dojobber._workers import Futures
+from dojobber._workers.futures import FutureWorkers
 
 METHOD, FOLDER = sys.argv[1:]
 
@@ -940,11 +940,11 @@ class Watched:
         future.add_done_callback = add_done_callback
         return future
 
-def drain(workers, drain=Futures.drain):
+def drain(workers, drain=FutureWorkers.drain):
     mark_reached(FOLDER, 'waiting')
     drain(workers)
 
-Futures.drain = drain
+FutureWorkers.drain = drain
 
 def ignore():
     signal.signal(signal.SIGINT, signal.SIG_IGN)

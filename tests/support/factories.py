@@ -9,8 +9,8 @@ import pathlib
 import time
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob
-from dojobber._attempt.attempt import Attempter, Setting
-from dojobber._attempt.directory import returning_to
+from dojobber._attempt.attempt import Attempter, AttemptSettings
+from dojobber._attempt.directory import directory_restorer
 
 
 def job(name, deps=(), base=Job, **members):
@@ -115,7 +115,7 @@ def run_attempt(
 ):
     """Run one attempt and return its outcome."""
     storage = {} if global_storage is None else global_storage
-    setting = Setting(args, kwargs, storage, no_act, returning_to(directory or os.getcwd()))
+    setting = AttemptSettings(args, kwargs, storage, no_act, directory_restorer(directory or os.getcwd()))
     return Attempter(setting, on_run_started).send((job_class, report))
 
 
@@ -126,8 +126,10 @@ class FakeClock:
         self.now = now
         self.sleeps = []
 
-    def __call__(self):
+    def monotonic(self):
         return self.now
+
+    __call__ = monotonic
 
     def sleep(self, seconds):
         self.sleeps.append(seconds)
@@ -138,7 +140,7 @@ def make_engine(root, clock=None, **options):
     """Return an engine that is configured for ``root``, by default without delays."""
     engine = DoJobber()
     if clock is not None:
-        engine._clock, engine._sleep = clock, clock.sleep
+        engine._clock = clock
     engine.configure(root, **{'default_retry_delay': 0, **options})
     return engine
 

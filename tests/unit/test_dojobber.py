@@ -466,9 +466,9 @@ class TestRetryDelay:
     def test_by_default_it_is_a_second_on_the_monotonic_clock(self, fake_clock):
         engine = DoJobber()
         before = time.monotonic()
-        assert before <= engine._clock() <= time.monotonic()
-        assert engine._sleep is clock.sleep
-        engine._clock, engine._sleep = fake_clock, fake_clock.sleep
+        assert before <= engine._clock.monotonic() <= time.monotonic()
+        assert engine._clock.sleep is clock.sleep
+        engine._clock = fake_clock
         engine.configure(failing('Broken'))
         engine.checknrun()
         assert fake_clock.sleeps == [1.0, 1.0]

@@ -24,7 +24,7 @@ from support.run_command import (
 )
 
 from dojobber.cli import app as cli
-from dojobber.cli.screen.streams import Output
+from dojobber.cli.streams import Output
 
 needs_full = pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
 

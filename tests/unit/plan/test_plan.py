@@ -9,7 +9,7 @@ import pytest
 from support.factories import chain, job
 
 from dojobber import CycleError, DepsError, DoJobberError, DummyJob, Job, PlanError, RunonlyJob, UnknownJobError
-from dojobber._plan.plan import make_plan, under
+from dojobber._plan.plan import make_plan
 
 
 def planned(root, default_tries=3, default_retry_delay=1):
@@ -21,7 +21,7 @@ def test_the_plan_is_the_depth_first_post_order_following_deps():
     c = job('C', [b, a])
     d = job('D', [a])
     root = job('Root', [c, d, b])
-    assert list(planned(root)) == ['B', 'A', 'C', 'D', 'Root']
+    assert list(planned(root).names) == ['B', 'A', 'C', 'D', 'Root']
 
 
 def test_a_subgraph_is_ordered_from_its_own_root():
@@ -29,8 +29,8 @@ def test_a_subgraph_is_ordered_from_its_own_root():
     x = job('X', [b])
     n = job('N', [a, b])
     plan = planned(job('Root', [x, n]))
-    assert list(plan) == ['B', 'X', 'A', 'N', 'Root']
-    assert list(under(plan, 'N')) == ['A', 'B', 'N']
+    assert list(plan.names) == ['B', 'X', 'A', 'N', 'Root']
+    assert list(plan.subplan('N').names) == ['A', 'B', 'N']
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def test_a_subgraph_is_ordered_from_its_own_root():
 )
 def test_deps_may_be_any_iterable(made_of):
     root = job('Root', made_of([job('A'), job('B')]))
-    assert planned(root)['Root'].needs == ('A', 'B')
-    assert planned(root)['Root'].needs == ('A', 'B'), 'the second configure() finds them as well'
+    assert planned(root).steps['Root'].dependencies == ('A', 'B')
+    assert planned(root).steps['Root'].dependencies == ('A', 'B'), 'the second configure() finds them as well'
 
 
 def test_one_shot_deps_that_are_refused_are_refused_again():
@@ -53,25 +53,25 @@ def test_one_shot_deps_that_are_refused_are_refused_again():
 def test_one_shot_deps_stay_with_the_class_that_has_them():
     base = job('Base', iter([job('A')]))
     derived = type('Derived', (base,), {})
-    assert planned(derived)['Derived'].needs == ('A',)
-    assert planned(base)['Base'].needs == ('A',)
+    assert planned(derived).steps['Derived'].dependencies == ('A',)
+    assert planned(base).steps['Base'].dependencies == ('A',)
 
 
 def test_deps_may_grow_after_the_class_was_made():
     root = job('Root', [])
     root.DEPS.append(job('Late'))
-    assert list(planned(root)) == ['Late', 'Root']
+    assert list(planned(root).names) == ['Late', 'Root']
 
 
 def test_a_dep_listed_twice_is_harmless():
     a = job('A')
-    assert planned(job('Root', [a, a]))['Root'].needs == ('A',)
+    assert planned(job('Root', [a, a])).steps['Root'].dependencies == ('A',)
 
 
 def test_deps_are_inherited_and_none_by_default():
     base = job('Base', [job('A')])
-    assert list(planned(type('Derived', (base,), {}))) == ['A', 'Derived']
-    assert list(planned(type('Alone', (DummyJob,), {}))) == ['Alone']
+    assert list(planned(type('Derived', (base,), {})).names) == ['A', 'Derived']
+    assert list(planned(type('Alone', (DummyJob,), {})).names) == ['Alone']
 
 
 def test_a_cycle_is_refused_with_its_whole_path_and_nothing_else():
@@ -167,7 +167,7 @@ class Delayed:
 @pytest.mark.parametrize('function', [Delayed.coroutine, Delayed.generator, Delayed.asynchronous_generator])
 def test_a_hook_that_decides_and_does_nothing_when_it_is_called_is_refused(base, hook, function):
     culprit = job('Culprit', base=base, **{hook: function})
-    with pytest.raises(PlanError, match=f"^{hook} of 'Culprit' is async or has a yield in it") as caught:
+    with pytest.raises(PlanError, match=f"^{hook} of 'Culprit' is async or contains a yield") as caught:
         planned(job('Root', [culprit]))
     assert caught.value.culprit is culprit
 
@@ -198,7 +198,7 @@ def test_a_runonly_job_with_neither_run_nor_check_is_refused():
 
 
 def test_a_runonly_job_with_a_check_of_its_own_needs_no_run():
-    assert list(planned(type('Fine', (RunonlyJob,), {'Check': lambda self: None}))) == ['Fine']
+    assert list(planned(type('Fine', (RunonlyJob,), {'Check': lambda self: None})).names) == ['Fine']
 
 
 class AtLeastAnything:
@@ -221,8 +221,8 @@ def test_tries_that_are_not_a_number_of_at_least_1_are_refused(tries):
 
 @pytest.mark.parametrize('tries', [1, 2.5, math.inf, Fraction(7, 2), Decimal('1.5'), 10**400])
 def test_tries_may_be_any_number_of_at_least_1(tries):
-    assert planned(job('Fine', TRIES=tries))['Fine'].tries == tries
-    assert planned(job('Fine'), default_tries=tries)['Fine'].tries == tries
+    assert planned(job('Fine', TRIES=tries)).steps['Fine'].tries == tries
+    assert planned(job('Fine'), default_tries=tries).steps['Fine'].tries == tries
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_a_retry_delay_that_is_not_a_finite_number_of_at_least_0_is_refused(dela
 
 @pytest.mark.parametrize('delay', [0, 0.02, 10.5, Fraction(1, 4), Decimal(2), 1e300])
 def test_a_retry_delay_may_be_any_finite_number_of_at_least_0(delay):
-    assert planned(job('Fine', RETRY_DELAY=delay))['Fine'].retry_delay == delay
+    assert planned(job('Fine', RETRY_DELAY=delay)).steps['Fine'].retry_delay == delay
 
 
 @pytest.mark.parametrize('name', ['TRIES', 'RETRY_DELAY'])
@@ -251,7 +251,7 @@ def test_a_number_that_is_refused_is_shown(name):
 
 def test_none_means_the_default():
     plan = planned(job('Root', TRIES=None, RETRY_DELAY=None), default_tries=7, default_retry_delay=0.5)
-    assert (plan['Root'].tries, plan['Root'].retry_delay) == (7, 0.5)
+    assert plan.steps['Root'][2:] == (7, 0.5)
 
 
 @pytest.mark.parametrize('default', [{'default_tries': None}, {'default_retry_delay': None}])
@@ -272,7 +272,7 @@ def test_two_different_classes_of_one_name_are_refused():
 
 def test_one_class_reached_twice_is_one_job():
     a = job('A')
-    assert list(planned(job('Root', [a, job('B', [a])]))) == ['A', 'B', 'Root']
+    assert list(planned(job('Root', [a, job('B', [a])])).names) == ['A', 'B', 'Root']
 
 
 def test_jobs_that_share_their_needs_level_by_level_cost_no_more_than_a_chain():
@@ -280,13 +280,13 @@ def test_jobs_that_share_their_needs_level_by_level_cost_no_more_than_a_chain():
     for number in range(1, 100):  # 2 ** 100 ways lead to the first level
         level = [job(f'{letter}{number}', level) for letter in 'AB']
     plan = planned(job('Root', level))
-    assert len(plan) == len(under(plan, 'Root')) == 201
+    assert len(plan.names) == len(plan.subplan('Root').names) == 201
 
 
 def test_a_name_that_is_not_in_the_plan_is_answered_with_those_that_are_near():
     plan = planned(job('Root', [job('StartServer'), job('StartServers')]))
     with pytest.raises(UnknownJobError) as caught:
-        under(plan, 'StartSever')
+        plan.subplan('StartSever')
     assert str(caught.value) == (
         "'StartSever' is not in the graph that was configured; did you mean 'StartServer' or 'StartServers'?"
     )
@@ -295,14 +295,14 @@ def test_a_name_that_is_not_in_the_plan_is_answered_with_those_that_are_near():
 
 def test_a_name_that_is_like_no_other_gets_no_hint():
     with pytest.raises(UnknownJobError, match=r"^'xyz' is not in the graph that was configured$"):
-        under(planned(job('Root')), 'xyz')
+        planned(job('Root')).subplan('xyz')
 
 
 def test_another_class_of_the_same_name_is_told_from_the_one_in_the_plan():
     one, other = job('Same'), job('Same')
     other.__module__ = 'elsewhere'
     with pytest.raises(UnknownJobError) as caught:
-        under(planned(one), other)
+        planned(one).subplan(other)
     assert str(caught.value) == (
         "<class 'elsewhere.Same'> is not the 'Same' of the graph, which is <class 'support.factories.Same'>"
     )
@@ -316,9 +316,9 @@ def test_every_refusal_is_a_dojobber_error():
 
 def test_a_long_chain_is_planned_without_recursion():
     plan = planned(chain(20_000, job('Leaf')))
-    assert len(plan) == 20_000
-    assert next(iter(plan)) == 'Leaf'
-    assert list(under(plan, 'Chain19997'))[-1] == 'Chain19997'
+    assert len(plan.names) == 20_000
+    assert plan.names[0] == 'Leaf'
+    assert plan.subplan('Chain19997').root == 'Chain19997'
 
 
 def test_a_long_cycle_is_found_without_recursion():

@@ -15,20 +15,15 @@ from hypothesis import strategies as st
 from support.factories import FakeClock
 
 from dojobber._plan.schedule import Schedule
-from dojobber._workers import (
-    LONGEST_SLEEP,
-    LONGEST_WAIT,
-    Futures,
-    Inline,
-    OwnThreads,
-    PoolThreads,
-    Recorded,
-    execute,
-)
+from dojobber._workers.base import LONGEST_WAIT, Recorded
+from dojobber._workers.futures import FutureWorkers
+from dojobber._workers.loop import LONGEST_SLEEP, execute
+from dojobber._workers.threads import ExecutorThreads, OwnThreads
+from dojobber.errors import RemoteError
 
 
-class Notes:
-    """Notes what it is told of attempts."""
+class RecordingRecorder:
+    """Keeps what it is notified of."""
 
     def __init__(self, read=lambda result: Recorded(bool(result))):
         self.started_ones, self.recorded, self.withdrawn_ones, self.abandoned_ones = [], [], [], []
@@ -38,7 +33,7 @@ class Notes:
     def started(self, index):
         self.started_ones.append(index)
 
-    def ended(self, index, result):
+    def finished(self, index, result):
         self.recorded.append(index)
         self.results.append(result)
         return self._read(result)
@@ -54,9 +49,21 @@ def passing(_):
     return Recorded(True)
 
 
+class Direct:
+    """Workers that call a function for each attempt."""
+
+    max_running = 1
+
+    def __init__(self, attempt):
+        self.start = attempt
+
+    def drain(self):
+        pass
+
+
 def run(schedule, attempt, clock):
     waits = []
-    execute(schedule, Inline(attempt), lambda now, due, index: waits.append((now, due, index)), clock, clock.sleep)
+    execute(schedule, Direct(attempt), clock, lambda *wait: waits.append(wait))
     return waits
 
 
@@ -112,10 +119,6 @@ def test_waking_early_is_slept_out():
     assert seen == [0.0, 1.0]
 
 
-def same(index):
-    return index
-
-
 class Simulated:
     """Workers whose attempts take as long as they are told to, on a fake clock."""
 
@@ -151,7 +154,7 @@ class Simulated:
 def simulate(most, needs, tries, delays, takes, passes_at):
     clock, waits = FakeClock(0.0), []
     workers = Simulated(clock, most, takes, passes_at)
-    execute(Schedule(needs, tries, delays), workers, lambda *wait: waits.append(wait), clock, clock.sleep)
+    execute(Schedule(needs, tries, delays), workers, clock, lambda *wait: waits.append(wait))
     return workers.attempts, waits, clock.sleeps
 
 
@@ -167,14 +170,14 @@ class TestSeveralAtOnce:
 
     def test_a_job_that_comes_due_between_two_readings_of_the_clock_is_not_waited_for(self):
         class Clock(FakeClock):
-            def __call__(self):
+            def monotonic(self):
                 self.now += 0.25
                 return self.now
 
         clock = Clock(0.0)
         workers = Simulated(clock, 3, [0.6, 10.0], [2, 1])
         # Job 0 is due at 1.25. The clock is read at 1.1, when it is not, and at 1.35.
-        execute(Schedule([[], []], [2, 1], [1.0, 0.0]), workers, lambda *args: None, clock, clock.sleep)
+        execute(Schedule([[], []], [2, 1], [1.0, 0.0]), workers, clock, lambda *args: None)
         assert [attempt[0] for attempt in workers.attempts] == [0, 0, 1]
 
     def test_a_job_that_waits_for_its_retry_takes_no_ones_place(self):
@@ -224,35 +227,55 @@ class TestSeveralAtOnce:
         workers = Simulated(clock, 2, [1.0], [2])
         if where in ('start', 'wait_for_one'):
             setattr(workers, where, interrupt)
-        sleep, waiting = [interrupt if where == name else lambda *args: None for name in ('sleep', 'waiting')]
+        clock.sleep, waiting = [interrupt if where == name else lambda *args: None for name in ('sleep', 'waiting')]
         with pytest.raises(KeyboardInterrupt):
-            execute(Schedule([[]], [2], [9.0]), workers, waiting, clock, sleep)
+            execute(Schedule([[]], [2], [9.0]), workers, clock, waiting)
         assert workers.drains == 1
 
     def test_workers_that_came_to_the_end_are_not_waited_for(self):
         clock = FakeClock(0.0)
         workers = Simulated(clock, 2, [1.0], [1])
-        execute(Schedule([[]], [1], [0.0]), workers, lambda *args: None, clock, clock.sleep)
+        execute(Schedule([[]], [1], [0.0]), workers, clock, lambda *args: None)
         assert workers.drains == 0
 
 
-class ByHand(Notes):
-    """Makes futures that the test ends, and remembers what it is told about them."""
+class PlainClient:
+    """Sends the index of a Job, and takes back what the future holds."""
+
+    def encode(self, index):
+        return index
+
+    def decode(self, index, response):
+        return response
+
+
+class Submitting:
+    """An executor whose ``submit()`` is a function of the test, called with what is to be sent."""
+
+    def __init__(self, submit):
+        self._submit = submit
+
+    def submit(self, function, request):
+        return self._submit(request)
+
+
+def future_workers(recorder, submit, most=1, client=None):
+    return FutureWorkers(recorder, most, client or PlainClient(), Submitting(submit))
+
+
+class ManualFutures(RecordingRecorder):
+    """Makes futures that the test ends, and keeps what it is notified of."""
 
     def __init__(self, most=8, read=lambda result: Recorded(result)):
         super().__init__(read)
         self.futures = []
-        self.workers = Futures(self, most, same, self.submit, self.read)
+        self.workers = future_workers(self, self.submit, most)
 
     def submit(self, index):
         future = Future()
         future.set_running_or_notify_cancel()
         self.futures.append(future)
         return future
-
-    def read(self, index, future):
-        assert future.done()
-        return future.result()
 
     def start(self, count):
         for index in range(count):
@@ -283,25 +306,25 @@ def interrupt_comes():
 
 class TestFutures:
     def test_attempts_are_told_in_the_order_in_which_they_end(self):
-        hand = ByHand()
-        hand.start(3)
+        manual = ManualFutures()
+        manual.start(3)
         for index, result in (2, True), (0, False), (1, True):
-            hand.futures[index].set_result(result)
-        assert [hand.workers.wait_for_one(0) for _ in range(3)] == [(2, True), (0, False), (1, True)]
-        assert hand.started_ones == [0, 1, 2]
-        assert hand.recorded == [2, 0, 1]
+            manual.futures[index].set_result(result)
+        assert [manual.workers.wait_for_one(0) for _ in range(3)] == [(2, True), (0, False), (1, True)]
+        assert manual.started_ones == [0, 1, 2]
+        assert manual.recorded == [2, 0, 1]
 
     def test_the_wait_for_one_returns_none_when_nothing_ends_in_time(self):
-        hand = ByHand()
-        hand.start(1)
-        assert hand.workers.wait_for_one(0) is None
-        hand.futures[0].set_result(True)
-        assert hand.workers.wait_for_one(0) == (0, True)
+        manual = ManualFutures()
+        manual.start(1)
+        assert manual.workers.wait_for_one(0) is None
+        manual.futures[0].set_result(True)
+        assert manual.workers.wait_for_one(0) == (0, True)
 
     def test_one_that_has_ended_before_start_returns_is_told_too(self):
         done = Future()
         done.set_result(True)
-        workers = Futures(Notes(), 1, same, lambda index: done, lambda index, future: future.result())
+        workers = future_workers(RecordingRecorder(), lambda index: done)
         workers.start(5)
         assert workers.wait_for_one(0) == (5, True)
 
@@ -311,19 +334,19 @@ class TestFutures:
                 pass
 
         future = Mute()
-        workers = Futures(Notes(), 1, same, lambda index: future, lambda index, future: future.result())
+        workers = future_workers(RecordingRecorder(), lambda index: future)
         workers.start(5)
         future.set_result(True)
         assert workers.wait_for_one(0) is None
         assert workers.wait_for_one(0) == (5, True)
 
     def test_a_future_is_dropped_once_it_is_read(self):
-        hand = ByHand()
-        hand.start(2)
-        hand.futures[0].set_result(True)
-        read, unread = (weakref.ref(future) for future in hand.futures)
-        hand.workers.wait_for_one(0)
-        hand.futures.clear()
+        manual = ManualFutures()
+        manual.start(2)
+        manual.futures[0].set_result(True)
+        read, unread = (weakref.ref(future) for future in manual.futures)
+        manual.workers.wait_for_one(0)
+        manual.futures.clear()
         gc.collect()
         assert read() is None
         assert unread() is not None
@@ -331,45 +354,59 @@ class TestFutures:
     @pytest.mark.parametrize('what', ['fatal', 'interrupt'])
     def test_what_is_recorded_as_to_end_the_run_is_raised(self, what):
         error = KeyboardInterrupt('from a Job')
-        hand = ByHand(read=lambda result: Recorded(False)._replace(**{what: error}))
-        hand.start(1)
-        hand.futures[0].set_result(False)
+        manual = ManualFutures(read=lambda result: Recorded(False)._replace(**{what: error}))
+        manual.start(1)
+        manual.futures[0].set_result(False)
         with pytest.raises(KeyboardInterrupt) as caught:
-            hand.workers.wait_for_one(0)
+            manual.workers.wait_for_one(0)
         assert caught.value is error
 
     def test_what_reading_a_future_raises_is_recorded_in_place_of_its_result(self):
         error = ValueError('cannot be read')
 
-        def read(index, future):
-            raise error
+        class Unreadable(PlainClient):
+            def decode(self, index, response):
+                raise error
 
-        done, notes = Future(), Notes()
+        done, recorder = Future(), RecordingRecorder()
         done.set_result(True)
-        workers = Futures(notes, 1, same, lambda index: done, read)
+        workers = future_workers(recorder, lambda index: done, client=Unreadable())
         workers.start(0)
         workers.wait_for_one(0)
-        assert notes.results == [error]
+        assert recorder.results == [error]
+
+    def test_a_job_that_cannot_be_sent_has_just_failed_with_its_error(self):
+        error = RemoteError('cannot be sent')
+
+        class Refusing(PlainClient):
+            def encode(self, index):
+                raise error
+
+        recorder = RecordingRecorder(lambda result: Recorded(False))
+        workers = future_workers(recorder, lambda index: pytest.fail('it was submitted'), client=Refusing())
+        workers.start(3)
+        assert workers.wait_for_one(0) == (3, False)
+        assert (recorder.started_ones, recorder.results) == ([3], [error])
 
     def test_what_submitting_raises_is_raised_and_that_job_was_never_begun(self):
         def submit(index):
             raise RuntimeError('shut down')
 
-        notes = Notes()
-        workers = Futures(notes, 1, same, submit, None)
+        recorder = RecordingRecorder()
+        workers = future_workers(recorder, submit)
         with pytest.raises(RuntimeError, match='shut down'):
             workers.start(3)
         workers.drain()
-        assert (notes.withdrawn_ones, notes.recorded, notes.abandoned_ones) == ([3], [], [])
+        assert (recorder.withdrawn_ones, recorder.recorded, recorder.abandoned_ones) == ([3], [], [])
 
     @pytest.mark.parametrize('what', [None, 5, object()])
     def test_what_is_no_future_is_refused_since_nobody_would_know_when_it_ends(self, what):
-        notes = Notes()
-        workers = Futures(notes, 1, same, lambda index: what, None)
+        recorder = RecordingRecorder()
+        workers = future_workers(recorder, lambda index: what)
         with pytest.raises(TypeError, match=r'must return a concurrent\.futures\.Future'):
             workers.start(3)
         workers.drain()
-        assert (notes.recorded, notes.abandoned_ones) == ([], [])
+        assert (recorder.recorded, recorder.abandoned_ones) == ([], [])
 
     def test_an_attempt_whose_submitting_is_interrupted_is_not_waited_for(self):
         interrupt = KeyboardInterrupt()
@@ -377,77 +414,77 @@ class TestFutures:
         def submit(index):
             raise interrupt
 
-        notes = Notes()
-        workers = Futures(notes, 1, same, submit, None)
+        recorder = RecordingRecorder()
+        workers = future_workers(recorder, submit)
         with pytest.raises(KeyboardInterrupt):
             workers.start(3)
         workers.drain()
-        assert (notes.withdrawn_ones, notes.recorded, notes.abandoned_ones) == ([], [], [(3, interrupt)])
+        assert (recorder.withdrawn_ones, recorder.recorded, recorder.abandoned_ones) == ([], [], [(3, interrupt)])
 
     def test_drain_records_each_attempt_that_runs_in_the_order_in_which_they_ended(self):
-        hand = ByHand()
-        hand.start(3)
+        manual = ManualFutures()
+        manual.start(3)
         for index in 2, 1, 0:
-            hand.futures[index].set_result(True)
-        hand.workers.wait_for_one(0)
-        hand.workers.drain()
-        assert hand.recorded == [2, 1, 0]
-        hand.workers.drain()
-        assert hand.recorded == [2, 1, 0], 'each once'
+            manual.futures[index].set_result(True)
+        manual.workers.wait_for_one(0)
+        manual.workers.drain()
+        assert manual.recorded == [2, 1, 0]
+        manual.workers.drain()
+        assert manual.recorded == [2, 1, 0], 'each once'
 
     def test_what_struck_while_an_attempt_was_recorded_ends_the_run_and_later_the_wait_for_others(self):
-        hand = ByHand(4, lambda result: Recorded(True, None, KeyboardInterrupt(result)))
-        hand.start(4)
+        manual = ManualFutures(4, lambda result: Recorded(True, None, KeyboardInterrupt(result)))
+        manual.start(4)
         for index in 2, 0:
-            hand.futures[index].set_result(index)
+            manual.futures[index].set_result(index)
         with pytest.raises(KeyboardInterrupt, match='2'):
-            hand.workers.wait_for_one(0)
+            manual.workers.wait_for_one(0)
         with pytest.raises(KeyboardInterrupt, match='0') as caught:
-            hand.workers.drain()
-        assert hand.recorded == [2, 0]
-        assert hand.abandoned_ones == [(1, caught.value), (3, caught.value)]
+            manual.workers.drain()
+        assert manual.recorded == [2, 0]
+        assert manual.abandoned_ones == [(1, caught.value), (3, caught.value)]
 
     def test_what_else_was_raised_while_one_was_recorded_ends_no_wait_and_is_raised_when_all_have_ended(self):
-        hand = ByHand(3, lambda result: Recorded(True, None, result))
-        hand.start(3)
+        manual = ManualFutures(3, lambda result: Recorded(True, None, result))
+        manual.start(3)
         errors = [ValueError(0), None, ValueError(2)]
-        for future, error in zip(hand.futures, errors):
+        for future, error in zip(manual.futures, errors):
             future.set_result(error)
         with pytest.raises(ValueError, match='2') as caught:
-            hand.workers.drain()
+            manual.workers.drain()
         assert caught.value.__context__ is errors[0]
-        assert (hand.recorded, hand.abandoned_ones) == ([0, 1, 2], [])
+        assert (manual.recorded, manual.abandoned_ones) == ([0, 1, 2], [])
 
     def test_what_attempts_raise_does_not_end_the_wait_for_others(self):
-        hand = ByHand(3, lambda result: Recorded(False, KeyboardInterrupt()))
-        hand.start(3)
-        for future in hand.futures:
+        manual = ManualFutures(3, lambda result: Recorded(False, KeyboardInterrupt()))
+        manual.start(3)
+        for future in manual.futures:
             future.set_result(False)
-        hand.workers.drain()
-        assert (hand.recorded, hand.abandoned_ones) == ([0, 1, 2], [])
+        manual.workers.drain()
+        assert (manual.recorded, manual.abandoned_ones) == ([0, 1, 2], [])
 
     def test_drain_waits_a_little_at_a_time_for_as_long_as_it_takes(self):
         def end():
-            hand.futures[0].set_result(True)
+            manual.futures[0].set_result(True)
             return waits.filled.get(timeout=20)
 
-        hand = ByHand()
-        hand.workers._ended = waits = Waits(nothing_comes, nothing_comes, end)
-        hand.start(1)
-        hand.workers.drain()
-        assert hand.recorded == [0]
+        manual = ManualFutures()
+        manual.workers._ended = waits = Waits(nothing_comes, nothing_comes, end)
+        manual.start(1)
+        manual.workers.drain()
+        assert manual.recorded == [0]
         assert waits.timeouts == [LONGEST_WAIT] * 3
 
     def test_a_job_that_is_tried_again_is_not_over_before_it_has_ended_again(self):
-        hand = ByHand()
-        hand.start(1)
-        hand.futures[0].set_result(False)
-        assert hand.workers.wait_for_one(0) == (0, False)
-        hand.start(1)
-        hand.workers._ended = Waits(interrupt_comes)
+        manual = ManualFutures()
+        manual.start(1)
+        manual.futures[0].set_result(False)
+        assert manual.workers.wait_for_one(0) == (0, False)
+        manual.start(1)
+        manual.workers._ended = Waits(interrupt_comes)
         with pytest.raises(KeyboardInterrupt) as caught:
-            hand.workers.drain()
-        assert (hand.recorded, hand.abandoned_ones) == ([0], [(0, caught.value)])
+            manual.workers.drain()
+        assert (manual.recorded, manual.abandoned_ones) == ([0], [(0, caught.value)])
 
     def test_a_future_that_says_twice_that_it_is_done_says_nothing_of_the_next_attempt(self):
         class Twice(Future):
@@ -455,9 +492,9 @@ class TestFutures:
                 self.say = lambda: function(self)
                 super().add_done_callback(function)
 
-        futures, notes = [Twice(), Twice()], Notes()
+        futures, recorder = [Twice(), Twice()], RecordingRecorder()
         ones = iter(futures)
-        workers = Futures(notes, 1, same, lambda index: next(ones), lambda index, future: future.result())
+        workers = future_workers(recorder, lambda index: next(ones))
         workers.start(0)
         futures[0].set_result(False)
         assert workers.wait_for_one(0) == (0, False)
@@ -468,75 +505,78 @@ class TestFutures:
         assert workers.wait_for_one(0) == (0, True)
 
     def test_drain_cancels_nothing(self):
-        hand = ByHand()
-        hand.start(1)
-        thread = threading.Thread(target=hand.workers.drain)
+        manual = ManualFutures()
+        manual.start(1)
+        thread = threading.Thread(target=manual.workers.drain)
         thread.start()
-        hand.futures[0].set_result(True)  # raises where it is cancelled
+        manual.futures[0].set_result(True)  # raises where it is cancelled
         thread.join(20)
-        assert hand.recorded == [0]
+        assert manual.recorded == [0]
 
     def test_when_the_wait_is_interrupted_what_has_ended_is_recorded_and_only_the_rest_is_abandoned(self):
         is_recorded, is_over = threading.Event(), threading.Event()
 
         def interrupt():
             if is_recorded.wait(20):
-                hand.futures[4].set_result(True)
+                manual.futures[4].set_result(True)
                 os.kill(os.getpid(), signal.SIGINT)
             if not is_over.wait(20):
                 for index in 1, 3:
-                    hand.futures[index].set_result(True)  # so that it fails rather than hangs
+                    manual.futures[index].set_result(True)  # so that it fails rather than hangs
 
-        hand = ByHand(8, lambda result: is_recorded.set() or Recorded(result))
-        hand.start(5)
+        manual = ManualFutures(8, lambda result: is_recorded.set() or Recorded(result))
+        manual.start(5)
         for index in 0, 2:
-            hand.futures[index].set_result(True)
+            manual.futures[index].set_result(True)
         thread = threading.Thread(target=interrupt)
         thread.start()
         before = signal.signal(signal.SIGINT, signal.default_int_handler)  # which a background process has not
         try:
             with pytest.raises(KeyboardInterrupt) as caught:
-                hand.workers.drain()
+                manual.workers.drain()
         finally:
             is_over.set()
             thread.join(20)
             signal.signal(signal.SIGINT, before)
-        assert hand.recorded == [0, 2, 4]
-        assert hand.abandoned_ones == [(1, caught.value), (3, caught.value)]
+        assert manual.recorded == [0, 2, 4]
+        assert manual.abandoned_ones == [(1, caught.value), (3, caught.value)]
 
     def test_with_threads_as_many_attempts_as_allowed_are_made_at_once(self):
-        together, notes = threading.Barrier(3), Notes(passing)
+        together, recorder = threading.Barrier(3), RecordingRecorder(passing)
+
+        def meet():
+            together.wait(20)
+            return 'met'
+
         with ThreadPoolExecutor(9) as pool:
-            workers = Futures(
-                notes, 3, same, lambda index: pool.submit(together.wait, 20), lambda index, future: future.exception()
-            )
+            workers = future_workers(recorder, lambda index: pool.submit(meet), 3)
             clock = FakeClock(0.0)
-            execute(Schedule([[]] * 6, [1] * 6, [0.0] * 6), workers, lambda *args: None, clock, clock.sleep)
-        assert notes.results == [None] * 6, 'three met at the barrier, twice'
+            execute(Schedule([[]] * 6, [1] * 6, [0.0] * 6), workers, clock, lambda *args: None)
+        assert recorder.results == ['met'] * 6, 'three met at the barrier, twice'
 
 
 class TestThreads:
     def test_what_an_attempt_raises_is_handed_on_in_place_of_what_it_returns(self):
-        error, notes = MemoryError('of the attempt itself'), Notes(lambda result: Recorded(False))
+        error, recorder = MemoryError('of the attempt itself'), RecordingRecorder(lambda result: Recorded(False))
 
         def attempt(index):
             raise error
 
-        workers = OwnThreads(notes, 2, attempt)
+        workers = OwnThreads(recorder, 2, attempt)
         workers.start(7)
         assert workers.wait_for_one(20) == (7, False)
-        assert (notes.recorded, notes.results) == ([7], [error])
+        assert (recorder.recorded, recorder.results) == ([7], [error])
         workers.close()
 
     def test_a_job_that_is_tried_again_is_not_over_before_it_has_ended_again(self):
-        at_work, let_go, notes = threading.Barrier(2), threading.Event(), Notes()
+        at_work, let_go, recorder = threading.Barrier(2), threading.Event(), RecordingRecorder()
 
         def attempt(index):
-            if notes.recorded:
+            if recorder.recorded:
                 at_work.wait(20)
                 assert let_go.wait(20)
 
-        workers = OwnThreads(notes, 1, attempt)
+        workers = OwnThreads(recorder, 1, attempt)
         workers.start(0)
         assert workers.wait_for_one(20) == (0, False)
         workers.start(0)
@@ -546,10 +586,10 @@ class TestThreads:
             workers.drain()
         let_go.set()
         workers.close()
-        assert (notes.recorded, notes.abandoned_ones) == ([0], [(0, caught.value)])
+        assert (recorder.recorded, recorder.abandoned_ones) == ([0], [(0, caught.value)])
 
     def test_drain_waits_a_little_at_a_time_for_as_long_as_it_takes(self):
-        at_work, let_go, notes = threading.Barrier(2), threading.Event(), Notes()
+        at_work, let_go, recorder = threading.Barrier(2), threading.Event(), RecordingRecorder()
 
         def attempt(index):
             at_work.wait(20)
@@ -559,56 +599,69 @@ class TestThreads:
             let_go.set()
             return waits.filled.get(timeout=20)
 
-        workers = OwnThreads(notes, 1, attempt)
+        workers = OwnThreads(recorder, 1, attempt)
         workers.start(0)
         at_work.wait(20)
         workers._ended = waits = Waits(nothing_comes, nothing_comes, end)
         workers.drain()
         workers.close()
-        assert (notes.recorded, notes.results) == ([0], [None])
+        assert (recorder.recorded, recorder.results) == ([0], [None])
         assert waits.timeouts == [LONGEST_WAIT] * 3
+
+    def test_a_call_that_the_executor_never_makes_fails_one_job(self):
+        class Forgetful(Executor):
+            def submit(self, function, /, *args):
+                future = Future()
+                future.set_result(None)
+                return future
+
+        recorder = RecordingRecorder(lambda result: Recorded(False))
+        workers = ExecutorThreads(recorder, 1, int, Forgetful())
+        workers.start(4)
+        assert workers.wait_for_one(20) == (4, False)
+        assert 'did not run' in str(recorder.results[0])
 
     def test_how_a_call_ends_whose_job_another_one_has_taken_is_no_matter(self, caplog):
         class Cancelling(Executor):
-            def submit(self, function):
-                function()
+            def submit(self, function, /, *args):
+                function(*args)
                 future = Future()
                 future.cancel()
                 return future
 
-        workers = PoolThreads(Notes(passing), 1, int, Cancelling())
+        workers = ExecutorThreads(RecordingRecorder(passing), 1, int, Cancelling())
         workers.start(0)
         assert workers.wait_for_one(20) == (0, True)
         assert caplog.records == []
 
     def test_a_call_that_the_executor_cancels_fails_one_job_that_nobody_has_begun(self):
         class Cancelling(Executor):
-            def submit(self, function):
+            def submit(self, function, /, *args):
                 future = Future()
                 future.cancel()
                 future.set_running_or_notify_cancel()
                 return future
 
-        notes = Notes(lambda result: Recorded(False))
-        workers = PoolThreads(notes, 1, int, Cancelling())
+        recorder = RecordingRecorder(lambda result: Recorded(False))
+        workers = ExecutorThreads(recorder, 1, int, Cancelling())
         workers.start(4)
         assert workers.wait_for_one(20) == (4, False)
-        assert [type(result) for result in notes.results] == [CancelledError]
+        assert [type(result) for result in recorder.results] == [CancelledError]
 
     def test_as_many_attempts_as_allowed_are_made_at_once(self):
-        count, notes = 40, Notes(passing)  # more than a pool has threads unless it is told to
+        count, recorder = 40, RecordingRecorder(passing)  # more than a pool has threads unless it is told to
         together = threading.Barrier(count)
-        workers = OwnThreads(notes, count, lambda index: together.wait(20))
+        workers = OwnThreads(recorder, count, lambda index: together.wait(20))
         for index in range(count):
             workers.start(index)
         for _ in range(count):
             workers.wait_for_one(30)
         workers.close()
-        assert sorted(notes.results) == list(range(count)), 'all met at the barrier'
+        assert sorted(recorder.results) == list(range(count)), 'all met at the barrier'
 
     def test_no_more_threads_are_made_than_attempts_run_at_once(self):
-        names, notes = set(), Notes(passing)
-        workers = OwnThreads(notes, 8, lambda index: names.add(threading.current_thread().name))
+        names, recorder = set(), RecordingRecorder(passing)
+        workers = OwnThreads(recorder, 8, lambda index: names.add(threading.current_thread().name))
         for index in range(20):
             workers.start(index)
             workers.wait_for_one(20)
@@ -626,25 +679,25 @@ class TestThreads:
             start(thread)
 
         monkeypatch.setattr(threading.Thread, 'start', limited)
-        together, notes = threading.Barrier(2), Notes(passing)
-        workers = OwnThreads(notes, 8, lambda index: together.wait(20))
+        together, recorder = threading.Barrier(2), RecordingRecorder(passing)
+        workers = OwnThreads(recorder, 8, lambda index: together.wait(20))
         clock = FakeClock(0.0)
-        execute(Schedule([[]] * 6, [1] * 6, [0.0] * 6), workers, lambda *args: None, clock, clock.sleep)
+        execute(Schedule([[]] * 6, [1] * 6, [0.0] * 6), workers, clock, lambda *args: None)
         workers.close()
-        assert sorted(notes.results) == [0, 0, 0, 1, 1, 1], 'two met at the barrier, three times'
+        assert sorted(recorder.results) == [0, 0, 0, 1, 1, 1], 'two met at the barrier, three times'
         assert workers.max_running == 2
 
     def test_where_the_system_allows_no_thread_at_all_that_is_raised_and_nothing_was_begun(self, monkeypatch):
         def refuse(thread):
             raise RuntimeError("can't start new thread")
 
-        made, notes = [], Notes()
+        made, recorder = [], RecordingRecorder()
         monkeypatch.setattr(threading.Thread, 'start', refuse)
-        workers = OwnThreads(notes, 8, made.append)
+        workers = OwnThreads(recorder, 8, made.append)
         with pytest.raises(RuntimeError, match='new thread'):
             workers.start(0)
         workers.drain()
-        assert (made, notes.withdrawn_ones, notes.recorded) == ([], [0], [])
+        assert (made, recorder.withdrawn_ones, recorder.recorded) == ([], [0], [])
 
     @pytest.mark.parametrize('is_theirs', [False, True])
     def test_what_no_thread_has_taken_yet_is_never_begun(self, is_theirs):
@@ -655,15 +708,15 @@ class TestThreads:
             at_work.set()
             assert let_go.wait(20)
 
-        class Withdrawing(Notes):
+        class Withdrawing(RecordingRecorder):
             def withdrawn(self, index):
                 super().withdrawn(index)
                 if len(self.withdrawn_ones) == 2:
                     withdrawn.set()
 
-        notes = Withdrawing(passing)
+        recorder = Withdrawing(passing)
         executor = ThreadPoolExecutor(1) if is_theirs else None
-        workers = PoolThreads(notes, 1, attempt, executor) if is_theirs else OwnThreads(notes, 1, attempt)
+        workers = ExecutorThreads(recorder, 1, attempt, executor) if is_theirs else OwnThreads(recorder, 1, attempt)
         workers.start(0)
         assert at_work.wait(20)
         if not is_theirs:
@@ -679,7 +732,7 @@ class TestThreads:
         workers.close()
         if executor:
             executor.shutdown()
-        assert (made, notes.recorded, notes.withdrawn_ones) == ([0], [0], [1, 2])
+        assert (made, recorder.recorded, recorder.withdrawn_ones) == ([0], [0], [1, 2])
 
     def test_when_the_wait_is_interrupted_what_ended_is_recorded_and_only_the_rest_abandoned(self):
         let_go, ended, over = threading.Event(), threading.Barrier(3), threading.Semaphore(0)
@@ -695,8 +748,10 @@ class TestThreads:
                 super().put(index)
                 over.release()
 
-        notes = Notes(lambda result: Recorded(True, None, KeyboardInterrupt() if len(notes.recorded) == 1 else None))
-        workers = OwnThreads(notes, 3, attempt)
+        recorder = RecordingRecorder(
+            lambda result: Recorded(True, None, KeyboardInterrupt() if len(recorder.recorded) == 1 else None)
+        )
+        workers = OwnThreads(recorder, 3, attempt)
         workers._ended = Ended()
         for index in (0, 1, 2):
             workers.start(index)
@@ -707,11 +762,11 @@ class TestThreads:
             workers.drain()
         let_go.set()
         workers.close()
-        assert (sorted(notes.recorded), [index for index, _ in notes.abandoned_ones]) == ([0, 1], [2])
+        assert (sorted(recorder.recorded), [index for index, _ in recorder.abandoned_ones]) == ([0, 1], [2])
 
     def test_a_thread_that_has_nothing_to_do_for_long_ends_by_itself_and_one_that_is_wanted_comes_anew(self):
-        threads, notes = [], Notes(passing)
-        workers = OwnThreads(notes, 2, lambda index: threads.append(threading.current_thread()))
+        threads, recorder = [], RecordingRecorder(passing)
+        workers = OwnThreads(recorder, 2, lambda index: threads.append(threading.current_thread()))
         workers.start(0)
         assert workers.wait_for_one(20) == (0, True)
         threads[0].join(20)

@@ -19,7 +19,7 @@ from support.interrupts import interrupt_everywhere
 from support.strategies import build_graph, graphs
 
 from dojobber import DoJobber, DummyJob, EventKind, PlanError, State
-from dojobber._attempt.attempt import Attempts
+from dojobber._attempt.attempt import AttempterPool
 
 LIMIT = 20  # seconds after which something that should happen at once is taken for a deadlock
 
@@ -628,7 +628,7 @@ class TestRetries:
         others, tries = threading.Event(), []
 
         class Clock(FakeClock):
-            def __call__(self):
+            def monotonic(self):
                 return self.now + 1000 * others.is_set()
 
         def check(self):
@@ -1000,8 +1000,8 @@ def test_a_job_whose_attempt_breaks_down_has_failed_and_the_run_goes_on(monkeypa
             raise error  # in the engine's own code, where no Job can make it fail
         return make(self, job_class, is_reported)
 
-    make = Attempts.__call__
-    monkeypatch.setattr(Attempts, '__call__', attempt)
+    make = AttempterPool.__call__
+    monkeypatch.setattr(AttempterPool, '__call__', attempt)
     engine = run_engine(job('Root', [job('Breaks'), job('Fine')]), max_workers=2, default_tries=1)
     assert engine.nodestatus == {'Breaks': False, 'Fine': True, 'Root': None}
     assert engine.nodeexceptions == {'Breaks': error}

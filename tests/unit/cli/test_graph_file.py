@@ -18,7 +18,7 @@ from support.run_command import ENVIRONMENT, TIMEOUT, command, connect_gate, run
 from support.screen import Screen
 
 from dojobber import DoJobber, DummyJob, GraphError, cli
-from dojobber.cli.drawing import check_graph
+from dojobber.cli.graph_file import check_graph
 
 needs_proc = pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='needs a folder in which nobody makes files')
 
@@ -136,7 +136,7 @@ def test_with_a_listing_the_plan_is_drawn_and_nothing_runs(capsys, tmp_path, roo
     assert called(capsys, root, *arguments, '--graph', str(path), '--rankdir', 'LR') == usual
     assert (usual[0], ran) == (0, [])
     assert path.read_text(encoding='utf-8').startswith('flowchart LR\n')
-    assert 'not_tried' in path.read_text(encoding='utf-8')
+    assert 'not_run' in path.read_text(encoding='utf-8')
 
 
 @pytest.mark.parametrize('arguments', [['-n'], [], ['--only', 'Fine']])

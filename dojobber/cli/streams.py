@@ -8,6 +8,8 @@ import os
 import sys
 from typing import Any
 
+from ..text import escape_unencodable
+
 
 def complain(text: str) -> None:
     """Write a line to stderr; where that is closed, full or no file at all, to nowhere."""
@@ -34,7 +36,7 @@ class Output:
         """None where stdout was closed before Python started."""
         self.failure: Exception | None = None
         """Why no more can be written."""
-        self.was_diverted = False
+        self.was_diverted: bool = False
         self._is_original = self.stream is not None and self.stream is sys.__stdout__
         self._kept: dict[int, tuple[int, bool]] = {}
 
@@ -47,7 +49,7 @@ class Output:
             try:
                 stream.write(text)
             except UnicodeEncodeError as error:
-                stream.write(text.encode(error.encoding, 'backslashreplace').decode(error.encoding))
+                stream.write(escape_unencodable(text, error.encoding))
             _flush_what_can_be(stream)
         except (OSError, ValueError) as error:
             self.failure = error

@@ -1,0 +1,114 @@
+"""One ``checknrun()``: the Jobs, then their Cleanups, and the current directory as it was before."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .._attempt.attempt import AttemptSettings
+from .._attempt.claim import Claim
+from .._attempt.cleanup import CleanupStack
+from .._attempt.directory import current_directory, directory_restorer, enter_directory
+from .._attempt.error_chain import capture_error, chain_errors, get_context, set_context
+from .._plan.plan import Plan
+from .._plan.schedule import Schedule
+from .._workers.loop import Clock
+from ..events import EventKind
+from ..log import log_critical
+from .listeners import Listeners
+from .recorder import Recorder
+from .results import Results
+from .runner import Runner
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+
+class RunOptions(NamedTuple):
+    """What ``configure()`` has decided about runs."""
+
+    no_act: bool
+    cleanup: bool
+    listeners: Listeners
+    max_workers: int | None
+    executor: Executor | None
+
+
+class Run:
+    """Runs a plan once and calls the Cleanups."""
+
+    def __init__(self, plan: Plan, options: RunOptions, results: Results, cleanups: CleanupStack, clock: Clock) -> None:
+        self._plan, self._options, self._results, self._cleanups, self._clock = plan, options, results, cleanups, clock
+
+    def run(self, args: tuple[Any, ...], kwargs: dict[str, Any], jobs_claim: Claim) -> None:
+        """Run the Jobs with these arguments, and hold the claim while they run.
+
+        Raises:
+            BaseException: What ended the run, or what Cleanups raised.
+        """
+        started = self._clock.monotonic()
+        directory = current_directory()
+        self._cleanups.directory = directory
+        first = self._cleanups.next_sequence()  # Cleanups of earlier runs wait for cleanup()
+        settings = AttemptSettings(args, kwargs, {}, self._options.no_act, directory_restorer(directory))
+        failure = None
+        try:
+            try:
+                self._run_jobs(settings, jobs_claim)
+            except BaseException as error:
+                failure = error
+            failure = self._clean_up(failure, first)
+        except BaseException as error:  # an interrupt between two statements above
+            failure = self._clean_up(chain_errors([failure, error]), first)
+        interrupt = capture_error(restore_directory, directory)
+        if interrupt is not None:
+            failure = chain_errors([failure, interrupt])
+            restore_directory(directory)
+        if self._options.listeners:
+            seconds = self._clock.monotonic() - started
+            about = {'seconds': seconds, 'value': self._results.outcomes, 'exception': failure}
+            interrupt = capture_error(self._options.listeners.emit, EventKind.RUN_FINISHED, **about)
+            failure = chain_errors([failure, interrupt])
+        raise_unchanged(failure)
+
+    def _run_jobs(self, settings: AttemptSettings, jobs_claim: Claim) -> None:
+        plan, options = self._plan, self._options
+        tries = [1 if options.no_act else step.tries for step in plan.steps.values()]
+        schedule = Schedule(plan.dependencies, tries, [step.retry_delay for step in plan.steps.values()])
+        recorder = Recorder(plan, schedule, self._results, options.listeners, self._cleanups)
+        failure = None
+        try:
+            jobs_claim.take(sys._getframe())
+            options.listeners.emit(EventKind.RUN_STARTED, value=plan.names)
+            Runner(plan, settings, recorder, self._clock).run(options.max_workers, options.executor)
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            jobs_claim.release(sys._getframe())
+            recorder.close(failure)
+
+    def _clean_up(self, failure: BaseException | None, first: int) -> BaseException | None:
+        """Call the Cleanups of this run, unless they are left to cleanup(), and return what is to be raised."""
+        if self._options.cleanup:
+            failure = chain_errors([failure, self._cleanups.run(self._options.listeners.notify_cleanup, first)])
+        return failure
+
+
+def restore_directory(directory: str | None) -> None:
+    """Make ``directory`` the current one again. If that fails, say so in the log."""
+    try:
+        if directory is not None:
+            enter_directory(directory)
+    except OSError:
+        log_critical('cannot return to the directory %r', directory)
+
+
+def raise_unchanged(failure: BaseException | None) -> None:
+    """Raise ``failure``, if any, with the context that it has: an ``except`` block of the caller would replace it."""
+    if failure is not None:
+        context = get_context(failure)
+        try:
+            raise failure
+        finally:
+            set_context(failure, context)

@@ -1,0 +1,48 @@
+"""Files that define their Jobs in unusual ways."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from dojobber.cli import main
+
+
+@pytest.fixture
+def jobs_of(tmp_path, monkeypatch, capsys):
+    """Return a function that lists the Jobs of a file with that text, and returns their names."""
+    monkeypatch.chdir(tmp_path)
+
+    def print_list(text):
+        (tmp_path / 'jobs_in_a_file.py').write_text(textwrap.dedent(text), encoding='utf-8')
+        with pytest.raises(SystemExit) as caught:
+            main(argv=['jobs_in_a_file.py', '--list'])
+        printed = capsys.readouterr()
+        assert (caught.value.code, printed.err) == (0, '')
+        return [line.split()[0] for line in printed.out.splitlines()]
+
+    return print_list
+
+
+def test_a_file_may_remove_itself_from_the_modules(jobs_of):
+    text = """
+        import sys
+        from dojobber import DummyJob
+
+        class Root(DummyJob):
+            pass
+
+        del sys.modules[__name__]
+    """
+    assert jobs_of(text) == ['Root']
+
+
+def test_deps_may_be_read_only_once(jobs_of):
+    text = """
+        from dojobber import DummyJob
+
+        class Root(DummyJob):
+            DEPS = iter([])
+    """
+    assert jobs_of(text) == ['Root']

@@ -1,0 +1,30 @@
+"""``--graph`` with a pipe in place of a file."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from dojobber import DummyJob
+from dojobber.cli import main
+
+
+class Root(DummyJob):
+    """Has nothing to do."""
+
+
+@pytest.mark.skipif(not hasattr(os, 'setresuid'), reason='needs to give up the rights of root for a while')
+def test_a_pipe_that_this_user_may_not_write_is_refused_before_anything_runs(tmp_path, capsys):
+    path = tmp_path / 'pipe.dot'
+    os.mkfifo(path, 0o444)
+    users = os.getresuid()
+    if users[0] == 0:  # who may write everywhere; access() goes by the first of the three
+        os.setresuid(65534, 0, 0)
+    try:
+        with pytest.raises(SystemExit) as caught:
+            main(Root, ['--graph', str(path)])
+    finally:
+        os.setresuid(*users)
+    assert caught.value.code == 2
+    assert f'--graph: {str(path)!r} cannot be written: Permission denied' in capsys.readouterr().err
