@@ -140,9 +140,8 @@ def times(case: Case, turns: int) -> Turns:
     dependencies, seconds = case.make()
     jobs = make_jobs(dependencies, seconds)
     with running_executor(case) as executor:
-        return [(_time_engine(case, jobs[-1], executor), _time_loop(case, jobs, executor)) for _ in range(turns + 1)][
-            1:
-        ]
+        timed = [(_time_engine(case, jobs[-1], executor), _time_loop(case, jobs, executor)) for _ in range(turns + 1)]
+    return timed[1:]
 
 
 def _time_engine(case: Case, root: type[Job], executor: Executor | None) -> float:

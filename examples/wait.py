@@ -13,8 +13,8 @@ CheckSpace runs; the Jobs that depend on the server follow::
     ✓ CheckServer    ok         0.0s
     4 jobs: 4 ok in 4.0 s; nothing was changed
 
-``--set path=/PATH`` requests another page, and ``--set gigabytes=NUMBER`` sets the space needed. ``dojobber
-examples/wait.py`` does the same as the script.
+``--set path=/PATH`` requests another page, and ``--set gigabytes=NUMBER`` sets the space needed.
+``dojobber examples/wait.py`` does the same as the script.
 """
 
 import contextlib

@@ -15,7 +15,8 @@ settings.load_profile('default')
 LIMIT = 330  # seconds; faulthandler_timeout has printed all threads before
 LONG_LIMIT = 1800  # seconds, for tests that run only when they are selected by their mark
 
-if 'PYTHONPATH' in os.environ:  # the programs that the tests start run in other folders
+os.environ.pop('PYTHONDONTWRITEBYTECODE', None)  # or every program that the tests start compiles the package anew
+if 'PYTHONPATH' in os.environ:  # these programs run in other folders
     os.environ['PYTHONPATH'] = os.pathsep.join(map(os.path.abspath, os.environ['PYTHONPATH'].split(os.pathsep)))
 
 

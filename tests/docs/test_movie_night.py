@@ -6,18 +6,17 @@ import json
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
 import sysconfig
 import time
 
 import dojobber_example as example
 import pytest
+from support.run_command import TIMEOUT, run_script
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob
 
 SCRIPT = pathlib.Path(__file__).parents[1] / 'dojobber_example.py'
-LIMIT = 60  # seconds
 
 RECHECKS = """\
 TurnOnTV.recheck: fail "Remote batteries are dead."
@@ -64,17 +63,9 @@ def run(tmp_path):
     """Run the script in another folder and without a screen, and return (status, stdout, lines of stderr)."""
 
     def run(*arguments, **environment):
-        done = subprocess.run(
-            [sys.executable, '-W', 'error', str(SCRIPT), *arguments],
-            cwd=tmp_path,
-            env={**{k: v for k, v in os.environ.items() if k != 'DISPLAY'}, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=LIMIT,
-        )
-        assert 'Traceback' not in done.stderr or '-d' in arguments
-        return done.returncode, done.stdout, done.stderr.splitlines()
+        status, out, err = run_script(tmp_path, SCRIPT, *arguments, **{'DISPLAY': '', **environment})
+        assert 'Traceback' not in err or '-d' in arguments
+        return status, out, err.splitlines()
 
     return run
 
@@ -205,7 +196,7 @@ def test_the_example_opens_pictures_only_where_there_is_a_screen(run, dot, tmp_p
     run(PATH=path)
     run('--no-x11', PATH=path, DISPLAY=':0')
     assert run('--display_prerungraph', PATH=path, DISPLAY=':0', TMPDIR=str(tmp_path))[0] == 1
-    shown, deadline = [], time.monotonic() + LIMIT
+    shown, deadline = [], time.monotonic() + TIMEOUT
     while len(shown) < 2:  # the openers run on
         assert time.monotonic() < deadline, shown
         time.sleep(0.01)

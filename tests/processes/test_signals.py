@@ -15,6 +15,7 @@ SCRIPTS = pathlib.Path(__file__).with_name('scripts')
 SIGNALS = pytest.mark.parametrize(
     ('number', 'error'),
     [(signal.SIGINT, 'KeyboardInterrupt'), (signal.SIGTERM, 'Terminated'), (signal.SIGTERM, 'SystemExit')],
+    ids=lambda value: getattr(value, 'name', value),
 )
 
 

@@ -20,11 +20,11 @@ def call_interrupted(function, number, event='line'):
     """
     count, error = 0, None
 
-    def trace(frame, what, _):
+    def trace(frame, traced_event, _):
         nonlocal count
         if not frame.f_code.co_filename.startswith(PACKAGE):
             return None
-        if what == event:
+        if traced_event == event:
             count += 1
             if count == number:
                 raise KeyboardInterrupt(f'{frame.f_code.co_filename}:{frame.f_lineno}')  # this also ends the tracing
