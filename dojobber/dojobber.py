@@ -25,7 +25,7 @@ from .job import DummyJob, Job, RunonlyJob, kind_of
 from .log import logger, show_developer_log
 from .outcome import Outcome, State
 from .text import error_text
-from .verbose import Console as VerbosePrinter
+from .verbose import VerbosePrinter
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -70,7 +70,7 @@ class DoJobber:
         self._args: tuple[Any, ...] = ()
         self._kwargs: dict[str, Any] = {}
         self._plan: Plan | None = None
-        self._options = RunOptions(False, cleanup, Listeners((), VerbosePrinter().cleanup), None, None)
+        self._options = RunOptions(False, cleanup, Listeners((), VerbosePrinter().print_cleanup), None, None)
         self._claim = Claim()
         """Held by checknrun()."""
         self._jobs_claim = Claim()
@@ -136,7 +136,7 @@ class DoJobber:
         self._options = RunOptions(
             no_act,
             self._default_cleanup if cleanup is None else cleanup,
-            Listeners(all_listeners, None if is_verbose else VerbosePrinter().cleanup),
+            Listeners(all_listeners, None if is_verbose else VerbosePrinter().print_cleanup),
             max_workers,
             executor,
         )
@@ -258,7 +258,7 @@ class DoJobber:
             if graph is None:
                 graph = JobGraph({name: step.dependencies for name, step in plan.steps.items()})
                 self._graph = plan, graph
-        return graph.paint(self.outcomes)
+        return graph.update_colors(self.outcomes)
 
     def write_graph(self, filed: Any, fmt: str | None = None, *, rankdir: str = 'TB', timeout: float = 60) -> None:
         """Write a picture of the graph: the Jobs, their dependencies, and after a run their outcomes.
@@ -327,10 +327,10 @@ class DoJobber:
         return mime_bundle(repr(self), lambda: self._drawn('the picture'), include, exclude)
 
     def _picture(self, what: str, fmt: str, rankdir: str = 'TB', timeout: float = 60) -> bytes:
-        from ._draw import picture
+        from ._draw import render
 
         nodes, graph = self._drawn(what)
-        return picture(nodes, fmt, rankdir, timeout, graph)
+        return render(nodes, fmt, rankdir, timeout, graph)
 
     def _drawn(self, what: str) -> tuple[list[Node], JobGraph | None]:
         """Return the Jobs as pictures show them, and the graph that a script may have changed, if it has read it."""

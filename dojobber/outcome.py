@@ -82,7 +82,7 @@ class Outcome(NamedTuple):
         return sum(self.phases.values())
 
 
-def added_up(earlier: Outcome, latest: Outcome) -> Outcome:
+def merge_attempts(earlier: Outcome, latest: Outcome) -> Outcome:
     """Return what became of a Job: what its latest try left, with the tries and the time of those before."""
     phases = dict(earlier.phases)
     for phase, seconds in latest.phases.items():

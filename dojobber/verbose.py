@@ -6,60 +6,56 @@ import sys
 import traceback
 
 from .events import Event, EventKind
-from .text import error_text
+from .text import error_line, error_text, escape_unencodable
 
 PHASES = (EventKind.CHECK, EventKind.RUN, EventKind.RECHECK)
 
 
-class Console:
+class VerbosePrinter:
     """A listener that prints a line for each phase.
 
-    The stream is looked up at each write. One that is closed or broken ends the printing and nothing else.
+    It looks up ``sys.stderr`` for each line, and prints nothing more to a stream that is closed or broken.
     """
 
     def __init__(self, debug: bool = False) -> None:
         self._debug = debug
-        self._broken: object = None  # the stream that was found to be so
+        self._broken_stream: object = None
 
     def __call__(self, event: Event) -> None:
-        """Print what there is to say about ``event``."""
+        """Print a line about ``event``, if its kind has one."""
         if event.kind in PHASES:
-            self._phase(event)
+            self._print_phase(event)
         elif event.kind is EventKind.CLEANUP:
-            self.cleanup(event)
+            self.print_cleanup(event)
         elif event.kind is EventKind.CLEANUP_STARTED and self._debug:
-            self._write(f'{event.job}.cleanup running')
+            self._print(f'{event.job}.cleanup running')
 
-    def cleanup(self, event: Event) -> None:
-        """Print that a Cleanup failed, or with debug that it passed."""
+    def print_cleanup(self, event: Event) -> None:
+        """Print that a Cleanup failed; with ``debug``, also that it passed."""
         if event.exception is not None:
-            self._write(f'{event.job}.cleanup: fail "{error_text(event.exception)}"')
+            self._print(f'{event.job}.cleanup: fail "{error_text(event.exception)}"')
         elif self._debug:
-            self._write(f'{event.job}.cleanup: pass')
+            self._print(f'{event.job}.cleanup: pass')
 
-    def _phase(self, event: Event) -> None:
+    def _print_phase(self, event: Event) -> None:
         error = event.exception
         line = f'{event.job}.{event.kind.value}: {"pass" if error is None else "fail"}'
         if error is not None and event.kind is EventKind.RECHECK:
             line += f' "{error_text(error)}"'
-        if error is not None and self._debug:
-            self._write(line, _indented_traceback(error))
-        else:
-            self._write(line)
+        self._print(line, _indented_traceback(error) if error is not None and self._debug else '')
 
-    def _write(self, line: str, details: str = '') -> None:
+    def _print(self, line: str, details: str = '') -> None:
         text = _on_one_line(line) + '\n' + details
         stream = getattr(sys, 'stderr', None)  # a Job may have deleted it
-        if stream is None or stream is self._broken:
+        if stream is None or stream is self._broken_stream:
             return
         try:
             try:
                 stream.write(text)
             except UnicodeEncodeError:
-                encoding = stream.encoding or 'ascii'
-                stream.write(text.encode(encoding, 'backslashreplace').decode(encoding))
+                stream.write(escape_unencodable(text, stream.encoding))
         except Exception:  # closed, a broken pipe, a full disk
-            self._broken = stream
+            self._broken_stream = stream
 
 
 def _indented_traceback(error: BaseException) -> str:
@@ -67,8 +63,8 @@ def _indented_traceback(error: BaseException) -> str:
 
     try:
         text = ''.join(traceback.format_exception(type(error), error, error.__traceback__))
-    except Exception:  # a SyntaxError made by hand, for one, can defeat the formatter
-        text = f'{type(error).__name__}: {error_text(error)}\n'
+    except Exception:  # some exceptions defeat the formatter, such as a SyntaxError with odd arguments
+        text = error_line(error) + '\n'
     return textwrap.indent(text, '  ')
 
 

@@ -8,7 +8,7 @@ from collections.abc import Generator, Sequence
 from functools import partial
 from typing import Any, Callable, NamedTuple, Optional
 
-from .._plan.hooks import LAZY_RESULTS, unfinished
+from .._plan.hooks import LAZY_RESULTS, close_lazy_result
 from ..job import instantiate
 from ..outcome import Outcome, State, is_interrupt
 from .cleanup import has_cleanup
@@ -17,30 +17,42 @@ from .error_chain import get_traceback
 from .frames import strip_engine_frames
 from .process import end_child, forks
 
-Report = Callable[[str, float, Any, Optional[BaseException]], object]
-"""Called with each phase that ended: its name, the seconds it took, what it returned and what it raised."""
+
+class PhaseReport(NamedTuple):
+    """How one phase of an attempt ended."""
+
+    phase: str
+    """``'check'``, ``'run'`` or ``'recheck'``."""
+    seconds: float
+    value: Any
+    """What the hook returned; None if it raised."""
+    error: BaseException | None
+
+
+PhaseCallback = Callable[[str, float, Any, Optional[BaseException]], object]
+"""Called with the fields of a :class:`PhaseReport` as each phase ends."""
 
 _set = object.__setattr__  # also where a class allows no attributes to be set, as a frozen dataclass does
 
 
-class Setting(NamedTuple):
+class AttemptSettings(NamedTuple):
     """What all attempts of one run have in common."""
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     global_storage: dict[Any, Any]
     no_act: bool
-    go_to_start: Callable[[], object]
+    restore_directory: Callable[[], object]
     """Called before every phase, to put the current directory back."""
 
 
-class Attempted(NamedTuple):
+class AttemptResult(NamedTuple):
     """Result of an attempt made in another thread or process."""
 
     outcome: Outcome
-    reports: Sequence[tuple[str, float, Any, BaseException | None]] = ()
-    """The arguments of a :data:`Report`, one phase each."""
-    owed: Any = None
+    reports: Sequence[PhaseReport] = ()
+    """One for each phase."""
+    pending_cleanup: Any = None
     """The instance whose Cleanup is pending."""
 
 
@@ -56,13 +68,13 @@ class Attempter:
         on_run_started: Called with the instance when its Run is about to start: from then on its Cleanup is pending.
     """
 
-    send: Callable[[tuple[Any, Report | None]], Outcome]
+    send: Callable[[tuple[Any, PhaseCallback | None]], Outcome]
     """Attempts the Job of a class and returns the outcome; the function, if any, is called with each phase.
 
     It raises what that function raises, or a signal handler between two phases. Then :meth:`renew` must be called.
     """
 
-    def __init__(self, setting: Setting, on_run_started: Callable[[Any], object]) -> None:
+    def __init__(self, setting: AttemptSettings, on_run_started: Callable[[Any], object]) -> None:
         self._setting, self._on_run_started = setting, on_run_started
         self.renew()
 
@@ -74,7 +86,7 @@ class Attempter:
 
     def __reduce__(self) -> Any:
         """Let an engine that has run be pickled: nobody needs this in another process."""
-        return Attempter, (Setting((), {}, {}, False, int), id)
+        return Attempter, (AttemptSettings((), {}, {}, False, int), id)
 
 
 _outcome: Callable[[tuple[Any, ...]], Outcome] = partial(tuple.__new__, Outcome)  # much faster than Outcome()
@@ -83,9 +95,9 @@ _PASSED = {'check': State.OK, 'recheck': State.CHANGED}
 
 
 def _attempt_loop(
-    setting: Setting, on_run_started: Callable[[Any], object]
-) -> Generator[Outcome | None, tuple[Any, Report | None], None]:
-    args, kwargs, global_storage, no_act, go_to_start = setting
+    setting: AttemptSettings, on_run_started: Callable[[Any], object]
+) -> Generator[Outcome | None, tuple[Any, PhaseCallback | None], None]:
+    args, kwargs, global_storage, no_act, restore_directory = setting
     callers_exception = sys.exc_info()[1]
     outcomes: list[Outcome] = []  # popped when yielded, since what is in a variable here is kept until the next attempt
     while True:
@@ -100,7 +112,7 @@ def _attempt_loop(
         for phase in ('check', 'run', 'recheck'):
             started = perf_counter()
             try:
-                go_to_start()
+                restore_directory()
                 if phase == 'check':
                     job = instantiate(job_class, global_storage)
                     if forks[0] != fork:
@@ -145,7 +157,7 @@ def _attempt_loop(
 
 
 def _check_result(result: Any, hook: Any, job_class: Any) -> None:
-    kind = unfinished(result, hook)
+    kind = close_lazy_result(result, hook)
     if kind:
         name = getattr(hook, '__name__', 'a hook')
         raise TypeError(f'{name} of {job_class.__name__!r} returned {kind}, so calling it has done nothing')
@@ -158,25 +170,29 @@ def _has_run(job: Any) -> bool:
         return True
 
 
-class Attempts:
+class AttempterPool:
     """Makes attempts for several threads at once, each by itself."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: AttemptSettings) -> None:
         self._setting = setting
         self._idle: deque[tuple[Attempter, list[Any]]] = deque()
 
-    def __call__(self, job_class: Any, is_reported: bool) -> Attempted:
+    def __call__(self, job_class: Any, is_reported: bool) -> AttemptResult:
         """Attempt a Job and return all there is to know about it. It raises nothing."""
         attempt, started = self._idle_one() or self._another()
-        reports: list[tuple[str, float, Any, BaseException | None]] = []
+        reports: list[PhaseReport] = []
+
+        def collect(*report: Any) -> None:
+            reports.append(PhaseReport(*report))
+
         try:
-            outcome = attempt.send((job_class, (lambda *report: reports.append(report)) if is_reported else None))
+            outcome = attempt.send((job_class, collect if is_reported else None))
         except BaseException as error:  # of an odd exception, which defeats the engine; or the stack has no room
             outcome = Outcome(State.FAILED, 1, None, error)
             attempt.renew()
         job = started.pop() if started else None
         self._idle.append((attempt, started))
-        return Attempted(outcome, reports, job if has_cleanup(job) else None)
+        return AttemptResult(outcome, reports, job if has_cleanup(job) else None)
 
     def _idle_one(self) -> tuple[Attempter, list[Any]] | None:
         try:

@@ -16,12 +16,12 @@ from bisect import bisect
 from operator import methodcaller
 from typing import Any, Callable
 
-from .._plan.hooks import LAZY_RESULTS, unfinished
+from .._plan.hooks import LAZY_RESULTS, close_lazy_result
 from ..events import Event, EventKind
 from ..log import log_critical
 from .claim import Claim, is_below
 from .clock import perf_counter, sleep
-from .directory import go_to, is_gone
+from .directory import enter_directory, is_gone
 from .error_chain import capture_error, chain_errors
 from .frames import strip_engine_frames
 from .process import end_child, forks
@@ -83,7 +83,7 @@ class CleanupStack:
         if place == len(self._order) or self._order[place][0] != sequence:
             self._order.insert(place, (sequence, self.directory))
 
-    def drop_needless(self) -> None:
+    def drop_last_if_no_cleanup(self) -> None:
         """Forget the Job pushed last if its attempt, which has ended, has left it without a Cleanup."""
         if self._order:
             sequence, _ = self._order[-1]
@@ -159,7 +159,7 @@ class CleanupStack:
         try:
             # One call into C, so that no signal handler runs between taking the Job off the stack and its Cleanup.
             result = next(map(_call_cleanup, map(self._jobs.pop, (sequence,), (_Nothing(),))))
-            kind = unfinished(result, job.Cleanup) if type(result) in LAZY_RESULTS else None
+            kind = close_lazy_result(result, job.Cleanup) if type(result) in LAZY_RESULTS else None
             if kind:
                 raise TypeError(f'Cleanup of {type(job).__name__!r} returned {kind}, so it has not been done')
         except BaseException as raised:
@@ -185,7 +185,7 @@ def _enter(directory: str | None, errors: list[BaseException | None]) -> BaseExc
     Job that gave up its rights, is no reason to leave behind what is to be cleaned up.
     """
     for _ in range(2):  # the first error may be that of a signal handler, a time limit say, which has struck by chance
-        error = capture_error(go_to, directory)
+        error = capture_error(enter_directory, directory)
         if error is None:
             return None
         if isinstance(error, OSError) and is_gone(directory):

@@ -19,7 +19,7 @@ def current_directory() -> str | None:
         return None
 
 
-def go_to(directory: str | None) -> None:
+def enter_directory(directory: str | None) -> None:
     """Make ``directory`` the current one again.
 
     Where the process is there already this cannot fail, even if it may not enter the directory (any more): a script
@@ -37,10 +37,10 @@ def go_to(directory: str | None) -> None:
             raise
 
 
-def returning_to(directory: str | None) -> Callable[[], object]:
-    """Return a function that does what :func:`go_to` does with ``directory``."""
+def directory_restorer(directory: str | None) -> Callable[[], object]:
+    """Return a function that does what :func:`enter_directory` does with ``directory``."""
     if directory is None:
-        return partial(go_to, None)
+        return partial(enter_directory, None)
     return partial(_go, os.chdir, directory)
 
 
@@ -48,7 +48,7 @@ def _go(chdir: Callable[[str], object], directory: str) -> None:
     try:
         chdir(directory)
     except OSError:
-        go_to(directory)
+        enter_directory(directory)
 
 
 def is_gone(directory: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""What a notebook shows of an engine: all there is in five seconds, and less where that is not enough."""
+"""Shows an engine in a notebook: the picture if it is ready within five seconds, and always text."""
 
 from __future__ import annotations
 
@@ -8,37 +8,42 @@ from collections.abc import Collection
 from typing import Callable
 
 from ..errors import GraphError
-from .dot import dot
+from ..text import error_text
+from .dot import to_dot
 from .graph import JobGraph
-from .mermaid import mermaid
-from .render import rendered
-from .style import Node
+from .mermaid import to_mermaid
+from .node import Node
+from .renderer import run_renderer
 
-SECONDS = 5.0
-RESERVE = 0.4  # of these, for stopping the renderer and for what comes after it
-LARGEST = 5_000  # Jobs and dependencies: Graphviz takes longer for nearly all that are larger
+TIME_LIMIT = 5.0  # seconds
+RESERVE = 0.4  # seconds of these, for stopping the renderer and for the notebook's own work
+MAX_SIZE = 5_000  # Jobs and dependencies; Graphviz is too slow for nearly all larger graphs
 TEXT, MERMAID, SVG = 'text/plain', 'text/vnd.mermaid', 'image/svg+xml'
 
-Drawn = Callable[[], 'tuple[list[Node], JobGraph | None]']
+CollectNodes = Callable[[], 'tuple[list[Node], JobGraph | None]']
 
 
 def mime_bundle(
-    text: str, drawn: Drawn, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    text: str,
+    collect_nodes: CollectNodes,
+    include: Collection[str] | None = None,
+    exclude: Collection[str] | None = None,
 ) -> dict[str, str]:
-    """Return ``text`` and the picture, as SVG and as Mermaid, by their MIME types.
+    """Return ``text`` and the picture, as SVG and as Mermaid, by MIME type.
 
-    Neither kind of picture is there if it cannot be made, or not in time. If there is no SVG, the text says why.
+    A kind of picture that cannot be made in time is left out. Without an SVG, the text gives the reason.
 
     Args:
-        drawn: Returns what to draw; what it raises is a reason, too.
-        include: The MIME types to return, instead of all.
-        exclude: Those not to return.
+        collect_nodes: Returns the nodes, and the graph that a script may have changed. Called only if a picture is
+            wanted. An error that it raises is such a reason, too.
+        include: The MIME types to return; by default all.
+        exclude: The MIME types not to return.
     """
-    deadline = time.monotonic() + SECONDS - RESERVE
-    drawn = functools.cache(drawn)
+    deadline = time.monotonic() + TIME_LIMIT - RESERVE
+    collect_nodes = functools.cache(collect_nodes)
     makers: dict[str, Callable[[], str]] = {
-        MERMAID: lambda: mermaid(drawn()[0], 'TB'),
-        SVG: lambda: _svg(*drawn(), deadline),
+        MERMAID: lambda: to_mermaid(collect_nodes()[0], 'TB'),
+        SVG: lambda: _svg(*collect_nodes(), deadline),
     }
     bundle = {}
     for kind, make in makers.items():
@@ -47,7 +52,7 @@ def mime_bundle(
                 bundle[kind] = make()
             except Exception as error:
                 if kind == SVG:
-                    text += f'\nno picture: {error}'
+                    text += f'\nno picture: {error_text(error)}'
     return {TEXT: text, **bundle} if _is_wanted(TEXT, include, exclude) else bundle
 
 
@@ -56,7 +61,7 @@ def _is_wanted(kind: str, include: Collection[str] | None, exclude: Collection[s
 
 
 def _svg(nodes: list[Node], graph: JobGraph | None, deadline: float) -> str:
-    if len(nodes) + sum(len(node.needs) for node in nodes) > LARGEST:
-        raise GraphError(f'{len(nodes)} Jobs are too many to draw in {SECONDS:.0f} s, see write_graph()', 'svg')
-    text = dot(nodes, 'TB', graph).encode()
-    return rendered(text, 'svg', max(deadline - time.monotonic(), 0.01)).decode()
+    if len(nodes) + sum(len(node.dependencies) for node in nodes) > MAX_SIZE:
+        raise GraphError(f'{len(nodes)} Jobs are too many to draw in {TIME_LIMIT:.0f} s: use write_graph()', 'svg')
+    dot = to_dot(nodes, 'TB', graph).encode()
+    return run_renderer(dot, 'svg', max(deadline - time.monotonic(), 0.01)).decode()

@@ -1,4 +1,4 @@
-"""Imports python-graph, whose 1.8.2 asks for a ``pkg_resources`` that today's setuptools no longer has."""
+"""Imports python-graph, whose version 1.8.2 requires ``pkg_resources``, which recent versions of setuptools lack."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import threading
 import types
 from typing import Any
 
+from ..errors import GraphError
+
 _lock = threading.Lock()
 
 
-class _PkgResources(types.ModuleType):
-    """Stands in for ``pkg_resources`` while one thread imports python-graph."""
+class PkgResourcesStandIn(types.ModuleType):
+    """Replaces ``pkg_resources`` while one thread imports python-graph."""
 
     def __init__(self) -> None:
         super().__init__('pkg_resources')
@@ -26,8 +28,8 @@ class _PkgResources(types.ModuleType):
         package.__path__ = pkgutil.extend_path(package.__path__, name)
 
     def __getattr__(self, name: str) -> Any:
-        # Another thread that imports pkg_resources now is given this module and keeps it. What it looks for is in the
-        # real one, which can be imported as soon as python-graph is.
+        # Another thread that imports pkg_resources now gets this module and keeps it. Its attributes are in the real
+        # one, which can be imported once python-graph is imported.
         if threading.get_ident() == self._importing_thread:
             raise AttributeError(f'module {self.__name__!r} has no attribute {name!r} here')
         with _lock:
@@ -35,25 +37,33 @@ class _PkgResources(types.ModuleType):
 
 
 @functools.cache
-def load() -> tuple[Any, Any]:
+def import_python_graph() -> tuple[Any, Any]:
     """Return python-graph's ``digraph`` class and its function that writes a graph as DOT.
 
     Raises:
-        ImportError: python-graph or pydot is not installed.
+        GraphError: python-graph or pydot cannot be imported.
     """
-    import pydot  # noqa: F401 - before the stand-in is there, which is meant for python-graph alone
+    try:
+        import pydot  # noqa: F401 - before the stand-in, which is for python-graph only
 
-    with _lock:
-        stand_in = _PkgResources()
-        real = sys.modules.get(stand_in.__name__)
-        sys.modules[stand_in.__name__] = stand_in
-        try:
-            # By import statements, since that is what PyInstaller and the like look for in a program they bundle.
-            import pygraph.classes.digraph as classes
-            import pygraph.readwrite.dot as dot
-        finally:
-            if real is not None:
-                sys.modules[stand_in.__name__] = real
-            else:
-                sys.modules.pop(stand_in.__name__, None)
+        with _lock:
+            return _import_with_stand_in()
+    except ImportError as error:
+        message = f'engine.graph and pictures need python-graph, which cannot be imported ({error})'
+        raise GraphError(f'{message}: pip install python-graph-core python-graph-dot', error.name) from error
+
+
+def _import_with_stand_in() -> tuple[Any, Any]:
+    stand_in = PkgResourcesStandIn()
+    real = sys.modules.get(stand_in.__name__)
+    sys.modules[stand_in.__name__] = stand_in
+    try:
+        # Import statements, because PyInstaller and similar tools look for these in a program.
+        import pygraph.classes.digraph as classes
+        import pygraph.readwrite.dot as dot
+    finally:
+        if real is not None:
+            sys.modules[stand_in.__name__] = real
+        else:
+            sys.modules.pop(stand_in.__name__, None)
     return classes.digraph, dot.write

@@ -22,7 +22,7 @@ def is_lazy(hook: Any) -> bool:
     return any(code.co_flags & LAZY_CALL_FLAGS for code in _codes(hook, is_wrapped_followed=False))
 
 
-def unfinished(result: Any, hook: Any) -> str | None:
+def close_lazy_result(result: Any, hook: Any) -> str | None:
     """Return the kind of object that ``hook`` returned in place of a result, and close that; None if it is a result.
 
     A coroutine never is. A generator is one, unless it is what the hook itself, or the function that a decorator keeps

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from .._attempt.attempt import Attempted, Report
+from .._attempt.attempt import AttemptResult, PhaseCallback, PhaseReport
 from .._attempt.cleanup import CleanupStack
 from .._attempt.error_chain import capture_error, chain_errors
 from .._plan.plan import Plan
@@ -41,7 +41,7 @@ class Recorder:
         if self.is_listening:
             self._notify(EventKind.ATTEMPT_STARTED, index)
 
-    def phase_callback(self, index: int) -> Report:
+    def phase_callback(self, index: int) -> PhaseCallback:
         """Return what to call with each phase of an attempt in this thread."""
         return partial(self._phase_ended, index)
 
@@ -49,7 +49,7 @@ class Recorder:
         """Record the outcome of an attempt in this thread."""
         self._store(index, outcome)
         if 'run' in outcome.phases:
-            self.cleanups.drop_needless()
+            self.cleanups.drop_last_if_no_cleanup()
         self._running.pop(index, None)  # missing if an interrupt came before started_inline() had stored it
         if self.is_listening:
             self._announce_end(index, outcome)
@@ -66,28 +66,28 @@ class Recorder:
         If interrupted during its first statements, it can be called again.
 
         Args:
-            result: An :class:`Attempted`, or the error because of which there is none: a worker was lost, or the Job
-                could not be sent.
+            result: An :class:`AttemptResult`, or the error because of which there is none: a worker was lost, or the
+                Job could not be sent.
         """
         if not isinstance(result, BaseException):
             return self._record(index, result)
         from concurrent.futures import BrokenExecutor
 
         failed = Outcome(State.FAILED, 1, None, result)
-        recorded = self._record(index, Attempted(failed, [(EventKind.CHECK.value, 0.0, None, result)]))
+        recorded = self._record(index, AttemptResult(failed, [PhaseReport(EventKind.CHECK.value, 0.0, None, result)]))
         return recorded._replace(fatal=result) if isinstance(result, BrokenExecutor) else recorded
 
-    def _record(self, index: int, attempted: Attempted) -> Recorded:
+    def _record(self, index: int, attempt: AttemptResult) -> Recorded:
         if index not in self._running:
             return Recorded(False)
-        outcome = attempted.outcome
+        outcome = attempt.outcome
         sequence, earlier = self._running[index]
         errors: list[BaseException | None] = []  # from listeners and signal handlers; all events are emitted anyway
         if self._outcomes[self._names[index]] is earlier:
-            if attempted.owed is not None:
-                self.cleanups.push(attempted.owed, sequence)
+            if attempt.pending_cleanup is not None:
+                self.cleanups.push(attempt.pending_cleanup, sequence)
             if self.is_listening:
-                errors += [capture_error(self._phase_ended, index, *report) for report in attempted.reports]
+                errors += [capture_error(self._phase_ended, index, *report) for report in attempt.reports]
             self._store(index, outcome)
         self._running.pop(index, None)
         if self.is_listening:

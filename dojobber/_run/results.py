@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from .._plan.plan import Plan
-from ..outcome import Outcome, State, added_up
+from ..outcome import Outcome, State, merge_attempts
 from ..read_only import OrderedView, ReadOnlyDict
 
 NOT_RUN = Outcome(State.NOT_RUN)
@@ -104,7 +104,7 @@ class Results:
         """Merge the outcome of an attempt into that of its Job."""
         earlier = self.outcomes[name]
         if earlier.tries:
-            outcome = added_up(earlier, outcome)
+            outcome = merge_attempts(earlier, outcome)
         _put(self.outcomes, name, outcome)
         if outcome.state.passed:
             self.passed_count += 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .._attempt.attempt import Setting
+from .._attempt.attempt import AttemptSettings
 from .._attempt.claim import Claim
 from .._attempt.cleanup import CleanupStack
-from .._attempt.directory import current_directory, go_to, returning_to
+from .._attempt.directory import current_directory, directory_restorer, enter_directory
 from .._attempt.error_chain import capture_error, chain_errors, get_context, set_context
 from .._plan.plan import Plan
 from .._plan.schedule import Schedule
@@ -50,7 +50,7 @@ class Run:
         directory = current_directory()
         self._cleanups.directory = directory
         first = self._cleanups.next_sequence()  # Cleanups of earlier runs wait for cleanup()
-        settings = Setting(args, kwargs, {}, self._options.no_act, returning_to(directory))
+        settings = AttemptSettings(args, kwargs, {}, self._options.no_act, directory_restorer(directory))
         failure = None
         try:
             try:
@@ -71,7 +71,7 @@ class Run:
             failure = chain_errors([failure, interrupt])
         raise_unchanged(failure)
 
-    def _run_jobs(self, settings: Setting, jobs_claim: Claim) -> None:
+    def _run_jobs(self, settings: AttemptSettings, jobs_claim: Claim) -> None:
         plan, options = self._plan, self._options
         tries = [1 if options.no_act else step.tries for step in plan.steps.values()]
         schedule = Schedule(plan.dependencies, tries, [step.retry_delay for step in plan.steps.values()])
@@ -99,7 +99,7 @@ def restore_directory(directory: str | None) -> None:
     """Make ``directory`` the current one again. If that fails, say so in the log."""
     try:
         if directory is not None:
-            go_to(directory)
+            enter_directory(directory)
     except OSError:
         log_critical('cannot return to the directory %r', directory)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .._attempt.attempt import Attempted, Attempter, Attempts, Setting
+from .._attempt.attempt import Attempter, AttempterPool, AttemptResult, AttemptSettings
 from .._plan.plan import Plan
 from .._workers.base import Workers
 from .._workers.executors import Place, place_of
@@ -18,7 +18,7 @@ from .recorder import Recorder
 class Runner:
     """Runs a plan once."""
 
-    def __init__(self, plan: Plan, settings: Setting, recorder: Recorder, clock: Clock) -> None:
+    def __init__(self, plan: Plan, settings: AttemptSettings, recorder: Recorder, clock: Clock) -> None:
         self._plan, self._settings, self._recorder, self._clock = plan, settings, recorder, clock
         self._jobs = [step.job for step in plan.steps.values()]
 
@@ -46,9 +46,9 @@ class Runner:
     def _run_on_threads(self, executor: Any, max_running: float) -> None:
         """Run the Jobs on threads of this process. They share its current directory, which stays as it is."""
         recorder = self._recorder
-        attempts = recorder.results.attempts = Attempts(self._settings._replace(go_to_start=lambda: None))
+        attempts = recorder.results.attempts = AttempterPool(self._settings._replace(restore_directory=lambda: None))
 
-        def attempt(index: int) -> Attempted:
+        def attempt(index: int) -> AttemptResult:
             return attempts(self._jobs[index], recorder.is_listening)
 
         threads: OwnThreads | ExecutorThreads
@@ -64,7 +64,7 @@ class Runner:
     def _run_remotely(self, executor: Any, max_running: float) -> None:
         """Run copies of the Jobs in other processes."""
         from .._workers.futures import FutureWorkers
-        from .._workers.remote.client import Courier as RemoteClient
+        from .._workers.remote.client import RemoteClient
 
         has_directory = place_of(executor) is not Place.INTERPRETERS
         client = RemoteClient(self._plan, self._settings, self._recorder.is_listening, has_directory)

@@ -8,16 +8,16 @@ from ..errors import RemoteError
 from ..outcome import is_interrupt
 from .base import Pool, PoolRecorder
 from .executors import is_future, not_a_future
-from .remote.worker import attempt_remotely as run_request
+from .remote.worker import run_request
 
 
 class Client(Protocol):
     """Converts between Jobs here and the bytes that cross to other processes."""
 
-    def pack(self, index: int) -> bytes:
+    def encode(self, index: int) -> bytes:
         """Return the request for an attempt of a Job. Raises RemoteError if it cannot be sent."""
 
-    def unpack(self, index: int, response: bytes) -> Any:
+    def decode(self, index: int, response: bytes) -> Any:
         """Return the result of the attempt."""
 
 
@@ -40,7 +40,7 @@ class FutureWorkers(Pool):
             BaseException: What the executor raises.
         """
         try:
-            request = self._client.pack(index)  # before listeners are notified of the start, since it takes time
+            request = self._client.encode(index)  # before listeners are notified of the start, since it takes time
         except RemoteError as error:
             self._recorder.started(index)
             self._running[index] = None
@@ -92,6 +92,6 @@ class FutureWorkers(Pool):
             return future
         try:
             failure = future.exception()
-            return self._client.unpack(index, future.result()) if failure is None else failure
+            return self._client.decode(index, future.result()) if failure is None else failure
         except Exception as error:  # it was canceled, or the executor does not keep its promises
             return error

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from .._attempt.attempt import Attempter
-from .._attempt.attempt import Report as PhaseCallback
+from .._attempt.attempt import Attempter, PhaseCallback
 from ..outcome import Outcome, State, is_interrupt
 
 

@@ -1,16 +1,16 @@
-"""The command line: runs the graph of a root Job from a file or module, without a script."""
+"""The command: runs the graph of a root Job from a file or module, without a script."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from enum import IntEnum
 from time import monotonic
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from .._plan.plan import Plan, make_plan
 from ..dojobber import DoJobber
@@ -18,105 +18,112 @@ from ..errors import DoJobberError, UnknownJobError
 from ..events import Event, EventKind, Listener
 from ..job import Job
 from ..outcome import State, is_interrupt
-from ..text import error_text
-from .document import Raised, document, plan_document
-from .drawing import check_graph, draw
+from ..text import escape_unprintable
+from .graph_file import check_graph, draw
+from .json_reporter import JsonReporter, plan_document, write_document
 from .listing import listing, tree
 from .options import Answer, UsageError, parse_options
-from .root import NotFoundError, find_root, imports_undone
-from .screen.progress import Progress
-from .screen.streams import Output, complain
-from .screen.terminal import Terminal, printable, wants_no_bar
+from .reporter import Reporter, RunResult
+from .root import RootNotFoundError, imports_undone, load_root
+from .screen.reporter import ScreenReporter
+from .screen.terminal import Terminal, wants_no_bar
 from .signals import INTERRUPTS, Interrupts, signal_of
+from .streams import Output, complain
 
-SUCCESS, FAILURE, USAGE, WORK_TO_DO = 0, 1, 2, 3
+
+class ExitStatus(IntEnum):
+    """Exit statuses of the command. After a signal it is 128 and the number of the signal."""
+
+    SUCCESS = 0
+    """All Jobs have passed."""
+    FAILURE = 1
+    """Some Jobs failed or are blocked, a Cleanup failed, or something could not be written."""
+    USAGE_ERROR = 2
+    """The command line or the Jobs cannot be used; nothing was run."""
+    WORK_TO_DO = 3
+    """``--no-act`` has found Jobs that would run, and nothing worse."""
 
 
 def main(root: type[Job] | None = None, argv: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line, and raise SystemExit with its exit status.
+    """Run the command and raise SystemExit with its exit status.
 
     A script that ends with ``main(WriteGreeting)`` has the options of the command ``dojobber``, which ``--help`` lists.
-    To run Jobs it must be called in the main thread, since it handles SIGINT, SIGTERM and SIGHUP meanwhile. A second
-    signal ends the process at once. A program that goes on, such as a test, finds its ``sys.stdout``, signal handlers
-    and ``sys.path`` as they were before.
+    To run Jobs it must be called in the main thread, because it handles SIGINT, SIGTERM and SIGHUP. A second signal
+    ends the process at once. Afterwards ``sys.stdout``, signal handlers and ``sys.path`` are what they were before,
+    for programs that go on, such as tests.
 
     Args:
-        root: The root Job; None lets the command line name it.
-        argv: The arguments, by default those of the process.
+        root: The root Job; with None, the command line names it.
+        argv: The arguments; the default is those of the process.
 
     Raises:
-        SystemExit: At the end. 0 all passed; 1 some failed or are blocked, a Cleanup failed, or something could not be
-            written; 2 usage; 3 ``--no-act`` found work to do and nothing worse; 129, 130 and 143 after SIGHUP, SIGINT
-            and SIGTERM.
-        ValueError: It would run Jobs or draw the graph, and this is not the main thread. No Job was tried.
+        SystemExit: Always, with the exit status: 0 if all Jobs have passed; 1 if some failed or are blocked, a Cleanup
+            failed, or something could not be written; 2 after a usage error; 3 if ``--no-act`` found work to do and
+            nothing worse; 129, 130 or 143 after SIGHUP, SIGINT or SIGTERM.
+        ValueError: It would run Jobs or draw the graph, but this is not the main thread. Nothing was run.
     """
     with imports_undone():
         status = _main(root, argv, Output())
-    sys.exit(status)
+    sys.exit(int(status))
 
 
 def command() -> NoReturn:
-    """Be the command ``dojobber``, which does what ``main()`` does in a process that ends with it.
+    """Do what ``main()`` does, as a process of its own.
 
-    Where stdout is for a document or a listing alone, what still runs at the end does not get it back.
+    If stdout was reserved for a document or a listing, threads that still run at the end cannot write to it.
     """
     output = Output()
     status = _main(None, None, output)
     if output.was_diverted:
         output.divert()
-    sys.exit(status)
+    sys.exit(int(status))
 
 
 def _main(root: type[Job] | None, argv: Sequence[str] | None, output: Output) -> int:
     status = 128 + signal.SIGINT
     try:
         with contextlib.suppress(KeyboardInterrupt):
-            status = _answered(root, argv, output)
+            status = _parse_and_run(root, argv, output)
     finally:
         output.put_back()
     try:
-        return status if output.finish() else _at_least_failed(status)
+        return status if output.finish() else _at_least_failure(status)
     except KeyboardInterrupt:
         output.drop()
         return 128 + signal.SIGINT
 
 
-def _answered(root: type[Job] | None, argv: Sequence[str] | None, output: Output) -> int:
+def _parse_and_run(root: type[Job] | None, argv: Sequence[str] | None, output: Output) -> int:
     try:
         options = parse_options(root, argv)
     except Answer as answer:
         output.write(f'{answer}\n')
-        return SUCCESS
+        return ExitStatus.SUCCESS
     except UsageError as error:
         complain(str(error))
-        return USAGE
+        return ExitStatus.USAGE_ERROR
     if options.json or options.list or options.tree:
         output.divert()
     try:
-        return _command(root or find_root(options.root), options, output)
-    except (NotFoundError, DoJobberError) as error:
+        root = root or load_root(options.root)
+        plan = make_plan(root, options.tries, options.retry_delay)
+        if options.only is not None:
+            plan = _subplan(plan, options.only)
+        return (_show_plan if options.list or options.tree else _run)(root, plan, options, output)
+    except (RootNotFoundError, DoJobberError) as error:
         if options.debug and error.__cause__ is not None:
             cause = error.__cause__
             complain(''.join(traceback.format_exception(type(cause), cause, cause.__traceback__)).rstrip('\n'))
-        complain(f'{options.prog}: {printable(str(error))}')
-        return USAGE
+        complain(f'{options.prog}: {escape_unprintable(str(error))}')
+        return ExitStatus.USAGE_ERROR
 
 
-def _at_least_failed(status: int) -> int:
-    """Return the exit status where something has failed besides."""
-    return FAILURE if status in (SUCCESS, WORK_TO_DO) else status
+def _at_least_failure(status: int) -> int:
+    """Return the exit status if something has failed besides the Jobs."""
+    return ExitStatus.FAILURE if status in (ExitStatus.SUCCESS, ExitStatus.WORK_TO_DO) else status
 
 
-def _command(root: type[Job], options: argparse.Namespace, output: Output) -> int:
-    plan = make_plan(root, options.tries, options.retry_delay)
-    if options.only is not None:
-        plan = _part(plan, options.only)
-    if options.list or options.tree:
-        return _show(root, plan, options, output)
-    return _run(root, plan, options, output)
-
-
-def _part(plan: Plan, only: str) -> Plan:
+def _subplan(plan: Plan, only: str) -> Plan:
     try:
         return plan.subplan(only)
     except UnknownJobError as error:
@@ -124,48 +131,45 @@ def _part(plan: Plan, only: str) -> Plan:
         raise UnknownJobError(f'--only: {error}{hint}', error.culprit) from None
 
 
-def _show(root: type[Job], plan: Plan, options: argparse.Namespace, output: Output) -> int:
-    """Print the plan, and draw it where that is asked for."""
-    engine = _engine(root, options, [])
+def _show_plan(root: type[Job], plan: Plan, options: argparse.Namespace, output: Output) -> int:
+    """Print the plan, draw it if ``--graph`` is given, and return the exit status."""
+    engine = _make_engine(root, options, [])
     _check(engine, options)
-    output.put_back()
     if options.json:
-        output.write(_text(plan_document(root.__name__, plan)))
+        write_document(output, plan_document(root.__name__, plan))
     else:
+        output.put_back()
         output.write(''.join([f'{line}\n' for line in (tree if options.tree else listing)(plan, output.encoding)]))
     if options.graph is None:
-        return SUCCESS
+        return ExitStatus.SUCCESS
     with Interrupts() as interrupts:
-        return _drawn(SUCCESS, engine, options, interrupts)
+        return _draw(ExitStatus.SUCCESS, engine, options, interrupts)
 
 
 def _run(root: type[Job], plan: Plan, options: argparse.Namespace, output: Output) -> int:
-    """Run the Jobs, report the result, and draw it where that is asked for."""
-    tries = {name: 1 if options.no_act else step.tries for name, step in plan.steps.items()}
-    delays = {name: step.retry_delay for name, step in plan.steps.items()}
-    terminal = Terminal(output, has_bar=not (options.no_bar or wants_no_bar()))
-    progress = Progress(tries, delays, error_text, terminal, has_lines=not options.json)
-    raised = Raised({name for name, step in plan.steps.items() if getattr(step.job, 'Run', None) is not None})
-    interrupts = Interrupts(progress.ending, progress.give_back)
-    engine = _engine(root, options, [raised, progress, _resumption(interrupts, options.jobs)])
+    """Run the Jobs, report the result, draw it if ``--graph`` is given, and return the exit status."""
+    reporter = _make_reporter(plan, options, output)
+    interrupts = Interrupts(reporter.on_signal, reporter.restore_terminal)
+    engine = _make_engine(root, options, [reporter, _resumption(interrupts, options.jobs)])
     _check(engine, options)
     start = monotonic()
     with interrupts:
-        with progress.shown():
-            interrupt, failure = _outcome(engine, options.only, interrupts)
-        seconds = monotonic() - start
+        with reporter.live():
+            interrupt, failure = _run_engine(engine, options.only, interrupts)
         status = _status(engine, interrupt, failure)
-        by = interrupt.name if interrupt else None
-        if options.json:
-            output.put_back()
-            result = document(root.__name__, engine.outcomes, options.no_act, seconds, by, raised, status)
-            output.write(_text(result))
-        else:
-            progress.recap(engine.outcomes, raised.by_run, raised.by_cleanup, seconds, by)
-        return _drawn(status, engine, options, interrupts)
+        name = interrupt.name if interrupt else None
+        seconds = monotonic() - start
+        reporter.report(RunResult(root.__name__, options.no_act, engine.outcomes, seconds, name, status))
+        return _draw(status, engine, options, interrupts)
 
 
-def _engine(root: type[Job], options: argparse.Namespace, listeners: list[Listener]) -> DoJobber:
+def _make_reporter(plan: Plan, options: argparse.Namespace, output: Output) -> Reporter:
+    if options.json:
+        return JsonReporter(plan, options.no_act, output)
+    return ScreenReporter(plan, options.no_act, Terminal(output, has_bar=not (options.no_bar or wants_no_bar())))
+
+
+def _make_engine(root: type[Job], options: argparse.Namespace, listeners: list[Listener]) -> DoJobber:
     engine = DoJobber()
     engine.configure(
         root,
@@ -187,9 +191,9 @@ def _check(engine: DoJobber, options: argparse.Namespace) -> None:
 
 
 def _resumption(interrupts: Interrupts, workers: int) -> Listener:
-    """Return a listener that finds out when a Job has caught what a signal raised.
+    """Return a listener that notices when a Job has caught the exception that a signal raised.
 
-    Jobs on threads cannot: signals raise in the main thread, which waits for them.
+    Jobs on threads cannot catch it: it is raised in the main thread, which waits for them.
     """
 
     def resume(event: Event) -> None:
@@ -199,16 +203,16 @@ def _resumption(interrupts: Interrupts, workers: int) -> Listener:
     return resume
 
 
-def _outcome(
+def _run_engine(
     engine: DoJobber, only: str | None, interrupts: Interrupts
 ) -> tuple[signal.Signals | None, BaseException | None]:
-    """Run, and return the signal that ended the run, or else what a Cleanup or a Job raised that ended it, if any."""
+    """Run the Jobs and return the signal that ended the run, or else the error that it raised, if any."""
     try:
         with interrupts.raised():
             engine.checknrun(only)
     except INTERRUPTS as error:
         return signal_of(error), None
-    except BaseException as error:  # which has been said, or is what a Job has failed with
+    except BaseException as error:  # already reported, as the error of a Cleanup or of a Job
         return None, error
     return None, None
 
@@ -218,19 +222,16 @@ def _status(engine: DoJobber, interrupt: signal.Signals | None, failure: BaseExc
         return 128 + interrupt
     states = {outcome.state for outcome in engine.outcomes.values()}
     if engine.success() and failure is None:
-        return SUCCESS
-    return WORK_TO_DO if State.WOULD_RUN in states and State.FAILED not in states else FAILURE
+        return ExitStatus.SUCCESS
+    has_work = State.WOULD_RUN in states and State.FAILED not in states
+    return ExitStatus.WORK_TO_DO if has_work else ExitStatus.FAILURE
 
 
-def _drawn(status: int, engine: DoJobber, options: argparse.Namespace, interrupts: Interrupts) -> int:
-    """Draw the graph where that is asked for, and return the exit status, which is ``status`` if that goes well."""
+def _draw(status: int, engine: DoJobber, options: argparse.Namespace, interrupts: Interrupts) -> int:
+    """Draw the graph if ``--graph`` is given, and return the exit status: ``status`` if that succeeds."""
     if options.graph is None:
         return status
     interrupt, is_drawn = draw(engine, options.graph, options.rankdir, interrupts)
     if interrupt is not None and status < 128:
         return 128 + interrupt
-    return status if is_drawn else _at_least_failed(status)
-
-
-def _text(result: dict[str, Any]) -> str:
-    return f'{json.dumps(result, indent=2)}\n'
+    return status if is_drawn else _at_least_failure(status)

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from ..__version__ import __version__
 from ..job import Job
+from ..text import summary
 
 
 class Answer(Exception):  # noqa: N818 - nothing is wrong
@@ -47,7 +48,7 @@ def parse_options(root: type[Job] | None, argv: Sequence[str] | None) -> argpars
 def _parser(root: type[Job] | None) -> _Parser:
     parser = _Parser(
         prog=None if root else 'dojobber',
-        description=(root.__doc__ or '').strip().partition('\n')[0] if root else 'Run a graph of idempotent Jobs.',
+        description=summary(root) if root else 'Run a graph of idempotent Jobs.',
         epilog='Exit status: 0 if all Jobs have passed; 1 if some failed or are blocked, a Cleanup failed, or '
         'something could not be written; 2 after a usage error; 3 if --no-act found work to do; 129, 130 or 143 after '
         'SIGHUP, SIGINT or SIGTERM.',

@@ -12,19 +12,18 @@ from types import ModuleType
 from typing import Any
 
 from ..job import KINDS, Job
-from ..text import error_text
-from .screen.terminal import printable
+from ..text import error_line, escape_unprintable
 
 
-class NotFoundError(Exception):
+class RootNotFoundError(Exception):
     """There is no such Job; the message says why in a line."""
 
 
-def find_root(text: str) -> type[Job]:
+def load_root(text: str) -> type[Job]:
     """Return the Job that ``text`` names: ``FILE.py:JOB``, ``MODULE:JOB``, or either without a Job for its only root.
 
     Raises:
-        NotFoundError: The file or module cannot be imported, has no such Job, or not exactly one root.
+        RootNotFoundError: The file or module cannot be imported, has no such Job, or not exactly one root.
     """
     where, _, name = text.rpartition(':')
     if not where or os.sep in name or name.endswith('.py'):
@@ -40,26 +39,26 @@ def find_root(text: str) -> type[Job]:
     near = difflib.get_close_matches(name, jobs)
     hint = f'; did you mean {" or ".join(near)}?' if near else f'; it has {", ".join(jobs) or "no Job"}'
     what = 'not a Job' if name in vars(module) else 'not there'
-    raise NotFoundError(f'{name} of {where} is {what}{hint}')
+    raise RootNotFoundError(f'{name} of {where} is {what}{hint}')
 
 
 def _imported(where: str) -> ModuleType:
     is_file = where.endswith('.py') or os.path.isfile(where)
     if is_file and not os.path.isfile(where):
-        raise NotFoundError(f'{where}: there is no such file')
+        raise RootNotFoundError(f'{where}: there is no such file')
     if not is_file and not (all(where.split('.')) and set(where).isdisjoint({os.sep, os.altsep, ':'})):
-        raise NotFoundError(f'{where!r} is neither a file that ends with .py nor the name of a module')
+        raise RootNotFoundError(f'{where!r} is neither a file that ends with .py nor the name of a module')
     try:
         sys.path.insert(0, os.path.dirname(os.path.abspath(where)) if is_file else os.getcwd())
     except OSError as error:
-        raise NotFoundError(f'{where} cannot be imported: the current directory does not exist any more') from error
+        raise RootNotFoundError(f'{where} cannot be imported: the current directory does not exist any more') from error
     try:
         return _imported_file(where) if is_file else importlib.import_module(where)
     except (Exception, SystemExit) as error:
-        why = f'{type(error).__name__}: {error_text(error)}{_place(error)}'
+        why = f'{error_line(error)}{_place(error)}'
         if isinstance(error, SystemExit):
             why += "; put what it does as a script under if __name__ == '__main__'"
-        raise NotFoundError(printable(f'{where} cannot be imported: {why}')) from error
+        raise RootNotFoundError(escape_unprintable(f'{where} cannot be imported: {why}')) from error
 
 
 def _imported_file(path: str) -> ModuleType:
@@ -134,6 +133,6 @@ def _only_root(module: ModuleType, jobs: dict[str, type[Job]], where: str) -> ty
     if len(roots) == 1:
         return roots[0]
     if not roots:
-        raise NotFoundError(f'{where} has no Job that no other needs')
+        raise RootNotFoundError(f'{where} has no Job that no other needs')
     names = ', '.join(job.__name__ for job in roots)
-    raise NotFoundError(f'{where} has {len(roots)} Jobs that no other needs: {names}; name one, as in {where}:JOB')
+    raise RootNotFoundError(f'{where} has {len(roots)} Jobs that no other needs: {names}; name one, as in {where}:JOB')

@@ -63,13 +63,13 @@ class Interrupts:
 
     Args:
         announce: Called with the name of a signal before it is raised.
-        give_back: Called before the process is ended at once.
+        restore_terminal: Called before the process is ended at once.
     """
 
     def __init__(
-        self, announce: Callable[[str], object] = lambda _: None, give_back: Callable[[], object] = lambda: None
+        self, announce: Callable[[str], object] = lambda _: None, restore_terminal: Callable[[], object] = lambda: None
     ) -> None:
-        self._announce, self._give_back = announce, give_back
+        self._announce, self._restore_terminal = announce, restore_terminal
         self._is_raising = False
         self._raised: type[BaseException] | None = None  # in this raised()
         self._is_ending = False
@@ -128,7 +128,7 @@ class Interrupts:
             self._raise(Terminated if number == signal.SIGTERM else self._for_sigint)
         else:
             with contextlib.suppress(Exception):  # the terminal may be gone
-                self._give_back()
+                self._restore_terminal()
             os._exit(128 + number)
 
     def resume(self) -> None:

@@ -11,7 +11,7 @@ import bare
 import graphs
 import pytest
 import report
-from support.factories import configured
+from support.factories import make_engine
 
 RUN = pathlib.Path(graphs.__file__).with_name('run.py')
 
@@ -58,7 +58,7 @@ def test_a_layered_graph_is_the_same_each_time_and_another_with_another_seed():
 
 def test_of_ten_failing_leaves_one_passes_at_its_last_try_and_one_never():
     *leaves, root = graphs.make_jobs(graphs.wide(11), 'failing')
-    engine = configured(root, default_tries=graphs.TRIES)
+    engine = make_engine(root, default_tries=graphs.TRIES)
     engine.checknrun()
     tries = [(engine.nodestatus[leaf.__name__], engine.outcomes[leaf.__name__].tries) for leaf in leaves]
     assert tries == [(True, 3), *[(True, 1)] * 4, (False, 3), *[(True, 1)] * 4]
@@ -83,7 +83,7 @@ def test_engine_and_bare_loop_agree_about_what_passes_and_call_the_same_hooks(sh
     without = bare.work(jobs[-1], graphs.TRIES)
     by_bare_loop = called[:]
     called.clear()
-    engine = configured(jobs[-1], default_tries=graphs.TRIES)
+    engine = make_engine(jobs[-1], default_tries=graphs.TRIES)
     engine.checknrun()
 
     assert {job for job in jobs if not engine.nodestatus[job.__name__]} == without

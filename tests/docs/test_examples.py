@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 import pytest
-from support.run_command import ENVIRONMENT, PATIENCE, command, copy_folder, run, run_script
+from support.run_command import ENVIRONMENT, TIMEOUT, command, copy_folder, run_command, run_script
 from support.screen import Screen
 
 from dojobber import DoJobber, Job
@@ -26,7 +26,7 @@ JOBS = ['MakeFolders', 'WriteSettings', 'CreateTables', 'AddProducts', 'CountSto
 
 def provision(folder, *arguments):
     """Provision a shop, and return (status, what became of each Job, last line)."""
-    status, out, err = run(folder, PROVISION, '--retry-delay', '0', *arguments)
+    status, out, err = run_command(folder, PROVISION, '--retry-delay', '0', *arguments)
     assert 'Traceback' not in err
     *lines, last = out.splitlines()
     return status, dict(line.split()[1:3] for line in lines), re.sub(r' in [\d.]+ m?s', '', last)
@@ -64,7 +64,7 @@ def test_provisioning_in_no_act_touches_nothing(tmp_path):
 
 def test_provisioning_says_what_is_in_the_way(tmp_path):
     (tmp_path / 'shop').write_text('')
-    status, out, _ = run(tmp_path, PROVISION, '--set', 'folder=shop', '--retry-delay', '0')
+    status, out, _ = run_command(tmp_path, PROVISION, '--set', 'folder=shop', '--retry-delay', '0')
     assert status == 1
     line, run_error, _ = out.splitlines()[-3:]
     assert line.startswith('✗ MakeFolders    failed     3 tries, ')
@@ -77,10 +77,10 @@ def test_provisioning_waits_for_whoever_uses_the_database(tmp_path):
     rows = sqlite3.connect(tmp_path / 'shop' / 'data' / 'shop.db', isolation_level=None)
     rows.execute('BEGIN EXCLUSIVE')
     with Screen(command(PROVISION, '--set', 'folder=shop'), cwd=tmp_path, env=ENVIRONMENT) as screen:
-        screen.until('CreateTables: try 2/5 in ')
+        screen.wait_for('CreateTables: try 2/5 in ')
         rows.execute('ROLLBACK')
         rows.close()
-        assert screen.end() == 0
+        assert screen.wait_for_exit() == 0
 
 
 def test_provisioning_works_as_a_script_too(tmp_path):
@@ -98,7 +98,7 @@ def test_the_installed_command_provisions_too(tmp_path):
         capture_output=True,
         encoding='utf-8',
         check=False,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
     )
     assert (done.returncode, done.stderr) == (0, '')
 

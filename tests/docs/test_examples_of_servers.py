@@ -12,7 +12,7 @@ import threading
 import urllib.parse
 
 import pytest
-from support.run_command import PATIENCE, read_until, run_script, running_script
+from support.run_command import TIMEOUT, read_until, run_script, running_script
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / 'examples'
 
@@ -102,7 +102,7 @@ class TestDownload:
         If ``together`` is given, no file is sent before so many are asked for.
         """
         asked = []
-        barrier = threading.Barrier(together or 1, timeout=PATIENCE)
+        barrier = threading.Barrier(together or 1, timeout=TIMEOUT)
 
         class Remembering(Handler):
             def do_GET(self):

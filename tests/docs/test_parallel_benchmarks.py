@@ -12,7 +12,7 @@ import graphs
 import parallel
 import pools
 import pytest
-from support.factories import configured
+from support.factories import make_engine
 
 RUN = pathlib.Path(parallel.__file__)
 
@@ -73,7 +73,7 @@ def test_plain_loop_and_engine_both_do_each_job_once_after_its_needs(shape, monk
         check_order(napped)
         napped.clear()
 
-    engine = configured(jobs[-1], max_workers=4)
+    engine = make_engine(jobs[-1], max_workers=4)
     engine.checknrun()
     assert engine.success()
     check_order(napped)

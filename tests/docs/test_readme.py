@@ -19,8 +19,8 @@ from xml.etree import ElementTree
 
 import pytest
 from docutils.core import publish_doctree
-from support.run_command import ENVIRONMENT, PATIENCE, copy_folder, run
-from support.transcript import COMMANDS, masked, transcript
+from support.run_command import ENVIRONMENT, TIMEOUT, copy_folder, run_command
+from support.transcript import COMMANDS, make_transcript, mask_times
 from sybil import Document
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.rest import CodeBlockParser
@@ -87,7 +87,7 @@ class Reader:
                 stderr=subprocess.STDOUT,
                 encoding='utf-8',
                 check=False,
-                timeout=PATIENCE,
+                timeout=TIMEOUT,
             )
             check(expected, done.stdout)
 
@@ -165,12 +165,14 @@ def test_a_picture_in_the_manual_is_the_one_that_is_drawn(section, picture, chec
 @pytest.mark.terminal
 def test_the_transcript_is_what_a_terminal_shows(tmp_path):
     (printed,) = [block for block in blocks('console') if '(exit status' in block]
-    assert masked(printed.splitlines()) == masked(transcript(tmp_path))
+    assert mask_times(printed.splitlines()) == mask_times(make_transcript(tmp_path))
     assert [command for command, _ in typed(printed)] == COMMANDS
 
 
 def test_every_field_of_the_document_is_described(tmp_path):
-    document = json.loads(run(tmp_path, ROOT / 'examples' / 'provision.py', '--set', 'folder=shop', '--json')[1])
+    document = json.loads(
+        run_command(tmp_path, ROOT / 'examples' / 'provision.py', '--set', 'folder=shop', '--json')[1]
+    )
     table = text_of('The command line').partition('``--json`` prints')[2]
     described = re.findall(r'^``(\w+)`` ', table, re.MULTILINE)
     assert sorted(described) == sorted([*document, *document['jobs'][0]])

@@ -24,7 +24,16 @@ from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
-from support.factories import arrive, changing, configured, job, printed, scripted, wait_for, worked
+from support.factories import (
+    changing,
+    job,
+    make_engine,
+    mark_reached,
+    run_engine,
+    scripted,
+    stderr_lines,
+    wait_until_reached,
+)
 from support.strategies import Spec, graphs
 
 from dojobber import DummyJob, EventKind, Job, PlanError, RemoteError, RunonlyJob, State, StorageConflictError
@@ -125,7 +134,7 @@ def dask_commands(folder):
             )
             started.enter_context(process)
             started.callback(process.terminate)
-        wait_for(folder, 'scheduler.json')
+        wait_until_reached(folder, 'scheduler.json')
         client = started.enter_context(distributed.Client(scheduler_file=contact, timeout=60))
         client.wait_for_workers(2, timeout=60)
         yield client.get_executor(pure=False)
@@ -214,8 +223,8 @@ ALL_KINDS = [
     spec('Never', passes_at=9, runs=True),
     spec('Only', ['Fine'], RunonlyJob, passes_at=2, runs=True),
     spec('Group', ['Late', 'Only'], DummyJob),
-    spec('Changes', ['Group'], runs=True),
-    spec('Blocked', ['Never', 'Changes']),
+    spec('StorageDiff', ['Group'], runs=True),
+    spec('Blocked', ['Never', 'StorageDiff']),
 ]
 
 
@@ -226,11 +235,11 @@ class TestLikeSerial:
     def test_random_graphs_end_as_they_do_one_by_one(self, pool, specs):
         log, events = [], []
         root = built(specs, log)
-        serial = configured(root, verbose=True)
-        expected = lines_of_each(printed(serial.checknrun))
+        serial = make_engine(root, verbose=True)
+        expected = lines_of_each(stderr_lines(serial.checknrun))
         log.clear()
-        engine = configured(root, verbose=True, executor=pool, listeners=[events.append])
-        lines = printed(engine.checknrun)
+        engine = make_engine(root, verbose=True, executor=pool, listeners=[events.append])
+        lines = stderr_lines(engine.checknrun)
         assert story(engine) == story(serial)
         assert lines_of_each(lines) == expected
         starts = [(event.job, event.attempt) for event in events if event.kind is EventKind.ATTEMPT_STARTED]
@@ -241,10 +250,10 @@ class TestLikeSerial:
 
     def test_in_no_act_nothing_runs(self, pool):
         root = built(ALL_KINDS, [])
-        assert story(worked(root, no_act=True, executor=pool)) == story(worked(root, no_act=True))
+        assert story(run_engine(root, no_act=True, executor=pool)) == story(run_engine(root, no_act=True))
 
     def test_a_subgraph_can_be_worked(self, pool):
-        engine = worked(built(ALL_KINDS, []), node='Group', executor=pool)
+        engine = run_engine(built(ALL_KINDS, []), node='Group', executor=pool)
         assert engine.nodestatus == dict.fromkeys(['Late', 'Fine', 'Only', 'Group'], True)
         assert engine.success()
 
@@ -257,21 +266,25 @@ class TestLikeSerial:
         def run(self, *args, **kwargs):
             self.storage['run'] = args, kwargs
 
-        engine = configured(changing('Seen', Check=check, Run=run), executor=pool)
+        engine = make_engine(changing('Seen', Check=check, Run=run), executor=pool)
         engine.set_args(1, key={'two': 2})
         engine.checknrun()
         assert engine.noderesults == {'Seen': ((((1,), {'key': {'two': 2}}), (1,), {'key': {'two': 2}}))}
 
     def test_a_class_that_is_no_job_travels_with_its_deps(self, pool):
         other = type('Other', (), {'DEPS': ['its own']})
-        assert worked(job('Asks', Check=lambda self: other.DEPS), executor=pool).noderesults == {'Asks': ['its own']}
+        assert run_engine(job('Asks', Check=lambda self: other.DEPS), executor=pool).noderesults == {
+            'Asks': ['its own']
+        }
 
     def test_debug_shows_the_traceback_that_the_worker_saw(self, pool):
         def check(self):
             local = threading.current_thread().name
             raise ValueError(f'worn out {bool(local)}')
 
-        lines = printed(configured(job('Broken', Check=check), debug=True, default_tries=1, executor=pool).checknrun)
+        lines = stderr_lines(
+            make_engine(job('Broken', Check=check), debug=True, default_tries=1, executor=pool).checknrun
+        )
         assert lines[0] == 'Broken.check: fail'
         recheck = lines.index('Broken.recheck: fail "worn out True"')
         for part in (lines[1 : lines.index('Broken.run: fail')], lines[recheck + 1 :]):
@@ -284,13 +297,15 @@ class TestSeveralAtOnce:
     def test_two_jobs_that_wait_for_each_other_meet(self, apart, tmp_path):
         def meet(me, other):
             def check(self, folder):
-                arrive(folder, me)
-                wait_for(folder, other)
+                mark_reached(folder, me)
+                wait_until_reached(folder, other)
                 return os.getpid()
 
             return job(me, Check=check)
 
-        engine = worked(job('Root', [meet('One', 'Two'), meet('Two', 'One')], DummyJob), str(tmp_path), executor=apart)
+        engine = run_engine(
+            job('Root', [meet('One', 'Two'), meet('Two', 'One')], DummyJob), str(tmp_path), executor=apart
+        )
         assert engine.success(), engine.nodeexceptions
         assert len({os.getpid(), engine.noderesults['One'], engine.noderesults['Two']}) == 3
 
@@ -309,10 +324,10 @@ class TestSeveralAtOnce:
             most.append(len(in_flight))
 
         root = job('Root', [job(f'Leaf{number}', Check=check) for number in range(6)], DummyJob)
-        engine = worked(root, str(tmp_path), executor=pool, max_workers=1, listeners=[listen])
+        engine = run_engine(root, str(tmp_path), executor=pool, max_workers=1, listeners=[listen])
         assert engine.success(), engine.nodeexceptions
         assert max(most) == 1
-        worked(
+        run_engine(
             job('Root', [job(f'Leaf{number}') for number in range(6)]), executor=pool, max_workers=3, listeners=[listen]
         )
         assert max(most) == 3
@@ -321,16 +336,16 @@ class TestSeveralAtOnce:
         lock, kinds = threading.Lock(), []
 
         def listen(event):
-            with lock:  # which cannot travel
+            with lock:  # which cannot be pickled
                 kinds.append(event.kind)
 
-        assert worked(job('Leaf'), executor=pool, listeners=[listen]).success()
+        assert run_engine(job('Leaf'), executor=pool, listeners=[listen]).success()
         assert EventKind.CHECK in kinds
 
     def test_each_run_is_really_made(self, pool):
         random = job('Random', Check=lambda self: os.urandom(8))
         results = set()
-        for engine in (configured(random, executor=pool), configured(random, executor=pool)):
+        for engine in (make_engine(random, executor=pool), make_engine(random, executor=pool)):
             for _ in range(2):
                 engine.checknrun()
                 results.add(engine.noderesults['Random'])
@@ -350,7 +365,7 @@ class TestSeveralAtOnce:
 
         home = os.getcwd()
         root = job('Root', [job(f'Moves{number}', Check=check, Run=run) for number in range(8)], DummyJob)
-        engine = worked(root, str(tmp_path), executor=apart)
+        engine = run_engine(root, str(tmp_path), executor=apart)
         seen = [place for name, result in engine.noderesults.items() if name != 'Root' for place in result]
         assert len(seen) == 24
         assert len(set(seen)) == len({pid for pid, _ in seen}), 'one directory a worker'
@@ -372,7 +387,7 @@ class TestStorages:
         cleans = {'Run': run, 'Cleanup': cleanup}
         first = changing('First', **cleans)
         root = changing('Third', [changing('Second', [first], **cleans)], **cleans)
-        engine = worked(root, executor=apart, cleanup=False)
+        engine = run_engine(root, executor=apart, cleanup=False)
         assert engine.success()
         assert log == []
         engine.cleanup()
@@ -389,7 +404,7 @@ class TestStorages:
         first = changing('First', Cleanup=lambda self: log.append('First'))
         locks = changing('Locks', [first], Run=run, Cleanup=lambda self: log.append('Locks'))
         last = changing('Last', [locks], Cleanup=lambda self: log.append('Last'))
-        engine = configured(last, executor=pool)
+        engine = make_engine(last, executor=pool)
         with pytest.raises(RemoteError, match='Locks cannot be cleaned up'):
             engine.checknrun()
         assert log == ['Last', 'First']
@@ -403,10 +418,10 @@ class TestStorages:
             del self.global_storage['goes']
 
         reads = [job(f'Reads{n}', [base], Check=lambda self: {**self.global_storage}) for n in range(3)]
-        changes = job('Changes', [base], Check=change)
+        changes = job('StorageDiff', [base], Check=change)
         stranger = job('Stranger', [], Check=lambda self: {**self.global_storage})
         after = job('After', [changes, *reads], Check=lambda self: {**self.global_storage})
-        engine = worked(job('Root', [after, stranger], DummyJob), executor=pool)
+        engine = run_engine(job('Root', [after, stranger], DummyJob), executor=pool)
         assert engine.success(), engine.nodeexceptions
         results = engine.noderesults
         assert results['Reads0'] == results['Reads2'] == {'grows': [1], 'goes': 1, 'stays': 1}
@@ -418,7 +433,7 @@ class TestStorages:
             self.global_storage['key'] = type(self).__name__
 
         root = job('Root', [job('One', Check=write), job('Two', Check=write)])
-        engine = worked(root, executor=pool, default_tries=1)
+        engine = run_engine(root, executor=pool, default_tries=1)
         failed, passed = sorted(['One', 'Two'], key=engine.nodestatus.get)
         assert engine.nodestatus == {failed: False, passed: True, 'Root': None}
         error = engine.nodeexceptions[failed]
@@ -433,14 +448,14 @@ class TestStorages:
                 raise ValueError
             return self.global_storage['count']
 
-        engine = worked(job('Second', [job('First', Check=count)], Check=count), executor=pool)
+        engine = run_engine(job('Second', [job('First', Check=count)], Check=count), executor=pool)
         assert engine.noderesults == {'First': 4, 'Second': 8}
 
     def test_each_run_starts_with_an_empty_one(self, pool):
         def check(self):
             return self.global_storage.setdefault('runs', os.urandom(8))
 
-        engine = worked(job('Root', [job('Leaf', Check=check)], Check=check), executor=pool)
+        engine = run_engine(job('Root', [job('Leaf', Check=check)], Check=check), executor=pool)
         first = dict(engine.noderesults)
         engine.checknrun()
         assert first['Leaf'] == first['Root'] != engine.noderesults['Root'] == engine.noderesults['Leaf']
@@ -478,18 +493,18 @@ class TestRaising:
 
         first = changing('First', Cleanup=lambda self: log.append('First'))
         stops = changing('Stops', [first], Check=check, Run=run, Cleanup=lambda self: log.append('Stops'))
-        engine = configured(job('Root', [stops, job('Other', [stops])]), executor=pool)
+        engine = make_engine(job('Root', [stops, job('Other', [stops])]), executor=pool)
         with pytest.raises(error, match='enough'):
             engine.checknrun()
         assert log == (['First'] if phase == 'check' else ['Stops', 'First'])
         assert engine.nodestatus == {'First': True, 'Stops': False, 'Other': None, 'Root': None}
-        assert worked(job('Again'), executor=pool).success(), 'the executor works still'
+        assert run_engine(job('Again'), executor=pool).success(), 'the executor works still'
 
     def test_system_exit_fails_the_job_and_nothing_else(self, pool):
         def leave(self):
             raise SystemExit(3)
 
-        engine = worked(job('Root', [job('Leaves', Check=leave), job('Fine')]), executor=pool, default_tries=1)
+        engine = run_engine(job('Root', [job('Leaves', Check=leave), job('Fine')]), executor=pool, default_tries=1)
         assert engine.nodestatus == {'Leaves': False, 'Fine': True, 'Root': None}
         assert engine.nodeexceptions['Leaves'].code == 3
 
@@ -498,43 +513,43 @@ class TestRaising:
             raise FussyError('/bin/false', 1)
 
         root = job('Root', [job('Fails', Check=fail), job('Locks', Check=lambda self: threading.Lock())], DummyJob)
-        engine = worked(root, executor=pool, default_tries=1)
+        engine = run_engine(root, executor=pool, default_tries=1)
         assert isinstance(engine.nodeexceptions['Fails'], RemoteError)
-        assert 'FussyError: /bin/false ended with 1 (this cannot travel' in str(engine.nodeexceptions['Fails'])
+        assert 'FussyError: /bin/false ended with 1 (which cannot be sent' in str(engine.nodeexceptions['Fails'])
         assert 'raise FussyError' in str(engine.nodeexceptions['Fails'].__cause__)
         assert isinstance(engine.noderesults['Locks'], RemoteError)
-        assert 'a lock (this cannot travel' in str(engine.noderesults['Locks'])
+        assert 'a lock (which cannot be sent' in str(engine.noderesults['Locks'])
 
     def test_a_value_that_cannot_travel_fails_the_job_that_put_it(self, pool):
         puts = job('Puts', Check=lambda self: self.global_storage.update(bad=threading.Lock()))
-        engine = worked(job('Root', [puts, job('Fine')]), executor=pool, default_tries=1)
+        engine = run_engine(job('Root', [puts, job('Fine')]), executor=pool, default_tries=1)
         assert engine.nodestatus == {'Puts': False, 'Fine': True, 'Root': None}
-        assert "what 'Puts' put into global_storage['bad'] cannot travel" in str(engine.nodeexceptions['Puts'])
+        assert "'Puts' wrote a value to global_storage['bad'] that cannot be sent" in str(engine.nodeexceptions['Puts'])
 
     def test_arguments_that_cannot_travel_end_the_run_before_anything_runs(self, pool):
         events = []
-        engine = configured(job('Root', [job('Leaf')]), executor=pool, listeners=[events.append])
+        engine = make_engine(job('Root', [job('Leaf')]), executor=pool, listeners=[events.append])
         engine.set_args(threading.Lock())
-        with pytest.raises(RemoteError, match=r'arguments of set_args\(\) cannot travel'):
+        with pytest.raises(RemoteError, match=r'arguments of set_args\(\) cannot be sent'):
             engine.checknrun()
         assert engine.nodestatus == {'Leaf': None, 'Root': None}
         assert [event.kind for event in events] == [EventKind.RUN_STARTED, EventKind.RUN_FINISHED]
 
     def test_a_class_that_cannot_travel_has_failed_and_the_others_go_on(self, pool):
-        engine = configured(
+        engine = make_engine(
             job('Root', [job('Holds', lock=threading.Lock()), job('Fine')]),
             executor=pool,
             default_tries=2,
             verbose=True,
         )
-        assert sorted(printed(engine.checknrun)) == ['Fine.check: pass', 'Holds.check: fail', 'Holds.check: fail']
+        assert sorted(stderr_lines(engine.checknrun)) == ['Fine.check: pass', 'Holds.check: fail', 'Holds.check: fail']
         assert engine.nodestatus == {'Holds': False, 'Fine': True, 'Root': None}
-        assert "'Holds' cannot travel" in str(engine.nodeexceptions['Holds'])
+        assert "'Holds' cannot be sent to a worker process" in str(engine.nodeexceptions['Holds'])
 
     def test_a_returned_job_leaves_its_class_here_as_it_is(self, pool):
         leaf = job('Leaf')
         root = job('Root', [leaf], Check=lambda self: self)
-        engine = worked(root, executor=pool)
+        engine = run_engine(root, executor=pool)
         assert type(engine.noderesults['Root']) is root
         assert list(root.DEPS) == [leaf]
         engine.configure(root, executor=pool)
@@ -546,7 +561,7 @@ class TestUnusable:
     def test_an_executor_that_was_shut_down_ends_the_run_and_a_new_one_does(self):
         root = job('Root', [job('Leaf')])
         with process_pool('fork') as pool:
-            engine = worked(root, executor=pool)
+            engine = run_engine(root, executor=pool)
         with pytest.raises(RuntimeError, match='shutdown'):
             engine.checknrun()
         assert engine.nodestatus == {'Leaf': None, 'Root': None}
@@ -573,7 +588,7 @@ class TestUnusable:
         first = changing('First', Cleanup=lambda self: log.append('First'))
         second = changing('Second', Cleanup=lambda self: log.append('Second'))
         with process_pool('fork') as pool:
-            engine = configured(job('Root', [first, second]), executor=Interrupted())
+            engine = make_engine(job('Root', [first, second]), executor=Interrupted())
             with pytest.raises(KeyboardInterrupt) as caught:
                 engine.checknrun()
             lines = capsys.readouterr().err.splitlines()
@@ -586,7 +601,7 @@ class TestUnusable:
 
     def test_without_cloudpickle_the_error_says_how_to_get_it(self, monkeypatch):
         with process_pool('fork') as pool:
-            engine = configured(job('Before'))
+            engine = make_engine(job('Before'))
             monkeypatch.setitem(sys.modules, 'cloudpickle', None)
             with pytest.raises(PlanError, match='pip install cloudpickle') as caught:
                 engine.configure(job('Root'), executor=pool)
@@ -612,7 +627,7 @@ class TestOddErrors:
         members = {'Check': lambda self: 1 / len(self.storage), 'Run': run}
         cleans = changing('Cleans', **members, Cleanup=lambda self: log.append(self.storage))
         root = job('Root', [job('Fails', Check=fail), cleans], DummyJob)
-        engine = worked(root, executor=pool, default_tries=1)
+        engine = run_engine(root, executor=pool, default_tries=1)
         assert engine.nodestatus == {'Fails': False, 'Cleans': True, 'Root': None}
         assert type(engine.nodeexceptions['Fails']) is FrozenError
         assert log == [{'ran': True}]
@@ -625,7 +640,7 @@ class TestOddErrors:
             raise KeyError({'a', 'bb', 'ccc', 'dddd', 'eeeee'}, Thing())
 
         root = job('Root', [job(f'Fails{number}', Check=fail) for number in range(10)], DummyJob)
-        engine = worked(root, executor=pool, default_tries=1)
+        engine = run_engine(root, executor=pool, default_tries=1)
         errors = list(engine.nodeexceptions.values())
         assert [(type(error), error.args[0]) for error in errors] == [
             (KeyError, {'a', 'bb', 'ccc', 'dddd', 'eeeee'})
@@ -639,13 +654,13 @@ class TestOddErrors:
 
         base = job('Base', Check=lambda self: self.global_storage.update(lazy=Lazy()))
         readers = [job(f'Reads{n}', [base], Check=lambda self: self.global_storage['lazy'].words) for n in range(4)]
-        engine = worked(job('Root', readers, DummyJob), executor=pool)
+        engine = run_engine(job('Root', readers, DummyJob), executor=pool)
         assert engine.success(), engine.nodeexceptions
 
 
 def test_what_is_changed_in_a_class_between_two_runs_reaches_the_workers(pool):
     counts = job('Counts', Check=lambda self: (self.number, os.getpid()), number=1)
-    engine = configured(job('Root', [counts]), executor=pool)
+    engine = make_engine(job('Root', [counts]), executor=pool)
     seen = []
     for number in range(4):
         counts.number = number
@@ -676,7 +691,7 @@ class TestInterpreters:
         cleans = changing('Cleans', Run=run, Check=lambda self: 1 / len(self.storage))
         cleans.Cleanup = lambda self: log.append(self.storage)
         with InterpreterPoolExecutor(2) as pool:
-            engine = worked(job('Root', [cleans]), executor=pool)
+            engine = run_engine(job('Root', [cleans]), executor=pool)
         assert engine.success(), engine.nodeexceptions
         assert log == [{'lock free': True}]
 
@@ -692,7 +707,7 @@ class TestInterpreters:
     def test_without_cloudpickle_the_error_says_how_to_get_it(self, monkeypatch):
         monkeypatch.setitem(sys.modules, 'cloudpickle', None)
         with InterpreterPoolExecutor(1) as pool, pytest.raises(PlanError, match='pip install cloudpickle'):
-            configured(job('Root'), executor=pool)
+            make_engine(job('Root'), executor=pool)
 
     @pytest.mark.parametrize('made', [interpreter_pool, partial(InterpreterPoolExecutor, 2)])
     def test_they_share_the_directory_so_it_is_put_back_at_the_end_only(self, made, tmp_path):
@@ -700,20 +715,20 @@ class TestInterpreters:
 
         def move(self, folder):
             os.chdir(folder)
-            arrive(folder, 'moved')
-            wait_for(folder, 'seen')
+            mark_reached(folder, 'moved')
+            wait_until_reached(folder, 'seen')
             return os.getcwd()
 
         def stay(self, folder):
-            wait_for(folder, 'moved')
+            wait_until_reached(folder, 'moved')
             seen = os.getcwd()
-            arrive(folder, 'seen')
+            mark_reached(folder, 'seen')
             return seen
 
         later = job('Later', [job('Moves', Check=move), job('Stays', Check=stay)])
         later.Check = lambda self, folder: os.getcwd()
         with made() as pool:
-            engine = configured(later, executor=pool, default_tries=1)
+            engine = make_engine(later, executor=pool, default_tries=1)
             engine.set_args(str(tmp_path))
             engine.checknrun()
         assert engine.noderesults == dict.fromkeys(['Moves', 'Stays', 'Later'], str(tmp_path))
@@ -723,7 +738,7 @@ class TestInterpreters:
         if sys.version_info < (3, 14):
             pytest.skip('needs Python 3.14')
         with futures.InterpreterPoolExecutor(1, initializer=exec, initargs=('1 / 0',)) as pool:
-            engine = configured(job('Root', [job('Leaf')]), executor=pool)
+            engine = make_engine(job('Root', [job('Leaf')]), executor=pool)
             with pytest.raises(BrokenExecutor):
                 engine.checknrun()
         assert engine.nodestatus == {'Leaf': False, 'Root': None}
@@ -737,10 +752,10 @@ def dying(name, deps=(), **members):
             raise ValueError
 
     def run(self, folder, times):
-        wait_for(folder, 'Waits')
+        wait_until_reached(folder, 'Waits')
         deaths = len([entry for entry in os.listdir(folder) if entry.startswith('death')])
         if deaths < times:
-            arrive(folder, f'death{deaths}')
+            mark_reached(folder, f'death{deaths}')
             os.kill(os.getpid(), signal.SIGKILL)
         self.storage['survived'] = True
 
@@ -752,8 +767,8 @@ def half_done(log):
 
     def wait(self, folder=None, times=0):
         if folder is not None:
-            arrive(folder, 'Waits')
-            wait_for(folder, 'the end')
+            mark_reached(folder, 'Waits')
+            wait_until_reached(folder, 'the end')
 
     first = changing('First', Cleanup=lambda self: log.append('First'))
     dies = dying('Dies', [first], Cleanup=lambda self: log.append('Dies'))
@@ -768,7 +783,7 @@ class TestLostWorkers:
         made = loky_pool if kind == 'loky' else partial(process_pool, kind)
         root = half_done(log)
         with made() as pool:
-            engine = configured(root, executor=pool, default_tries=1, listeners=[events.append])
+            engine = make_engine(root, executor=pool, default_tries=1, listeners=[events.append])
             engine.set_args(str(tmp_path), times=1)
             with pytest.raises(BrokenExecutor) as caught:
                 engine.checknrun()
@@ -788,14 +803,14 @@ class TestLostWorkers:
     def test_a_pool_that_is_broken_already_ends_the_run_at_once(self):
         with process_pool('fork') as pool:
             assert isinstance(pool.submit(os._exit, 1).exception(), BrokenExecutor)
-            engine = configured(job('Root', [job('Leaf')]), executor=pool)
+            engine = make_engine(job('Root', [job('Leaf')]), executor=pool)
             with pytest.raises(BrokenExecutor):
                 engine.checknrun()
         assert engine.nodestatus == {'Leaf': None, 'Root': None}
 
     def test_dask_does_again_what_a_lost_worker_had(self, tmp_path):
         log = []
-        arrive(tmp_path, 'the end')
+        mark_reached(tmp_path, 'the end')
         with dask_cluster() as client:
             engine = worked_with(half_done(log), client, str(tmp_path), times=1)
         assert engine.success(), engine.nodeexceptions
@@ -805,14 +820,14 @@ class TestLostWorkers:
     def test_dask_does_not_do_again_what_was_read_already(self, tmp_path):
         def meet(me, other):
             def check(self, folder, times):
-                arrive(folder, me)
-                arrive(folder, f'try of {me} {os.urandom(8).hex()}')
-                wait_for(folder, other)
+                mark_reached(folder, me)
+                mark_reached(folder, f'try of {me} {os.urandom(8).hex()}')
+                wait_until_reached(folder, other)
                 return os.getpid()
 
             return job(me, Check=check)
 
-        arrive(tmp_path, 'Waits')
+        mark_reached(tmp_path, 'Waits')
         root = dying('Dies', [meet('One', 'Two'), meet('Two', 'One')])
         with dask_cluster() as client:
             engine = worked_with(root, client, str(tmp_path), times=1)
@@ -823,7 +838,7 @@ class TestLostWorkers:
 
     def test_dask_gives_up_a_job_that_kills_its_workers_and_the_others_go_on(self, tmp_path):
         log = []
-        arrive(tmp_path, 'the end')
+        mark_reached(tmp_path, 'the end')
         dask = library('dask')
         with dask.config.set({'distributed.scheduler.allowed-failures': 1}), dask_cluster() as client:
             engine = worked_with(half_done(log), client, str(tmp_path), times=9)
@@ -836,14 +851,14 @@ class TestLostWorkers:
 
     def test_a_dask_client_that_was_closed_ends_the_run(self):
         with dask_cluster() as client:
-            engine = configured(job('Root', [job('Leaf')]), executor=client.get_executor(pure=False))
+            engine = make_engine(job('Root', [job('Leaf')]), executor=client.get_executor(pure=False))
         with pytest.raises(Exception, match=r'closed|not running'):
             engine.checknrun()
         assert engine.nodestatus == {'Leaf': None, 'Root': None}
 
 
 def worked_with(root, client, *args, **kwargs):
-    engine = configured(root, executor=client.get_executor(pure=False), default_tries=1)
+    engine = make_engine(root, executor=client.get_executor(pure=False), default_tries=1)
     engine.set_args(*args, **kwargs)
     engine.checknrun()
     return engine
@@ -868,7 +883,7 @@ def test_an_executor_that_knows_the_result_of_a_call_makes_each_attempt_neverthe
     with dask_cluster() as client:
         executor = Keeping(client.get_executor(pure=True))
         assert len({executor.submit(os.urandom, 8).result() for _ in range(2)}) == 1, 'it does know'
-        engine = configured(job('Random', Check=check), executor=executor, listeners=[seen.append])
+        engine = make_engine(job('Random', Check=check), executor=executor, listeners=[seen.append])
         for _ in range(2):
             engine.checknrun()
     errors = [event.exception.args for event in seen if event.kind in (EventKind.CHECK, EventKind.RECHECK)]
@@ -880,9 +895,9 @@ import multiprocessing, os, signal, sys
 from concurrent import futures
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
-from support.factories import arrive, wait_for
+from support.factories import mark_reached, wait_until_reached
 from dojobber import DoJobber, DummyJob, EventKind, Job, PlanError, RemoteError, RunonlyJob, State, StorageConflictError
-from dojobber._workers import Futures
+from dojobber._workers.futures import FutureWorkers
 
 METHOD, FOLDER = sys.argv[1:]
 
@@ -920,15 +935,15 @@ class Watched:
         watch = future.add_done_callback
         def add_done_callback(callback):
             watch(callback)
-            arrive(FOLDER, 'submitted 2' if os.path.exists(FOLDER + '/submitted 1') else 'submitted 1')
+            mark_reached(FOLDER, 'submitted 2' if os.path.exists(FOLDER + '/submitted 1') else 'submitted 1')
         future.add_done_callback = add_done_callback
         return future
 
-def drain(workers, drain=Futures.drain):
-    arrive(FOLDER, 'waiting')
+def drain(workers, drain=FutureWorkers.drain):
+    mark_reached(FOLDER, 'waiting')
     drain(workers)
 
-Futures.drain = drain
+FutureWorkers.drain = drain
 
 def ignore():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -943,7 +958,7 @@ if __name__ == '__main__':
             print(type(error).__name__)
         print(engine.nodestatus)
         print([type(result) is Movie and result.title for result in engine.noderesults.values()][-1:], flush=True)
-        arrive(FOLDER, 'end')
+        mark_reached(FOLDER, 'end')
 """
 
 
@@ -979,11 +994,11 @@ def said(process):
 
 def wait_for_slow(folder):
     """Wait until that Job runs, and until the caller has what the executor gave for it."""
-    wait_for(folder, 'slow')
-    wait_for(folder, 'submitted 2')
+    wait_until_reached(folder, 'slow')
+    wait_until_reached(folder, 'submitted 2')
 
 
-SLOW = "arrive(FOLDER, 'slow'); wait_for(FOLDER, 'go')"
+SLOW = "mark_reached(FOLDER, 'slow'); wait_until_reached(FOLDER, 'go')"
 PASSED_SLOW = ["{'First': True, 'Slow': True, 'Root': None}", '[False]']
 INTERRUPTED = ['KeyboardInterrupt', "{'First': True, 'Slow': False, 'Root': None}", '[False]']
 
@@ -1008,7 +1023,7 @@ class TestScripts:
         with script(tmp_path, method, SLOW) as process:
             wait_for_slow(tmp_path)
             os.kill(process.pid, signal.SIGINT)
-            arrive(tmp_path, 'go')
+            mark_reached(tmp_path, 'go')
             lines, errors = said(process)
         assert lines == ['cleaned Slow True', 'cleaned First True', *INTERRUPTED[:1], *PASSED_SLOW]
         assert errors == ''
@@ -1017,7 +1032,7 @@ class TestScripts:
         with script(tmp_path, method, SLOW) as process:
             wait_for_slow(tmp_path)
             os.killpg(process.pid, signal.SIGINT)
-            arrive(tmp_path, 'go')
+            mark_reached(tmp_path, 'go')
             lines, _ = said(process)
         assert lines == ['cleaned Slow True', 'cleaned First True', *INTERRUPTED[:1], *PASSED_SLOW]
 
@@ -1032,10 +1047,10 @@ class TestScripts:
         with script(tmp_path, method, SLOW) as process:
             wait_for_slow(tmp_path)
             os.kill(process.pid, signal.SIGINT)
-            wait_for(tmp_path, 'waiting')
+            wait_until_reached(tmp_path, 'waiting')
             os.kill(process.pid, signal.SIGINT)
-            wait_for(tmp_path, 'end')
-            arrive(tmp_path, 'go')
+            wait_until_reached(tmp_path, 'end')
+            mark_reached(tmp_path, 'go')
             lines, errors = said(process)
         assert lines == ['cleaned First True', *INTERRUPTED]
         assert errors.startswith('Slow.cleanup: fail "not called: the wait for this Job, which still runs')

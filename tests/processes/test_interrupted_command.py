@@ -13,7 +13,16 @@ import threading
 
 import pytest
 from support.factories import job
-from support.run_command import ENVIRONMENT, PATIENCE, command, open_gate, read_until, run, run_in_shell, write_jobs
+from support.run_command import (
+    ENVIRONMENT,
+    TIMEOUT,
+    command,
+    open_gate,
+    read_until,
+    run_command,
+    run_in_shell,
+    write_jobs,
+)
 
 from dojobber.cli import app as cli
 from dojobber.cli.signals import SIGNALS
@@ -68,7 +77,7 @@ class Root(Changing):
             assert helper.exitcode == -signal.SIGTERM, helper.kill()
 """
     write_jobs(tmp_path, FORKING + code)
-    assert run(tmp_path, 'jobs.py', '--tries', '1', workers)[::2] == (0, '')
+    assert run_command(tmp_path, 'jobs.py', '--tries', '1', workers)[::2] == (0, '')
 
 
 def test_a_pool_of_forked_processes_ends_quietly(tmp_path, workers):
@@ -80,7 +89,7 @@ class Root(Changing):
                 assert pool.map(told, range(3)) == [before] * 3
 """
     write_jobs(tmp_path, FORKING + code)
-    assert run(tmp_path, 'jobs.py', '--tries', '1', workers)[::2] == (0, '')
+    assert run_command(tmp_path, 'jobs.py', '--tries', '1', workers)[::2] == (0, '')
 
 
 @pytest.mark.parametrize('trap', ['', 'trap "" HUP;', 'trap "" INT HUP TERM;'])
@@ -92,7 +101,7 @@ class Root(Changing):
 """
     write_jobs(tmp_path, FORKING + code)
     shell = ['sh', '-c', f'{trap} exec "$@"', 'sh', *command('jobs.py', '--tries', '1', workers)]
-    done = subprocess.run(shell, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False, timeout=PATIENCE)
+    done = subprocess.run(shell, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False, timeout=TIMEOUT)
     assert (done.returncode, done.stderr) == (0, b'')
 
 
@@ -103,7 +112,7 @@ class Root(Changing):
     def Cleanup(self): print(in_child(lambda: told(0)) == repr(before), flush=True)
 """
     write_jobs(tmp_path, FORKING + code)
-    status, out, _ = run(tmp_path, 'jobs.py')
+    status, out, _ = run_command(tmp_path, 'jobs.py')
     assert (status, out.splitlines()[1]) == (143, 'True')  # below the line of the Job that was interrupted
 
 
@@ -123,7 +132,7 @@ class Root(Changing):
         assert helper.exitcode in (-signal.SIGTERM, None) and not helper.is_alive(), helper.kill()
 """
     write_jobs(tmp_path, FORKING + code)
-    assert run(tmp_path, 'jobs.py', '--tries', '1', '-v')[0] == 0
+    assert run_command(tmp_path, 'jobs.py', '--tries', '1', '-v')[0] == 0
 
 
 def test_a_signal_that_arrives_during_a_fork_is_not_lost(tmp_path):
@@ -136,7 +145,7 @@ class Root(Waiting):
     def Cleanup(self): print('tidied', flush=True)
 """
     write_jobs(tmp_path, FORKING + code)
-    status, out, err = run(tmp_path, 'jobs.py')
+    status, out, err = run_command(tmp_path, 'jobs.py')
     assert (status, err) == (143, '')
     assert 'tidied' in out.splitlines()
 
@@ -158,7 +167,7 @@ class Root(Changing):
         print('not reached', flush=True)
 """
     write_jobs(tmp_path, FORKING + code)
-    status, out, err = run(tmp_path, 'jobs.py')
+    status, out, err = run_command(tmp_path, 'jobs.py')
     assert (status, err) == (143, '')
     assert [line for line in out.splitlines() if not line.startswith('✗ Root')] == ['own', 'own', 'cleans']
 
@@ -206,7 +215,7 @@ class Root(Changing):
 def test_a_terminal_that_is_closed_after_a_signal_does_not_end_the_cleanups(tmp_path, first, status):
     write_jobs(tmp_path, SLOWLY_TIDIED)
     with started(tmp_path) as child:
-        limit = threading.Timer(PATIENCE, child.kill)
+        limit = threading.Timer(TIMEOUT, child.kill)
         limit.start()
         read_until(child.stdout, 'runs')
         child.send_signal(first)
@@ -225,7 +234,7 @@ def test_a_terminal_that_is_closed_after_a_signal_does_not_end_the_cleanups(tmp_
 def test_a_second_signal_still_ends_it_at_once(tmp_path, second):
     write_jobs(tmp_path, SLOWLY_TIDIED)
     with started(tmp_path) as child:
-        limit = threading.Timer(PATIENCE, child.kill)
+        limit = threading.Timer(TIMEOUT, child.kill)
         limit.start()
         read_until(child.stdout, 'runs')
         child.send_signal(signal.SIGHUP)
@@ -261,7 +270,7 @@ class Root(Changing):
 
 def test_ctrl_c_that_a_job_catches_ends_neither_the_run_nor_the_cleanups_of_the_next_ctrl_c(tmp_path):
     write_jobs(tmp_path, CATCHING.format(number=2))
-    status, out, _ = run(tmp_path, 'jobs.py')
+    status, out, _ = run_command(tmp_path, 'jobs.py')
     assert (status, 'next' in out.splitlines()) == (130, True)
     assert out.splitlines()[-1].endswith('interrupted by SIGINT')
     assert not (tmp_path / 'lock').exists()
@@ -270,7 +279,7 @@ def test_ctrl_c_that_a_job_catches_ends_neither_the_run_nor_the_cleanups_of_the_
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
 def test_any_other_signal_ends_the_run_even_if_a_job_catches_it(tmp_path, number):
     write_jobs(tmp_path, CATCHING.format(number=int(number)))
-    status, out, _ = run(tmp_path, 'jobs.py')
+    status, out, _ = run_command(tmp_path, 'jobs.py')
     assert (status, out.splitlines()[1]) == (128 + number, 'caught')
     assert 'next' not in out.splitlines()
     assert re.fullmatch(f'3 jobs: 2 changed, 1 not run in .*; interrupted by {number.name}', out.splitlines()[-1])
@@ -279,7 +288,7 @@ def test_any_other_signal_ends_the_run_even_if_a_job_catches_it(tmp_path, number
 
 def test_a_signal_that_the_last_job_catches_still_gives_its_status(tmp_path):
     write_jobs(tmp_path, CATCHING.format(number=15))
-    assert run(tmp_path, 'jobs.py:Catches')[0] == 143
+    assert run_command(tmp_path, 'jobs.py:Catches')[0] == 143
 
 
 LOCKED = """
@@ -314,7 +323,7 @@ def test_a_terminal_that_has_gone_keeps_no_cleanup_from_its_work(tmp_path, docum
         ) as child,
     ):
         os.close(slave)
-        limit = threading.Timer(PATIENCE, child.kill)
+        limit = threading.Timer(TIMEOUT, child.kill)
         limit.start()
         while not (tmp_path / 'lock').exists():
             assert child.poll() is None
@@ -337,7 +346,7 @@ def test_nohup_keeps_a_run_alive(tmp_path):
     write_jobs(tmp_path, 'class Root(Waiting): pass')
     shell = ['sh', '-c', 'trap "" HUP; exec "$@"', 'sh', *command('jobs.py')]
     with subprocess.Popen(shell, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, encoding='utf-8') as child:
-        limit = threading.Timer(PATIENCE, child.kill)
+        limit = threading.Timer(TIMEOUT, child.kill)
         limit.start()
         gate = os.open(tmp_path / 'gate', os.O_WRONLY)  # waits for the Job to open it
         child.send_signal(signal.SIGHUP)
@@ -359,7 +368,7 @@ def test_nohup_keeps_a_run_alive(tmp_path):
 )
 def test_ctrl_c_before_anything_runs_is_quiet(tmp_path, code, arguments):
     write_jobs(tmp_path, code)
-    assert run(tmp_path, 'jobs.py', *arguments) == (130, '', '')
+    assert run_command(tmp_path, 'jobs.py', *arguments) == (130, '', '')
 
 
 @pytest.mark.parametrize('arguments', [['--json'], ['--list']])
@@ -369,7 +378,7 @@ def test_ctrl_c_while_nobody_reads_the_output_is_quiet(tmp_path, arguments):
     reading, writing = os.pipe()
     with started(tmp_path, *arguments, stdout=writing) as child:
         os.close(writing)
-        limit = threading.Timer(PATIENCE, child.kill)
+        limit = threading.Timer(TIMEOUT, child.kill)
         limit.start()
         while is_running(child.pid):
             os.sched_yield()

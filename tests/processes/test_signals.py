@@ -34,7 +34,7 @@ signal.signal(int(sys.argv[1]), handler)
 IN_THE_HOOKS = """
 import contextlib, pathlib, select
 from support.faults import assert_nothing_is_lost
-from support.model import Kind, Model, Spec
+from support.model import Fault, Model, Spec
 
 woken, wake = os.pipe()
 for end in woken, wake:
@@ -54,7 +54,7 @@ specs = [
     Spec('Top', ('Late',), needs_run=True),
 ]
 for position in range(len(Model(specs, {}).run().log)):
-    assert_nothing_is_lost(specs, {position: Kind(strike, error)}, pathlib.Path('home').absolute())
+    assert_nothing_is_lost(specs, {position: Fault(strike, error)}, pathlib.Path('home').absolute())
     os.chdir('..')
 print('done')
 """

@@ -9,7 +9,7 @@ import signal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.faults import EXITS, TROUBLES, assert_nothing_is_lost
+from support.faults import CONDITIONS, EXCEPTIONS, assert_nothing_is_lost
 from support.model import Model, Spec
 
 from dojobber import DummyJob, Job, RunonlyJob
@@ -100,36 +100,36 @@ def there_are(graphs):
     return [(graph, place) for graph in graphs for place in PLACES if positions_of(place, GRAPHS[graph])]
 
 
-@pytest.mark.parametrize('kind', EXITS)
+@pytest.mark.parametrize('kind', EXCEPTIONS)
 @pytest.mark.parametrize(('graph', 'place'), there_are(GRAPHS))
 def test_wherever_something_exits_nothing_is_lost(graph, place, kind, home):
     specs = GRAPHS[graph]
     for position in positions_of(place, specs):
-        assert_nothing_is_lost(specs, {position: EXITS[kind]}, home)
+        assert_nothing_is_lost(specs, {position: EXCEPTIONS[kind]}, home)
 
 
-@pytest.mark.parametrize('kind', EXITS)
+@pytest.mark.parametrize('kind', EXCEPTIONS)
 @pytest.mark.parametrize('graph', GRAPHS)
 def test_without_listeners_and_with_cleanups_that_wait_it_is_the_same(graph, kind, home):
     specs = GRAPHS[graph]
     for position in range(len(Model(specs, {}, listening=False).run().log)):
-        assert_nothing_is_lost(specs, {position: EXITS[kind]}, home, listening=False, cleanup=False)
+        assert_nothing_is_lost(specs, {position: EXCEPTIONS[kind]}, home, listening=False, cleanup=False)
 
 
-@pytest.mark.parametrize('kind', EXITS)
+@pytest.mark.parametrize('kind', EXCEPTIONS)
 @pytest.mark.parametrize('graph', GRAPHS)
 def test_in_no_act_it_is_the_same(graph, kind, home):
     specs = GRAPHS[graph]
     for position in range(len(Model(specs, {}, no_act=True).run().log)):
-        assert_nothing_is_lost(specs, {position: EXITS[kind]}, home, no_act=True)
+        assert_nothing_is_lost(specs, {position: EXCEPTIONS[kind]}, home, no_act=True)
 
 
-@pytest.mark.parametrize('kind', TROUBLES)
+@pytest.mark.parametrize('kind', CONDITIONS)
 @pytest.mark.parametrize(('graph', 'place'), there_are(['diamond', 'retries']))
 def test_whatever_the_trouble_nothing_is_lost(graph, place, kind, home):
     specs = GRAPHS[graph]
     for position in positions_of(place, specs):
-        assert_nothing_is_lost(specs, {position: TROUBLES[kind]}, home)
+        assert_nothing_is_lost(specs, {position: CONDITIONS[kind]}, home)
 
 
 @pytest.mark.parametrize('kind', ['Exception', 'KeyboardInterrupt'])
@@ -137,12 +137,12 @@ def test_whatever_the_trouble_nothing_is_lost(graph, place, kind, home):
 def test_where_cleanups_fail_as_well_every_error_is_told(graph, kind, home):
     specs = GRAPHS[graph]
     for position in range(len(Model(specs, {}).run().log)):
-        log = Model(specs, {position: EXITS[kind]}).run().log
-        failing = {at: EXITS['Exception'] for at, (place, *_) in enumerate(log) if place == 'cleanup'}
-        assert_nothing_is_lost(specs, {**failing, position: EXITS[kind]}, home)
+        log = Model(specs, {position: EXCEPTIONS[kind]}).run().log
+        failing = {at: EXCEPTIONS['Exception'] for at, (place, *_) in enumerate(log) if place == 'cleanup'}
+        assert_nothing_is_lost(specs, {**failing, position: EXCEPTIONS[kind]}, home)
 
 
-KINDS = {**EXITS, **TROUBLES}
+KINDS = {**EXCEPTIONS, **CONDITIONS}
 
 
 several_faults = given(

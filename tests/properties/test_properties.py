@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.factories import FakeClock, configured
-from support.strategies import built, graphs
+from support.factories import FakeClock, make_engine
+from support.strategies import build_graph, graphs
 
 
 def post_order(specs):
@@ -77,7 +77,7 @@ def clock_model(specs, now):
 
 def run(specs, clock=None, **options):
     log = []
-    engine = configured(built(specs, log, clock), clock, **options)
+    engine = make_engine(build_graph(specs, log, clock), clock, **options)
     engine.checknrun()
     return engine, log
 
@@ -161,9 +161,9 @@ def test_a_second_run_is_like_that_of_a_fresh_engine(specs):
 def test_a_subgraph_runs_like_a_graph_of_its_own(specs, data):
     number = data.draw(st.integers(0, len(specs) - 1))
     log, alone = [], []
-    engine = configured(built(specs, log))
+    engine = make_engine(build_graph(specs, log))
     engine.checknrun(specs[number].name)
-    engine_alone = configured(built(specs[: number + 1], alone))
+    engine_alone = make_engine(build_graph(specs[: number + 1], alone))
     engine_alone.checknrun()
     assert log == alone
     assert engine.nodestatus == engine_alone.nodestatus
@@ -182,7 +182,7 @@ def test_wherever_an_interrupt_strikes_the_cleanups_owed_are_called_once(specs, 
                 raise KeyboardInterrupt
 
     log = Log()
-    engine = configured(built(specs, log))
+    engine = make_engine(build_graph(specs, log))
     with pytest.raises(KeyboardInterrupt):
         engine.checknrun()
     runs = [entry[0] for entry in log if entry[1] == 'run']

@@ -7,8 +7,8 @@ from collections import Counter
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 import pytest
-from support.factories import configured, failing, job
-from support.interrupts import at_every_place
+from support.factories import failing, job, make_engine
+from support.interrupts import interrupt_everywhere
 
 from dojobber import EventKind
 
@@ -90,7 +90,7 @@ class Struck:
     def __init__(self, root, strike, options):
         LOG.clear()
         self.events = []
-        self.engine = configured(root, listeners=[self.events.append], **options)
+        self.engine = make_engine(root, listeners=[self.events.append], **options)
         self.raised = strike(self.engine.checknrun)
         self.ran = counted('run')
         self.engine.cleanup()
@@ -129,7 +129,7 @@ class Struck:
 def check_every_place(root, way, is_cleaned):
     with way() as options:
         LOG.clear()
-        engine = configured(root, **options)
+        engine = make_engine(root, **options)
         engine.checknrun()
         fresh = states(engine), counted('run'), counted('cleanup')
 
@@ -140,7 +140,7 @@ def check_every_place(root, way, is_cleaned):
             struck.check_statuses()
             struck.check_it_can_be_used_again(root, options, fresh)
 
-        at_every_place(attempt)
+        interrupt_everywhere(attempt)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pathlib
 import time
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob
-from dojobber._attempt.attempt import Attempter, Setting
-from dojobber._attempt.directory import returning_to
+from dojobber._attempt.attempt import Attempter, AttemptSettings
+from dojobber._attempt.directory import directory_restorer
 
 
 def job(name, deps=(), base=Job, **members):
@@ -82,12 +82,12 @@ def scripted(name, deps, log, passes_at=1, runs=False, base=Job, **members):
     return type(name, (base,), {'DEPS': deps, **hooks, **members})
 
 
-def arrive(folder, name):
+def mark_reached(folder, name):
     """Tell other processes that this point is reached."""
     pathlib.Path(folder, name).touch()
 
 
-def wait_for(folder, name, limit=60):
+def wait_until_reached(folder, name, limit=60):
     """Wait until another process has arrived there; after ``limit`` seconds it never will."""
     late = time.monotonic() + limit
     while not pathlib.Path(folder, name).exists():
@@ -96,7 +96,7 @@ def wait_for(folder, name, limit=60):
         time.sleep(0.005)
 
 
-def try_once(
+def run_attempt(
     job_class,
     *args,
     no_act=False,
@@ -108,7 +108,7 @@ def try_once(
 ):
     """Return the outcome of one attempt."""
     storage = {} if global_storage is None else global_storage
-    setting = Setting(args, kwargs, storage, no_act, returning_to(directory or os.getcwd()))
+    setting = AttemptSettings(args, kwargs, storage, no_act, directory_restorer(directory or os.getcwd()))
     return Attempter(setting, on_run_started).send((job_class, report))
 
 
@@ -129,7 +129,7 @@ class FakeClock:
         self.now += seconds
 
 
-def configured(root, clock=None, **options):
+def make_engine(root, clock=None, **options):
     """Return an engine for ``root``, without delays unless asked for."""
     engine = DoJobber()
     if clock is not None:
@@ -138,15 +138,15 @@ def configured(root, clock=None, **options):
     return engine
 
 
-def worked(root, *args, clock=None, node=None, **options):
+def run_engine(root, *args, clock=None, node=None, **options):
     """Return an engine that has worked ``root``."""
-    engine = configured(root, clock, **options)
+    engine = make_engine(root, clock, **options)
     engine.set_args(*args)
     engine.checknrun(node)
     return engine
 
 
-def printed(function, *args, **kwargs):
+def stderr_lines(function, *args, **kwargs):
     """Return the lines that ``function`` writes to stderr."""
     stream = io.StringIO()
     with contextlib.redirect_stderr(stream):

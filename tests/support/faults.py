@@ -9,15 +9,15 @@ from typing import Any
 
 from dojobber import DummyJob, Job, RunonlyJob
 
-from .factories import FakeClock, configured
-from .model import Kind, Model
+from .factories import FakeClock, make_engine
+from .model import Fault, Model
 
 
-class Stop(BaseException):
+class CustomInterrupt(BaseException):
     """An interrupt of somebody's own making."""
 
 
-class MuteError(Exception):
+class UnprintableError(Exception):
     def __str__(self):
         raise ValueError('no words')
 
@@ -28,29 +28,29 @@ def raising(error):
     def strike(_):
         raise error
 
-    return Kind(strike, error)
+    return Fault(strike, error)
 
 
 def _endless(_):
     _endless(_)
 
 
-EXITS = {
+EXCEPTIONS = {
     'Exception': raising(ValueError),
-    'SystemExit': Kind(lambda _: sys.exit(3), SystemExit),
+    'SystemExit': Fault(lambda _: sys.exit(3), SystemExit),
     'KeyboardInterrupt': raising(KeyboardInterrupt),
-    'BaseException': raising(Stop),
-    'SIGINT': Kind(lambda _: signal.raise_signal(signal.SIGINT), KeyboardInterrupt),
+    'BaseException': raising(CustomInterrupt),
+    'SIGINT': Fault(lambda _: signal.raise_signal(signal.SIGINT), KeyboardInterrupt),
 }
-TROUBLES = {
-    'RecursionError': Kind(_endless, RecursionError),
-    'MemoryError': Kind(lambda _: bytearray(sys.maxsize), MemoryError),
-    'an error without words': raising(MuteError),
-    'the directory removed': Kind(lambda home: os.path.isdir(home) and os.rmdir(home), None),
+CONDITIONS = {
+    'RecursionError': Fault(_endless, RecursionError),
+    'MemoryError': Fault(lambda _: bytearray(sys.maxsize), MemoryError),
+    'an error without words': raising(UnprintableError),
+    'the directory removed': Fault(lambda home: os.path.isdir(home) and os.rmdir(home), None),
 }
 
 
-class World:
+class RecordingJobs:
     """Real Jobs of an engine, and a record of all they do. Each hook leaves the directory it was called in."""
 
     def __init__(self, specs, faults, home, listening=True, **options):
@@ -73,7 +73,7 @@ class World:
             classes[spec.name] = self._job(spec, [classes[dep] for dep in spec.deps])
         listeners = [lambda event: self.reach(f'told {event.kind.value}', event.job, event.attempt)]
         told = {'listeners': listeners, 'verbose': True} if listening else {}
-        self.engine = configured(classes[specs[-1].name], clock, **told, **options)
+        self.engine = make_engine(classes[specs[-1].name], clock, **told, **options)
 
     def reach(self, place, name=None, number=None):
         position = len(self.log)
@@ -126,7 +126,7 @@ class World:
         return type(spec.name, (spec.base,), {'DEPS': deps, 'TRIES': spec.tries, 'RETRY_DELAY': spec.delay, **hooks})
 
 
-def raised_by(function):
+def error_raised_by(function):
     try:
         function()
     except BaseException as error:
@@ -142,7 +142,7 @@ def is_expected(error, expected, world):
     return str(error) == expected
 
 
-def assert_all_is_raised(error, model, world, case):
+def assert_every_error_is_raised(error, model, world, case):
     """The error that wins is raised, and every other one is in its context, once."""
     assert (error is None) == (not model.ending), case
     chain = [error] if error else []
@@ -156,7 +156,7 @@ def assert_all_is_raised(error, model, world, case):
         assert any(is_expected(each, expected, world) for each in chain), case
 
 
-def assert_statuses_are_true(engine, model, world, case):
+def assert_results_match(engine, model, world, case):
     states = model.all_states()
     assert {name: outcome.state for name, outcome in engine.outcomes.items()} == states, case
     assert engine.nodestatus == {name: state.passed for name, state in states.items()}, case
@@ -177,17 +177,17 @@ def assert_nothing_is_lost(specs, faults, home, listening=True, cleanup=True, no
     os.chdir(home)
     options = {'no_act': no_act, 'cleanup': cleanup}
     model = Model(specs, faults, listening, **options).run()
-    world = World(specs, faults, home, listening, **options)
+    world = RecordingJobs(specs, faults, home, listening, **options)
     case = [(position, model.log[position], faults[position].error) for position in faults if position < len(model.log)]
 
-    assert_all_is_raised(raised_by(world.engine.checknrun), model, world, case)
+    assert_every_error_is_raised(error_raised_by(world.engine.checknrun), model, world, case)
     assert world.log == model.log, case
-    assert_statuses_are_true(world.engine, model, world, case)
+    assert_results_match(world.engine, model, world, case)
     assert not model.home_is_there or os.getcwd() == world.home, case
     if not cleanup:
         model.ending.clear()
         model.clean_up()
-        assert_all_is_raised(raised_by(world.engine.cleanup), model, world, case)
+        assert_every_error_is_raised(error_raised_by(world.engine.cleanup), model, world, case)
         assert world.log == model.log, case
         assert not model.home_is_there or os.getcwd() == world.home, case
     assert world.strayed == [], case
@@ -199,7 +199,7 @@ def assert_nothing_is_lost(specs, faults, home, listening=True, cleanup=True, no
     model = Model(specs, faults, model.listening, **options).run()
     world.engine.checknrun()
     assert world.log == model.log, (case, 'the next run is as on a fresh engine')
-    assert_statuses_are_true(world.engine, model, world, (case, 'in the next run'))
+    assert_results_match(world.engine, model, world, (case, 'in the next run'))
     world.engine.cleanup()
     model.clean_up()
     assert world.log == model.log, (case, 'nothing else was owed')

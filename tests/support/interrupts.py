@@ -11,7 +11,7 @@ import dojobber
 PACKAGE = os.path.dirname(dojobber.__file__)
 
 
-def interrupted(function, number, event='line'):
+def call_interrupted(function, number, event='line'):
     """Call ``function`` with an interrupt at one place; return whether it came to that, and what it raised.
 
     Args:
@@ -43,7 +43,7 @@ def interrupted(function, number, event='line'):
     return count >= number, error
 
 
-def at_every_place(attempt, event='line'):
+def interrupt_everywhere(attempt, event='line'):
     """Call ``attempt`` again and again, each time with a function that lets an interrupt strike at the next place.
 
     That function calls what it is given and returns what was raised. All is over when no place was left.
@@ -55,7 +55,7 @@ def at_every_place(attempt, event='line'):
         calls = []
 
         def strike(function, number=number, calls=calls):
-            has_come, error = interrupted(function, number, event)
+            has_come, error = call_interrupted(function, number, event)
             calls.append(has_come)
             return error
 

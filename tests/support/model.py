@@ -33,7 +33,7 @@ class Spec(NamedTuple):
         return None if done else f'{self.name} is not done in try {number}'
 
 
-class Kind(NamedTuple):
+class Fault(NamedTuple):
     """A way for things to go wrong."""
 
     strike: Callable[[str], object]

@@ -11,9 +11,9 @@ import sys
 import threading
 import time
 
-PATIENCE = 20.0  # seconds, for a machine that is busy with other things
+TIMEOUT = 20.0  # seconds, for a machine that is busy with other things
 
-BASES = """
+BASE_JOBS = """
 import os, select, subprocess, sys, time
 from dojobber import DummyJob, Job, RunonlyJob
 
@@ -67,14 +67,14 @@ ENVIRONMENT = {
 
 def write_jobs(folder, code):
     """Write a file of Jobs, one with what they derive from, and the FIFO for which some of them wait."""
-    (folder / 'bases.py').write_text(BASES, encoding='utf-8')
+    (folder / 'bases.py').write_text(BASE_JOBS, encoding='utf-8')
     (folder / 'jobs.py').write_text(f'from bases import *\n{code}', encoding='utf-8')
     os.mkfifo(folder / 'gate')
 
 
 def open_gate(folder):
     """Let a Job go on that waits, or will do so in a moment."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while True:
         try:
             os.close(os.open(folder / 'gate', os.O_WRONLY | os.O_NONBLOCK))
@@ -89,7 +89,7 @@ def command(*arguments):
     return [sys.executable, '-W', 'error', '-m', 'dojobber', *map(str, arguments)]
 
 
-def run(folder, *arguments, **environment):
+def run_command(folder, *arguments, **environment):
     """Run the command line in a folder, through pipes, and return (status, stdout, stderr)."""
     return _run(command(*arguments), folder, environment)
 
@@ -123,7 +123,7 @@ def running_script(folder, script, *arguments):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
 
-    limit = threading.Timer(PATIENCE, kill)  # after which nobody waits for what it says
+    limit = threading.Timer(TIMEOUT, kill)  # after which nobody waits for what it says
     with process:
         limit.start()
         try:
@@ -162,6 +162,6 @@ def _run(arguments, folder, environment):
         capture_output=True,
         encoding='utf-8',
         check=False,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
     )
     return done.returncode, done.stdout, done.stderr

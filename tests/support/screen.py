@@ -17,7 +17,7 @@ import time
 
 import pyte
 
-PATIENCE = 20.0  # seconds, for a machine that is busy with other things
+TIMEOUT = 20.0  # seconds, for a machine that is busy with other things
 
 LAUNCHER = """
 import fcntl, os, signal, sys, termios
@@ -124,17 +124,17 @@ class Screen:
             lines.pop()
         return lines
 
-    def until(self, *patterns):
+    def wait_for(self, *patterns):
         """Wait until there is a line for each of the patterns at the same time, and return the lines."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not all(any(re.search(each, line) for line in self.lines) for each in patterns):
             assert time.monotonic() < deadline, f'{patterns} did not come: {self.lines}'
             assert self._read(0.1) or self.process.poll() is None, f'it ended without {patterns}: {self.lines}'
         return self.lines
 
-    def until_true(self, is_so):
+    def wait_until(self, is_so):
         """Wait until ``is_so`` returns true; it is asked whenever something has been written."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not is_so():
             assert time.monotonic() < deadline, f'it does not become so: {self.lines}'
             self._read(0.1)
@@ -142,9 +142,9 @@ class Screen:
     def press(self, keys):
         os.write(self._master, keys.encode())
 
-    def end(self):
+    def wait_for_exit(self):
         """Wait for the end of the program, and return its exit status; of what it left behind nothing is awaited."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while self.process.poll() is None:
             assert time.monotonic() < deadline, f'it does not end: {self.lines}'
             self._read(0.02)

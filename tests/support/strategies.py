@@ -62,7 +62,7 @@ def graphs(draw, delays=NO_DELAYS, most=8):
     return specs
 
 
-def built(specs, log, clock=None):
+def build_graph(specs, log, clock=None):
     """Return the root class of ``specs``; its Jobs log what they do and let the clock run."""
     classes = {}
     for spec in specs:

@@ -26,7 +26,7 @@ COMMANDS = [
 ]
 
 
-def transcript(folder):
+def make_transcript(folder):
     """Return the lines that a terminal shows for the commands, and the exit statuses."""
     copy_folder(ROOT / 'examples', pathlib.Path(folder, 'examples'))
     shutil.copy(ROOT / 'LICENSE', folder)
@@ -36,9 +36,9 @@ def transcript(folder):
         others = locked(folder) if line == LOCKED else contextlib.nullcontext()
         with others, Screen(command(*arguments), cwd=folder, env=ENVIRONMENT) as screen:
             if line == LOCKED:
-                screen.until('CreateTables: try 2/5 in ')
+                screen.wait_for('CreateTables: try 2/5 in ')
                 screen.press('\x03')
-            status = screen.end()
+            status = screen.wait_for_exit()
         lines += [f'$ {line}', *screen.all_lines, f'(exit status {status})', '']
     return lines[:-1]
 
@@ -54,11 +54,11 @@ def locked(folder):
         rows.close()
 
 
-def masked(lines):
+def mask_times(lines):
     """Return the lines without the times in them."""
     return [re.sub(r'\b(\d+ ms|\d+\.\d s|\dm \d\ds)', 'N s', line) for line in lines]
 
 
 if __name__ == '__main__':
     with tempfile.TemporaryDirectory() as folder:
-        print('\n'.join(transcript(folder)))
+        print('\n'.join(make_transcript(folder)))

@@ -13,7 +13,7 @@ import urllib.request
 import pytest
 from support.run_command import ENVIRONMENT, command, open_gate, write_jobs
 from support.screen import Screen
-from support.transcript import masked
+from support.transcript import mask_times
 
 pytestmark = pytest.mark.terminal
 
@@ -59,14 +59,14 @@ class Broken(Failing): TRIES = 1
 class Slow(Waiting): DEPS = [First]
 class All(DummyJob): DEPS = [First, Broken, Slow]
 """)
-    lines = screen.until('2/4, 1 failed', r'Slow \d+ s')
-    assert masked(lines)[:2] == ['✓ First   changed    N s', '✗ Broken  failed     N s: Broken is broken']
+    lines = screen.wait_for('2/4, 1 failed', r'Slow \d+ s')
+    assert mask_times(lines)[:2] == ['✓ First   changed    N s', '✗ Broken  failed     N s: Broken is broken']
     assert re.fullmatch(f'{BAR * 10}{REST * 10} 2/4, 1 failed, \\d+ s', lines[-2])
     assert re.fullmatch(r'Slow \d+ s', lines[-1])
     assert len(lines) == 24
     open_gate(tmp_path)
-    assert screen.end() == 1
-    assert masked(screen.all_lines) == [
+    assert screen.wait_for_exit() == 1
+    assert mask_times(screen.all_lines) == [
         '✓ First   changed    N s',
         '✗ Broken  failed     N s: Broken is broken',
         '✓ Slow    changed    N s',
@@ -83,10 +83,10 @@ class Flaky(Failing):
     TRIES = 4.5
     RETRY_DELAY = 3630
 """)
-    lines = screen.until('Flaky: try 2/5 in 1h 00m')
+    lines = screen.wait_for('Flaky: try 2/5 in 1h 00m')
     assert lines[-1] == 'Flaky: try 2/5 in 1h 00m'
     screen.press('\x03')
-    assert screen.end() == 130
+    assert screen.wait_for_exit() == 130
     assert_left_clean(screen)
 
 
@@ -105,10 +105,10 @@ class Waits(Waiting):
 """,
         '-v',
     )
-    screen.until(r'Waits \d+ s')
+    screen.wait_for(r'Waits \d+ s')
     open_gate(tmp_path)
-    assert screen.end() == 0
-    assert masked(screen.all_lines) == [
+    assert screen.wait_for_exit() == 0
+    assert mask_times(screen.all_lines) == [
         'Prints.check: fail',
         'to stdout',
         'to stderr',
@@ -140,8 +140,8 @@ class Last(Changing):
     def Cleanup(self):
         os.write(1, b'nor there')
 """)
-    assert screen.end() == 0
-    assert masked(screen.all_lines) == [
+    assert screen.wait_for_exit() == 0
+    assert mask_times(screen.all_lines) == [
         'no end',
         '✓ Prints  changed    N s',
         'nor here',
@@ -157,10 +157,10 @@ class Downloads(Changing):
     def act(self, **settings):
         subprocess.run(['sh', '-c', 'printf "\\\\r 10%%"; cat gate; printf "\\\\r100%%\\\\n"'])
 """)
-    lines = screen.until(' 10%', r'Downloads \d+ s')
+    lines = screen.wait_for(' 10%', r'Downloads \d+ s')
     assert lines[0] == ' 10%'
     open_gate(tmp_path)
-    assert screen.end() == 0
+    assert screen.wait_for_exit() == 0
     assert screen.all_lines[0] == '100%'
     assert_left_clean(screen)
 
@@ -171,13 +171,13 @@ class Asks(Changing):
     def act(self, **settings):
         print('Hello', input('Your name? '))
 """)
-    screen.until('Your name?', r'0/1, \d s')
+    screen.wait_for('Your name?', r'0/1, \d s')
     screen.press('Ad')
-    lines = screen.until(r'Your name\? Ad', r'0/1, ([2-9]|\d\d) s')
+    lines = screen.wait_for(r'Your name\? Ad', r'0/1, ([2-9]|\d\d) s')
     assert lines[0] == 'Your name? Ad'
     assert screen.cursor == (0, len(lines[0]))
     screen.press('a\n')
-    assert screen.end() == 0
+    assert screen.wait_for_exit() == 0
     assert screen.all_lines[:2] == ['Your name? Ada', 'Hello Ada']
     assert_left_clean(screen)
 
@@ -189,12 +189,12 @@ class Asks(Changing):
     def act(self, **settings):
         print(len(getpass.getpass('Passphrase: ')), 'characters')
 """)
-    lines = screen.until('Passphrase:', r'0/1, [1-9]\d* s')
+    lines = screen.wait_for('Passphrase:', r'0/1, [1-9]\d* s')
     assert lines[0] == 'Passphrase:'
     screen.press('open sesame')
-    assert screen.until(r'0/1, ([2-9]|\d\d) s')[0] == 'Passphrase:'
+    assert screen.wait_for(r'0/1, ([2-9]|\d\d) s')[0] == 'Passphrase:'
     screen.press('\n')
-    assert screen.end() == 0
+    assert screen.wait_for_exit() == 0
     assert screen.all_lines[:2] == ['Passphrase:', '11 characters']
     assert_left_clean(screen)
 
@@ -212,17 +212,17 @@ class Last(Waiting): DEPS = [Pages]
 @pytest.mark.skipif(shutil.which('less') is None, reason='needs less')
 def test_a_pager_has_the_whole_screen_and_the_keys(shown, tmp_path):
     screen = shown(PAGER)
-    screen.until('0/3')
+    screen.wait_for('0/3')
     open_gate(tmp_path)
-    lines = screen.until('^1$', '^23$', '^:$')
+    lines = screen.wait_for('^1$', '^23$', '^:$')
     assert lines == [*map(str, range(1, 24)), ':']
     screen.press(' ')
-    assert screen.until('^46$', '^:$') == [*map(str, range(24, 47)), ':']
+    assert screen.wait_for('^46$', '^:$') == [*map(str, range(24, 47)), ':']
     screen.press('q')
-    lines = screen.until('✓ Pages', '2/3')
+    lines = screen.wait_for('✓ Pages', '2/3')
     assert lines[-3] != '46'
     open_gate(tmp_path)
-    assert screen.end() == 0
+    assert screen.wait_for_exit() == 0
     assert [line.split()[1] for line in screen.all_lines if line.startswith('✓')] == ['First', 'Pages', 'Last']
     assert_left_clean(screen)
 
@@ -237,15 +237,15 @@ class Serves(Changing):
 class Last(Changing):
     DEPS = [Serves]
 """)
-    assert screen.end() == 0
+    assert screen.wait_for_exit() == 0
     (server,) = [int(line.split()[1]) for line in screen.all_lines if line.startswith('server ')]
     try:
-        screen.until_true(lambda: any('http://' in line for line in screen.lines))
+        screen.wait_until(lambda: any('http://' in line for line in screen.lines))
         address = re.search('http://[^/]*/', ' '.join(screen.lines))[0]
         for _ in range(2):
             with urllib.request.urlopen(address, timeout=20) as reply:
                 assert reply.status == 200
-        screen.until_true(lambda: sum('"GET / HTTP/1.1" 200' in line for line in screen.lines) == 2)
+        screen.wait_until(lambda: sum('"GET / HTTP/1.1" 200' in line for line in screen.lines) == 2)
     finally:
         os.kill(server, signal.SIGKILL)
     assert_left_clean(screen)
@@ -264,17 +264,17 @@ class Measures(Changing):
 """,
         **options,
     )
-    screen.until('0/1')
+    screen.wait_for('0/1')
     for columns, lines in [(40, 24), (100, 30), (60, 9), (80, 24)]:
         screen.resize(columns, lines)
-        screen.until_true(lambda lines=lines: len(screen.lines) == lines and '0/1' in screen.lines[-2])
+        screen.wait_until(lambda lines=lines: len(screen.lines) == lines and '0/1' in screen.lines[-2])
         open_gate(tmp_path)
-        screen.until(f'it has {columns} columns', f'and {lines} lines', '0/1')
+        screen.wait_for(f'it has {columns} columns', f'and {lines} lines', '0/1')
         assert len([line for line in screen.all_lines if REST in line]) == 1
     screen.resize(80, 4)  # too few
-    screen.until_true(lambda: not any(REST in line for line in screen.lines))
+    screen.wait_until(lambda: not any(REST in line for line in screen.lines))
     open_gate(tmp_path)
-    assert screen.end() == 0
+    assert screen.wait_for_exit() == 0
     assert_left_clean(screen)
 
 
@@ -292,11 +292,11 @@ class Pulls(Changing):
             if percent < 100:
                 os.write(1, b'\\x1b[3A')
 """)
-    screen.until('0/2')
+    screen.wait_for('0/2')
     open_gate(tmp_path)
-    screen.until('c: 50%', r'Pulls [1-9]\d* s')
+    screen.wait_for('c: 50%', r'Pulls [1-9]\d* s')
     open_gate(tmp_path)
-    assert screen.end() == 0
+    assert screen.wait_for_exit() == 0
     assert screen.all_lines[1:4] == ['a: 100%', 'b: 100%', 'c: 100%']
     assert len(screen.all_lines) == 6
     assert_left_clean(screen)
@@ -312,11 +312,11 @@ class Dots(Changing):
         wait_at_gate()
         os.write(1, b'.' * 30)
 """)
-    screen.until('0/2')
+    screen.wait_for('0/2')
     open_gate(tmp_path)
-    screen.until('[.]{80}', r'Dots ([2-9]|\d\d) s')
+    screen.wait_for('[.]{80}', r'Dots ([2-9]|\d\d) s')
     open_gate(tmp_path)
-    assert screen.end() == 0
+    assert screen.wait_for_exit() == 0
     assert screen.all_lines[1:3] == ['.' * 80, '.' * 30]
     assert_left_clean(screen)
 
@@ -331,12 +331,12 @@ class Resets(Changing):
         wait_at_gate()
         os.write(1, b''.join(b'%d\\n' % number for number in range(50)))
 """)
-    screen.until('0/2')
+    screen.wait_for('0/2')
     open_gate(tmp_path)
-    screen.until('^reset', '1/2', r'Resets ([2-9]|\d\d) s')
+    screen.wait_for('^reset', '1/2', r'Resets ([2-9]|\d\d) s')
     assert not screen.scrolls_as_a_whole
     open_gate(tmp_path)
-    assert screen.end() == 0
+    assert screen.wait_for_exit() == 0
     assert screen.all_lines[-53:-2] == ['reset', *map(str, range(50))]
     assert_left_clean(screen)
 
@@ -353,9 +353,9 @@ class Forks(Waiting):
         os.waitpid(child, 0)
         super().act()
 """)
-    screen.until(r'0/1, [1-9]\d* s')
+    screen.wait_for(r'0/1, [1-9]\d* s')
     open_gate(tmp_path)
-    assert screen.end() == 0
+    assert screen.wait_for_exit() == 0
     assert_left_clean(screen)
 
 
@@ -366,10 +366,10 @@ class Outer(Changing):
     def act(self, **settings):
         subprocess.run([sys.executable, '-m', 'dojobber', 'inner.py'], check=True)
 """)
-    screen.until(r'Outer ([2-9]|\d\d) s')
+    screen.wait_for(r'Outer ([2-9]|\d\d) s')
     assert not any('Inner' in line for line in screen.lines)
     open_gate(tmp_path)
-    assert screen.end() == 0
+    assert screen.wait_for_exit() == 0
     assert [line.split()[1] for line in screen.all_lines if line.startswith('✓')] == ['Inner', 'Outer']
     assert_left_clean(screen)
 
@@ -377,7 +377,7 @@ class Outer(Changing):
 @pytest.mark.parametrize(('arguments', 'environment'), [(['--no-bar'], {}), ([], {'DOJOBBER_NO_BAR': '1'})])
 def test_without_the_bar_there_are_colours_and_a_line_for_each_failed_attempt(shown, arguments, environment):
     screen = shown('class Flaky(Failing): TRIES = 2', *arguments, environment=environment)
-    assert screen.end() == 1
+    assert screen.wait_for_exit() == 1
     assert BAR.encode() not in screen.raw
     assert b'\x1b7' not in screen.raw
     assert colours(screen.raw)
@@ -388,7 +388,7 @@ def test_without_the_bar_there_are_colours_and_a_line_for_each_failed_attempt(sh
 def shell(tmp_path):
     """Return the screen of an interactive shell, which has job control."""
     with Screen([shutil.which('bash'), '--norc', '-i'], cwd=tmp_path, env={**ENVIRONMENT, 'PS1': 'prompt: '}) as screen:
-        screen.until('prompt:')
+        screen.wait_for('prompt:')
         yield screen
 
 
@@ -406,29 +406,29 @@ class Second(Waiting):
 def test_when_it_is_stopped_the_shell_has_its_terminal_back(shell, tmp_path):
     write_jobs(tmp_path, STOPPABLE)
     shell.press(f'{" ".join(command("jobs.py"))}\n')
-    shell.until('0/2')
+    shell.wait_for('0/2')
     shell.press('\x1a')
-    lines = shell.until('Stopped', '^prompt:$')
+    lines = shell.wait_for('Stopped', '^prompt:$')
     assert not any(REST in line for line in lines)
     assert shell.scrolls_as_a_whole
     assert not shell.cursor_is_hidden
     shell.press('bg\n')
-    shell.until(r'^prompt: bg', '^prompt:$')
+    shell.wait_for(r'^prompt: bg', '^prompt:$')
     shell.press('cat\ntyped')  # a program that takes lines, as the shell itself does not
     open_gate(tmp_path)
-    lines = shell.until('✓ First', 'a while later')
+    lines = shell.wait_for('✓ First', 'a while later')
     assert not any(REST in line for line in lines)
     shell.press('\x03')
-    shell.until('^prompt:$')  # before it, cat might still read what is typed
+    shell.wait_for('^prompt:$')  # before it, cat might still read what is typed
     shell.press('fg\n')
-    shell.until('1/2', 'Second')
+    shell.wait_for('1/2', 'Second')
     shell.press('\x1a')
-    shell.until_true(lambda: sum('Stopped' in line for line in shell.lines) == 2)
+    shell.wait_until(lambda: sum('Stopped' in line for line in shell.lines) == 2)
     assert shell.scrolls_as_a_whole
     shell.press('fg\n')
-    shell.until('1/2', 'Second')
+    shell.wait_for('1/2', 'Second')
     open_gate(tmp_path)
-    shell.until('2 jobs: 2 changed', '^prompt:$')
+    shell.wait_for('2 jobs: 2 changed', '^prompt:$')
     assert shell.scrolls_as_a_whole
     assert not any(BAR in line for line in shell.all_lines)
 
@@ -444,7 +444,7 @@ class All(DummyJob):
 """,
         '-j8',
     )
-    assert screen.end() == 0
+    assert screen.wait_for_exit() == 0
     said = [line for line in screen.all_lines if 'says' in line]
     assert sorted(said) == sorted(f'J{job} says {number}' for job in range(8) for number in range(20))
     assert len(screen.all_lines) == 160 + 9 + 1
@@ -458,9 +458,9 @@ class Talks(Changing):
         os.write(1, bytes(range(256)) * 4 + b'\\x1b[38;5;\\xb2m\\x1b[10;10H\\x1b[8m\\n\\x1b[0m')
         os.write(1, b'y' * 70_000)
 """)
-    assert screen.end() == 0
+    assert screen.wait_for_exit() == 0
     assert screen.raw.count(b'y') == 70_004
-    assert masked(screen.all_lines)[-2:] == ['✓ Talks  changed    N s', '1 job: 1 changed in N s']
+    assert mask_times(screen.all_lines)[-2:] == ['✓ Talks  changed    N s', '1 job: 1 changed in N s']
     assert_left_clean(screen)
 
 
@@ -472,7 +472,7 @@ class Talks(Changing):
             os.write(1, b'x' * 999 + b'\\n')
 """)
     screen.is_drawn = False
-    assert screen.end() == 0
+    assert screen.wait_for_exit() == 0
     assert screen.raw.count(b'x' * 999 + b'\r\n') == 1000
 
 
@@ -482,8 +482,8 @@ class Leaves(Changing):
     def act(self, **settings):
         os.system('(echo left; exec cat gate) &')
 """)
-    assert screen.end() == 0
-    assert masked(screen.all_lines)[-1] == '1 job: 1 changed in N s'
+    assert screen.wait_for_exit() == 0
+    assert mask_times(screen.all_lines)[-1] == '1 job: 1 changed in N s'
     assert_left_clean(screen)
 
 
@@ -494,7 +494,7 @@ class Leaves(Changing):
         os.system('(while echo again; do :; done) 2>&- &')
 """)
     screen.is_drawn = False
-    assert screen.end() == 0
+    assert screen.wait_for_exit() == 0
     assert b'1 job: 1 changed in ' in screen.raw
     assert screen.settings == screen.settings_before
 
@@ -509,11 +509,11 @@ class All(DummyJob): DEPS = [SetUpTheVeryLongNamedServiceOfTheShop, Other]
         '-j8',
         columns=40,
     )
-    lines = screen.until('0/3', r'Other [1-9]\d* s')
+    lines = screen.wait_for('0/3', r'Other [1-9]\d* s')
     assert re.fullmatch(r'SetUpTheVeryLongNa\w*\.\.\. \d+ s, Other \d+ s', lines[-1])
     assert all(len(line) <= 39 for line in lines)
     open_gate(tmp_path)  # for both
-    assert screen.end() == 0
+    assert screen.wait_for_exit() == 0
     assert_left_clean(screen)
 
 
@@ -527,14 +527,14 @@ class All(DummyJob):
 """,
         '-j99',
     )
-    lines = screen.until('250/300', r'Slow00 \d+ s', 'and 7 more')
+    lines = screen.wait_for('250/300', r'Slow00 \d+ s', 'and 7 more')
     assert len(lines) == 24
     assert re.fullmatch(r'Slow00 \d+ s, (Slow\d\d \d+ s, )+Slow\d\d \d+ s and \d\d more', lines[-2])
     assert re.fullmatch(r'Flaky0: try 2/3 in \d+m \d\ds, .* and \d more', lines[-1])
     screen.press('\x03')
-    screen.until('250/300, ending by SIGINT')
+    screen.wait_for('250/300, ending by SIGINT')
     screen.press('\x03')
-    assert screen.end() == 130
+    assert screen.wait_for_exit() == 130
     assert sum(line.startswith('✓ Job') for line in screen.all_lines) == 250
     assert not screen.cursor_is_hidden
 
@@ -547,10 +547,10 @@ jobs = [type(name, (Changing,), {}) for name in names]
 class All(Waiting): DEPS = jobs
 """
     )
-    screen.until('5/6', r'All \d+ s')
+    screen.wait_for('5/6', r'All \d+ s')
     open_gate(tmp_path)
-    assert screen.end() == 0
-    lines = masked(screen.all_lines)
+    assert screen.wait_for_exit() == 0
+    lines = mask_times(screen.all_lines)
     text = ''.join(lines).replace(' ', '')
     assert '服务器' * 40 in text
     assert '✓evil\\x1b[2J\\u202echanged' in text
@@ -572,12 +572,12 @@ class Prints(Waiting):
             '-v',
             stderr=errors,
         )
-        screen.until('to stdout', r'Prints \d+ s')
+        screen.wait_for('to stdout', r'Prints \d+ s')
         open_gate(tmp_path)
-        assert screen.end() == 0
+        assert screen.wait_for_exit() == 0
     said = (tmp_path / 'errors').read_text(encoding='utf-8').splitlines()
     assert said == ['Prints.check: fail', 'to stderr', 'Prints.run: pass', 'Prints.recheck: pass']
-    assert masked(screen.all_lines) == ['to stdout', '✓ Prints  changed    N s', '1 job: 1 changed in N s']
+    assert mask_times(screen.all_lines) == ['to stdout', '✓ Prints  changed    N s', '1 job: 1 changed in N s']
 
 
 SIMPLE = """
@@ -608,51 +608,51 @@ def colours(raw):
 
 def test_colours_are_used_where_there_are_some(shown):
     screen = shown(SIMPLE)
-    assert screen.end() == 1
+    assert screen.wait_for_exit() == 1
     assert colours(screen.raw)
-    assert masked(screen.all_lines) == RECAP
+    assert mask_times(screen.all_lines) == RECAP
 
 
 def test_no_color_is_honoured(shown, tmp_path):
     screen = shown(
         f'{SIMPLE}\nclass Slow(Waiting): DEPS = [Prints]\nAll.DEPS.append(Slow)', environment={'NO_COLOR': '1'}
     )
-    screen.until(f'{BAR * 5}{REST}+ 1/4')
+    screen.wait_for(f'{BAR * 5}{REST}+ 1/4')
     open_gate(tmp_path)
-    assert screen.end() == 1
+    assert screen.wait_for_exit() == 1
     assert not colours(screen.raw)
 
 
 def test_a_dumb_terminal_gets_plain_lines(shown):
     screen = shown(SIMPLE, environment={'TERM': 'dumb'})
-    assert screen.end() == 1
+    assert screen.wait_for_exit() == 1
     assert b'\x1b' not in screen.raw
-    assert masked(screen.all_lines) == [*RECAP[:2], *RETRIED, *RECAP[2:]]
+    assert mask_times(screen.all_lines) == [*RECAP[:2], *RETRIED, *RECAP[2:]]
 
 
 @pytest.mark.parametrize('terminal', ['no-such-terminal', ''])
 def test_a_terminal_that_nobody_knows_shows_no_bar(shown, terminal):
     screen = shown(SIMPLE, environment={'TERM': terminal})
-    assert screen.end() == 1
+    assert screen.wait_for_exit() == 1
     assert b'\x1b7' not in screen.raw
-    assert masked(screen.all_lines) == [*RECAP[:2], *RETRIED, *RECAP[2:]]
+    assert mask_times(screen.all_lines) == [*RECAP[:2], *RETRIED, *RECAP[2:]]
 
 
 def test_the_console_of_linux_gets_ascii(shown, tmp_path):
     screen = shown('class Slow(Waiting): pass', environment={'TERM': 'linux'})
-    screen.until('^-{20} 0/1', r'Slow \d s')
+    screen.wait_for('^-{20} 0/1', r'Slow \d s')
     open_gate(tmp_path)
-    assert screen.end() == 0
+    assert screen.wait_for_exit() == 0
     assert screen.raw.isascii()
-    assert masked(screen.all_lines)[0] == '+ Slow  changed    N s'
+    assert mask_times(screen.all_lines)[0] == '+ Slow  changed    N s'
 
 
 def test_without_rich_it_gets_plain_lines(shown):
     hidden = "import sys; sys.modules['rich'] = None; from dojobber.cli import main; main()"
     screen = shown(SIMPLE, python=[hidden, 'jobs.py'])
-    assert screen.end() == 1
+    assert screen.wait_for_exit() == 1
     assert b'\x1b' not in screen.raw
-    assert masked(screen.all_lines) == [*RECAP[:2], *RETRIED, *RECAP[2:]]
+    assert mask_times(screen.all_lines) == [*RECAP[:2], *RETRIED, *RECAP[2:]]
 
 
 ONLY_ASCII = {'PYTHONUTF8': '0', 'PYTHONIOENCODING': 'ascii', 'LC_ALL': 'C', 'PYTHONCOERCECLOCALE': '0'}
@@ -660,22 +660,22 @@ ONLY_ASCII = {'PYTHONUTF8': '0', 'PYTHONIOENCODING': 'ascii', 'LC_ALL': 'C', 'PY
 
 def test_a_terminal_that_knows_only_ascii_gets_ascii(shown, tmp_path):
     screen = shown(f'{SIMPLE}\nclass Grün(Waiting): DEPS = [Prints]\nAll.DEPS.append(Grün)\n', environment=ONLY_ASCII)
-    screen.until(r'Gr\\xfcn \d+ s')
+    screen.wait_for(r'Gr\\xfcn \d+ s')
     open_gate(tmp_path)
-    assert screen.end() == 1
+    assert screen.wait_for_exit() == 1
     assert screen.raw.isascii()
-    assert r'+ Gr\xfcn  changed    N s' in masked(screen.all_lines)
-    assert masked(screen.all_lines)[-2] == 'x Broken   failed     3 tries, N s: Broken is broken'
+    assert r'+ Gr\xfcn  changed    N s' in mask_times(screen.all_lines)
+    assert mask_times(screen.all_lines)[-2] == 'x Broken   failed     3 tries, N s: Broken is broken'
     assert not screen.cursor_is_hidden
 
 
 def test_names_with_escapes_fit_into_the_bar_too(shown, tmp_path):
     screen = shown('class 数据库服务器数据库服务器(Waiting): pass', columns=40, environment=ONLY_ASCII)
-    lines = screen.until('0/1, [1-9]', r'\d s$')
+    lines = screen.wait_for('0/1, [1-9]', r'\d s$')
     assert re.fullmatch(r'(\\u[0-9a-f]{4})+.*\.\.\. \d s', lines[-1])
     assert len(lines[-1]) <= 39
     open_gate(tmp_path)
-    assert screen.end() == 0
+    assert screen.wait_for_exit() == 0
     assert_left_clean(screen)
 
 
@@ -693,14 +693,14 @@ class All(DummyJob): DEPS = [Later, Last]
 @pytest.mark.parametrize(('number', 'status'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_it_after_the_cleanups(shown, tmp_path, number, status):
     screen = shown(STOPPED, '--graph', 'graph.dot', columns=100)
-    screen.until('1/5', 'Slow ')
+    screen.wait_for('1/5', 'Slow ')
     if number == signal.SIGINT:
         screen.press('\x03')
     else:
         screen.process.send_signal(number)
-    assert screen.end() == status
+    assert screen.wait_for_exit() == status
     error = 'KeyboardInterrupt' if number == signal.SIGINT else 'Terminated'
-    lines = [line for line in masked(screen.all_lines) if line != '^C']  # which the terminal adds
+    lines = [line for line in mask_times(screen.all_lines) if line != '^C']  # which the terminal adds
     assert lines == [
         '✓ Tidy   changed    N s',
         f'✗ Slow   failed     N s: {error}',
@@ -727,11 +727,11 @@ class Stubborn(Waiting):
         wait_at_gate()
 """
     )
-    screen.until('running')
+    screen.wait_for('running')
     screen.press('\x03')
-    screen.until('cleaning up', r'Stubborn\.cleanup \d+ s')
+    screen.wait_for('cleaning up', r'Stubborn\.cleanup \d+ s')
     screen.press('\x03')
-    assert screen.end() == 130
+    assert screen.wait_for_exit() == 130
     assert not screen.cursor_is_hidden
     assert screen.scrolls_as_a_whole
     assert screen.settings == screen.settings_before
@@ -743,8 +743,8 @@ class Messy(Changing):
     def Cleanup(self):
         raise OSError('still in use')
 """)
-    assert screen.end() == 1
-    assert masked(screen.all_lines) == [
+    assert screen.wait_for_exit() == 1
+    assert mask_times(screen.all_lines) == [
         '✓ Messy  changed    N s',
         'Messy.cleanup: fail "still in use"',
         '✗ Messy.cleanup  failed: still in use',
@@ -763,8 +763,8 @@ class All(DummyJob): DEPS = [Change, Verify]
 """,
         '-n',
     )
-    assert screen.end() == 1
-    assert masked(screen.all_lines) == [
+    assert screen.wait_for_exit() == 1
+    assert mask_times(screen.all_lines) == [
         '✓ Fine    ok         N s',
         '✗ Verify  failed     N s: cannot tell',
         '» All     blocked by Change, Verify',
@@ -785,5 +785,5 @@ class Prints(Changing):
         columns=97,
         lines=31,
     )
-    assert screen.end() == 0
+    assert screen.wait_for_exit() == 0
     assert screen.all_lines[0] == 'os.terminal_size(columns=97, lines=31) True True'

@@ -8,7 +8,7 @@ import math
 import pathlib
 
 import pytest
-from support.factories import changing, configured, failing, job, printed
+from support.factories import changing, failing, job, make_engine, stderr_lines
 
 from dojobber import (
     CycleError,
@@ -41,7 +41,7 @@ def engine(log):
             failing('Broken'),
         ],
     )
-    engine = configured(root, cleanup=False, default_tries=2, listeners=[lambda event: log.append(event.kind.value)])
+    engine = make_engine(root, cleanup=False, default_tries=2, listeners=[lambda event: log.append(event.kind.value)])
     engine.set_args('kept', kept=True)
     engine.checknrun()
     log.clear()
@@ -65,7 +65,7 @@ def assert_refused(engine, log, call, error):
     assert 'culprit' in vars(caught.value)
     assert shown(engine) == before
     assert log == []
-    assert printed(engine.checknrun) == []
+    assert stderr_lines(engine.checknrun) == []
     assert engine.noderesults['Reads'] == (('kept',), {'kept': True})
     assert engine.outcomes['Broken'].tries == 2
     assert (log[0], log[-1], 'cleaned up' in log) == ('run started', 'run finished', False)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from support.factories import FakeClock, chain, changing, configured, failing, job, printed, scripted, worked
+from support.factories import FakeClock, chain, changing, failing, job, make_engine, run_engine, scripted, stderr_lines
 
 from dojobber import DepsError, DoJobber, GraphError, PlanError
 
@@ -41,22 +41,22 @@ def test_import_is_silent_without_dot_and_display_and_a_picture_asked_for_is_an_
 
 def test_write_graph_does_not_silently_write_nothing(no_renderer, tmp_path):
     with pytest.raises(GraphError), open(tmp_path / 'graph.png', 'wb') as filed:
-        configured(job('Root')).write_graph(filed)
+        make_engine(job('Root')).write_graph(filed)
 
 
 def test_a_second_checknrun_is_a_fresh_run():
-    engine = worked(job('Root', [job('Leaf')]))
+    engine = run_engine(job('Root', [job('Leaf')]))
     engine.checknrun()
     assert engine.nodestatus == {'Leaf': True, 'Root': True}
 
 
 def test_checknrun_of_a_subgraph_with_a_failing_job_raises_nothing():
-    engine = worked(job('Root', [job('Middle', [failing('Broken')])]), node='Middle')
+    engine = run_engine(job('Root', [job('Middle', [failing('Broken')])]), node='Middle')
     assert engine.nodestatus == {'Broken': False, 'Middle': None}
 
 
 def test_sys_exit_in_a_job_is_a_failed_phase():
-    engine = worked(job('Root', [job('Leaves', Check=lambda self: sys.exit(1)), job('Stays')]))
+    engine = run_engine(job('Root', [job('Leaves', Check=lambda self: sys.exit(1)), job('Stays')]))
     assert engine.nodestatus == {'Leaves': False, 'Stays': True, 'Root': None}
     assert isinstance(engine.nodeexceptions['Leaves'], SystemExit)
 
@@ -64,13 +64,13 @@ def test_sys_exit_in_a_job_is_a_failed_phase():
 class TestCleanup:
     def test_it_is_not_called_where_run_was_not(self):
         log = []
-        worked(job('Fine', Cleanup=lambda self: log.append('Fine')))
-        worked(changing('Changes', Cleanup=lambda self: log.append('Changes')), no_act=True)
+        run_engine(job('Fine', Cleanup=lambda self: log.append('Fine')))
+        run_engine(changing('Changes', Cleanup=lambda self: log.append('Changes')), no_act=True)
         assert log == []
 
     def test_a_second_cleanup_repeats_nothing(self):
         log = []
-        engine = worked(changing('Done', Cleanup=lambda self: log.append('Done')), cleanup=False)
+        engine = run_engine(changing('Done', Cleanup=lambda self: log.append('Done')), cleanup=False)
         engine.cleanup()
         engine.cleanup()
         assert log == ['Done']
@@ -85,7 +85,7 @@ class TestCleanup:
             ],
         )
         with pytest.raises(ZeroDivisionError):
-            worked(root)
+            run_engine(root)
         assert log == ['First']
 
     def test_ctrl_c_does_not_skip_it(self):
@@ -95,13 +95,13 @@ class TestCleanup:
         log = []
         root = job('Root', [changing('Done', Cleanup=lambda self: log.append('Done'))], Check=interrupt)
         with pytest.raises(KeyboardInterrupt):
-            worked(root)
+            run_engine(root)
         assert log == ['Done']
 
 
 def test_a_failing_leaf_under_a_chain_costs_no_more_than_its_tries():
     log = []
-    engine = worked(chain(1000, scripted('Leaf', (), log, passes_at=99, TRIES=3)))
+    engine = run_engine(chain(1000, scripted('Leaf', (), log, passes_at=99, TRIES=3)))
     assert [phase for _, phase in log] == ['check', 'run', 'recheck'] * 3 + ['cleanup'] * 3
     assert list(engine.nodestatus.values()) == [False] + [None] * 999
 
@@ -111,18 +111,18 @@ def test_a_job_that_waits_holds_up_no_other():
     root = job(
         'Root', [scripted('Waits', (), log, passes_at=2, RETRY_DELAY=9), scripted('Quick', (), log, passes_at=2)]
     )
-    worked(root, clock=FakeClock())
+    run_engine(root, clock=FakeClock())
     assert [name for name, phase in log if phase == 'check'] == ['Waits', 'Quick', 'Quick', 'Waits']
 
 
 def test_two_classes_of_one_name_are_refused():
     with pytest.raises(PlanError, match="'Same' was made twice"):
-        configured(job('Root', [job('Same'), job('Same')]))
+        make_engine(job('Root', [job('Same'), job('Same')]))
 
 
 def test_a_dep_listed_twice_and_a_second_configure_are_fine():
     leaf = job('Leaf')
-    engine = worked(job('Root', [leaf, leaf]))
+    engine = run_engine(job('Root', [leaf, leaf]))
     engine.configure(job('Root', [leaf, leaf]))
     engine.checknrun()
     assert engine.success()
@@ -131,11 +131,11 @@ def test_a_dep_listed_twice_and_a_second_configure_are_fine():
 
 def test_deps_that_are_a_string_are_refused():
     with pytest.raises(DepsError):
-        configured(job('Root', 'abc'))
+        make_engine(job('Root', 'abc'))
 
 
 def test_success_before_a_run_is_a_bool_and_nodeexceptions_forget_jobs_that_passed_later():
-    engine = configured(scripted('Late', (), [], passes_at=2))
+    engine = make_engine(scripted('Late', (), [], passes_at=2))
     assert engine.success() is False
     engine.checknrun()
     assert (engine.success(), engine.nodeexceptions) == (True, {})
@@ -146,7 +146,7 @@ def test_each_line_of_the_developer_log_is_printed_once_however_many_engines_wer
     before = logger.level, logger.propagate, list(logger.handlers)
     try:
         engines = [DoJobber(dojobber_loglevel=logging.DEBUG) for _ in range(3)]
-        lines = printed(engines[-1].configure, job('Root'))
+        lines = stderr_lines(engines[-1].configure, job('Root'))
     finally:
         logger.level, logger.propagate, logger.handlers[:] = before[0], before[1], before[2]
         logger.setLevel(before[0])
@@ -156,7 +156,7 @@ def test_each_line_of_the_developer_log_is_printed_once_however_many_engines_wer
 def test_a_name_that_means_something_in_dot_is_drawn_as_it_is(dot):
     picture = io.BytesIO()
     names = ['db:migrate', 'back\\slash', 'a "quote"']
-    configured(job('Root', [job(name) for name in names])).write_graph(picture, 'json')
+    make_engine(job('Root', [job(name) for name in names])).write_graph(picture, 'json')
     assert {node['label'] for node in json.loads(picture.getvalue())['objects']} == {
         'Root',
         'db:migrate',
@@ -166,7 +166,7 @@ def test_a_name_that_means_something_in_dot_is_drawn_as_it_is(dot):
 
 
 def test_debug_shows_the_traceback_of_a_failed_first_check_and_chains_none():
-    lines = printed(worked, failing('Broken'), debug=True, default_tries=1)
+    lines = stderr_lines(run_engine, failing('Broken'), debug=True, default_tries=1)
     first_check = lines[: lines.index('Broken.run: pass')]
     assert '  ValueError: Broken is not done' in first_check
     assert not [line for line in lines if 'During handling' in line]

@@ -12,8 +12,8 @@ import warnings
 import weakref
 
 import pytest
-from support.factories import chain, changing, configured, failing, job, printed, scripted, worked
-from support.interrupts import at_every_place
+from support.factories import chain, changing, failing, job, make_engine, run_engine, scripted, stderr_lines
+from support.interrupts import interrupt_everywhere
 
 import dojobber
 from dojobber import (
@@ -49,7 +49,7 @@ class TestConfigure:
     def test_the_published_positional_arguments_are_accepted_in_their_order(self):
         engine = DoJobber()
         engine.configure(failing('Broken'), True, True, False, False, 2, 0)
-        assert printed(engine.checknrun) == ['Broken.check: fail']
+        assert stderr_lines(engine.checknrun) == ['Broken.check: fail']
 
     @pytest.mark.parametrize(
         'bad',
@@ -63,28 +63,28 @@ class TestConfigure:
         ],
     )
     def test_if_it_raises_nothing_has_changed(self, bad):
-        engine = worked(job('Fine', Check=lambda self: 'result'))
+        engine = run_engine(job('Fine', Check=lambda self: 'result'))
         with pytest.raises(PlanError):
             engine.configure(**{'root': job('Other'), 'verbose': True, **bad})
         assert engine.nodestatus == {'Fine': True}
         assert engine.noderesults == {'Fine': 'result'}
-        assert printed(engine.checknrun) == []
+        assert stderr_lines(engine.checknrun) == []
         assert engine.success()
 
     def test_listeners_that_are_no_list_are_refused(self):
         odd = type('Odd', (), {'__str__': lambda self: ''})()
         with pytest.raises(PlanError, match=r'^listeners must be a list of callables, not .*Odd') as caught:
-            configured(job('Fine'), listeners=odd)
+            make_engine(job('Fine'), listeners=odd)
         assert caught.value.culprit is odd
         assert isinstance(caught.value.__cause__, TypeError)
 
     def test_a_listener_that_cannot_be_called_is_refused(self):
         with pytest.raises(PlanError, match=r"^a listener must be callable with an Event, not 'print'$") as caught:
-            configured(job('Fine'), listeners=[print, 'print'])
+            make_engine(job('Fine'), listeners=[print, 'print'])
         assert caught.value.culprit == 'print'
 
     def test_it_clears_what_an_earlier_run_left_and_keeps_the_arguments(self):
-        engine = worked(failing('Broken'), default_tries=1)
+        engine = run_engine(failing('Broken'), default_tries=1)
         engine.set_args(keyword='kept')
         engine.configure(job('Reads', Check=lambda self, keyword: keyword))
         assert (engine.nodestatus, engine.noderesults, engine.nodeexceptions, engine.outcomes) == ({}, {}, {}, {})
@@ -93,14 +93,14 @@ class TestConfigure:
         assert engine.noderesults == {'Reads': 'kept'}
 
     def test_it_replaces_the_graph(self):
-        engine = configured(job('One', [job('Two')]))
+        engine = make_engine(job('One', [job('Two')]))
         engine.configure(job('Three'))
         engine.checknrun()
         assert list(engine.nodestatus) == ['Three']
 
     def test_a_running_job_cannot_replace_the_graph(self):
         other = job('Other')
-        engine = configured(job('Replaces', Check=lambda self: engine.configure(other)), default_tries=1)
+        engine = make_engine(job('Replaces', Check=lambda self: engine.configure(other)), default_tries=1)
         engine.checknrun()
         error = engine.nodeexceptions['Replaces']
         assert isinstance(error, PlanError)
@@ -110,7 +110,7 @@ class TestConfigure:
 
     def test_deps_that_change_afterwards_do_not_count(self):
         root = job('Root', [job('Leaf')])
-        engine = configured(root)
+        engine = make_engine(root)
         root.DEPS.append(job('Late'))
         engine.checknrun()
         assert list(engine.nodestatus) == ['Leaf', 'Root']
@@ -130,7 +130,7 @@ class TestSetArgs:
             seen.append((args, kwargs))
             assert len(seen) >= 3
 
-        engine = configured(job('Root', [job('Seen', Check=note, Run=note)], Check=note))
+        engine = make_engine(job('Root', [job('Seen', Check=note, Run=note)], Check=note))
         engine.set_args('early', early=True)
         engine.set_args(1, self='even this name', two=2)
         engine.set_args(1, two=2)
@@ -138,7 +138,7 @@ class TestSetArgs:
         assert seen == [((1,), {'two': 2})] * 4
 
     def test_any_keyword_will_do(self):
-        engine = configured(job('Seen', Check=lambda job_, **kwargs: kwargs))
+        engine = make_engine(job('Seen', Check=lambda job_, **kwargs: kwargs))
         engine.set_args(self=1, function=2, node=3, call=4)
         engine.checknrun()
         assert engine.noderesults['Seen'] == {'self': 1, 'function': 2, 'node': 3, 'call': 4}
@@ -147,7 +147,7 @@ class TestSetArgs:
         def change(self, **kwargs):
             kwargs['value'] = 'changed'
 
-        engine = configured(job('Root', [job('Changes', Check=change)], Check=lambda self, **kwargs: kwargs['value']))
+        engine = make_engine(job('Root', [job('Changes', Check=change)], Check=lambda self, **kwargs: kwargs['value']))
         engine.set_args(value='set')
         engine.checknrun()
         assert engine.noderesults['Root'] == 'set'
@@ -155,44 +155,44 @@ class TestSetArgs:
 
 class TestStatus:
     def test_before_any_run(self):
-        for engine in (DoJobber(), configured(job('Fine'))):
+        for engine in (DoJobber(), make_engine(job('Fine'))):
             assert engine.success() is False
             assert engine.partial_success() is False
             assert engine.failure() is True
             assert engine.nodestatus == engine.noderesults == engine.nodeexceptions == engine.outcomes == {}
 
     def test_when_all_passed(self):
-        engine = worked(job('Root', [job('Leaf')]))
+        engine = run_engine(job('Root', [job('Leaf')]))
         assert (engine.success(), engine.partial_success(), engine.failure()) == (True, True, False)
 
     def test_when_some_passed(self):
-        engine = worked(job('Root', [job('Leaf'), failing('Broken')]), default_tries=1)
+        engine = run_engine(job('Root', [job('Leaf'), failing('Broken')]), default_tries=1)
         assert (engine.success(), engine.partial_success(), engine.failure()) == (False, True, True)
 
     def test_when_none_passed(self):
-        engine = worked(job('Root', [failing('Broken')]), default_tries=1)
+        engine = run_engine(job('Root', [failing('Broken')]), default_tries=1)
         assert (engine.success(), engine.partial_success(), engine.failure()) == (False, False, True)
 
     def test_nodestatus_tells_passed_failed_and_never_tried(self):
-        engine = worked(job('Root', [job('Leaf'), failing('Broken')]), default_tries=1)
+        engine = run_engine(job('Root', [job('Leaf'), failing('Broken')]), default_tries=1)
         assert engine.nodestatus == {'Leaf': True, 'Broken': False, 'Root': None}
 
     def test_noderesults_hold_what_the_passing_check_returned(self):
         leaf = job('Leaf', Check=lambda self: self.storage['made'], Run=lambda self: self.storage.update(made='result'))
-        assert worked(job('Root', [leaf, failing('Broken')])).noderesults == {'Leaf': 'result'}
+        assert run_engine(job('Root', [leaf, failing('Broken')])).noderesults == {'Leaf': 'result'}
 
     def test_nodeexceptions_hold_the_last_attempts_recheck_error(self):
         broken = scripted('Broken', (), [], passes_at=9)
-        engine = worked(broken, default_tries=3)
+        engine = run_engine(broken, default_tries=3)
         assert str(engine.nodeexceptions['Broken']) == 'Broken try 3'
 
     def test_nodeexceptions_hold_only_jobs_that_failed_in_the_end(self):
-        engine = worked(scripted('Late', (), [], passes_at=3))
+        engine = run_engine(scripted('Late', (), [], passes_at=3))
         assert engine.nodeexceptions == {}
         assert engine.success()
 
     def test_in_no_act_nodeexceptions_hold_the_checks_error(self):
-        engine = worked(changing('Changes'), no_act=True)
+        engine = run_engine(changing('Changes'), no_act=True)
         assert str(engine.nodeexceptions['Changes']) == 'Changes is not done'
 
     def test_stored_exceptions_keep_nothing_alive_but_the_jobs_own_frames(self):
@@ -201,7 +201,7 @@ class TestStatus:
 
         def script():
             thing = Thing()
-            return weakref.ref(thing), worked(job('Root', [failing('Broken'), changing('Fine')]))
+            return weakref.ref(thing), run_engine(job('Root', [failing('Broken'), changing('Fine')]))
 
         thing, engine = script()
         gc.collect()
@@ -213,7 +213,7 @@ class TestStatus:
         seen = []
         leaf = job('Leaf', Check=lambda self: seen.append(dict(engine.nodestatus)))
         root = job('Root', [leaf], Check=lambda self: seen.append(dict(engine.nodestatus)))
-        engine = configured(root)
+        engine = make_engine(root)
         engine.checknrun()
         assert seen == [{'Leaf': None, 'Root': None}, {'Leaf': True, 'Root': None}]
 
@@ -224,7 +224,7 @@ class TestStatus:
             views.append((engine.nodestatus, engine.noderesults, engine.nodeexceptions, engine.outcomes))
             return len(views)
 
-        engine = configured(job('Root', [job('Asks', Check=ask), failing('Broken')]), default_tries=1)
+        engine = make_engine(job('Root', [job('Asks', Check=ask), failing('Broken')]), default_tries=1)
         engine.checknrun()
         status, results, exceptions, outcomes = views[0]
         engine.checknrun()
@@ -241,7 +241,7 @@ class TestStatus:
 
     @pytest.mark.parametrize('name', ['nodestatus', 'noderesults', 'nodeexceptions', 'outcomes'])
     def test_nobody_can_change_them(self, name):
-        engine = worked(job('Root', [job('Leaf'), failing('Broken')]), default_tries=1)
+        engine = run_engine(job('Root', [job('Leaf'), failing('Broken')]), default_tries=1)
         what = getattr(engine, name)
         before = dict(what)
         for change in (
@@ -260,7 +260,7 @@ class TestStatus:
 
 class TestOutcomes:
     def outcomes(self, root, **options):
-        return worked(root, **options).outcomes
+        return run_engine(root, **options).outcomes
 
     def test_each_way_to_end_up(self):
         broken = failing('Broken')
@@ -278,7 +278,7 @@ class TestOutcomes:
 
     def test_in_no_act_what_would_run_is_told_from_what_failed(self):
         changes, check_only = changing('Changes'), job('CheckOnly', Check=lambda self: 1 / 0)
-        engine = worked(job('Root', [changes, check_only]), no_act=True)
+        engine = run_engine(job('Root', [changes, check_only]), no_act=True)
         states = {name: outcome.state for name, outcome in engine.outcomes.items()}
         assert states == {'Changes': State.WOULD_RUN, 'CheckOnly': State.FAILED, 'Root': State.BLOCKED}
         assert engine.outcomes['Root'].blocked_by == ('Changes', 'CheckOnly')
@@ -289,7 +289,7 @@ class TestOutcomes:
             raise KeyboardInterrupt
 
         hit = job('Hit', Check=interrupt)
-        engine = configured(job('Root', [hit, job('Later')]))
+        engine = make_engine(job('Root', [hit, job('Later')]))
         with pytest.raises(KeyboardInterrupt):
             engine.checknrun()
         assert engine.outcomes['Hit'].state is State.FAILED
@@ -301,7 +301,7 @@ class TestOutcomes:
         def interrupt(self):
             raise KeyboardInterrupt
 
-        engine = configured(failing('Hit', Run=property(interrupt)), no_act=no_act)
+        engine = make_engine(failing('Hit', Run=property(interrupt)), no_act=no_act)
         with pytest.raises(KeyboardInterrupt):
             engine.checknrun()
         assert engine.outcomes['Hit'].state is State.FAILED
@@ -314,7 +314,7 @@ class TestOutcomes:
 
 class TestChecknrun:
     def test_it_returns_none(self):
-        assert configured(job('Fine')).checknrun() is None
+        assert make_engine(job('Fine')).checknrun() is None
 
     def test_it_needs_configure_first(self):
         with pytest.raises(NotConfiguredError, match=r'checknrun\(\) .* call configure\(\) first') as caught:
@@ -325,7 +325,7 @@ class TestChecknrun:
     @pytest.mark.parametrize('by', ['class', 'name'])
     def test_a_subgraph_is_worked_alone_and_the_statuses_speak_of_it(self, by):
         middle = job('Middle', [job('Leaf')])
-        engine = configured(job('Root', [middle, failing('Broken')]))
+        engine = make_engine(job('Root', [middle, failing('Broken')]))
         engine.checknrun(middle if by == 'class' else 'Middle')
         assert engine.nodestatus == {'Leaf': True, 'Middle': True}
         assert list(engine.outcomes) == ['Leaf', 'Middle']
@@ -333,13 +333,13 @@ class TestChecknrun:
 
     def test_a_subgraph_may_fail(self):
         middle = job('Middle', [failing('Broken')])
-        engine = configured(job('Root', [job('Fine'), middle]), default_tries=2)
+        engine = make_engine(job('Root', [job('Fine'), middle]), default_tries=2)
         engine.checknrun('Middle')
         assert engine.nodestatus == {'Broken': False, 'Middle': None}
 
     @pytest.mark.parametrize('node', ['Lefa', 'root', '', 5, object(), failing('Leaf'), int, ['Leaf']])
     def test_a_job_that_is_not_in_the_graph_is_refused_and_nothing_changes(self, node):
-        engine = worked(job('Root', [job('Leaf')]))
+        engine = run_engine(job('Root', [job('Leaf')]))
         with pytest.raises(UnknownJobError, match=r'not in the graph|not the .* of the graph') as caught:
             engine.checknrun(node)
         assert isinstance(caught.value, LookupError)
@@ -348,11 +348,11 @@ class TestChecknrun:
 
     def test_a_misspelt_name_gets_a_hint(self):
         with pytest.raises(UnknownJobError, match="did you mean 'WatchMovie'"):
-            configured(job('WatchMovie')).checknrun('WatchMovies')
+            make_engine(job('WatchMovie')).checknrun('WatchMovies')
 
     def test_every_run_starts_afresh(self):
         log = []
-        engine = configured(job('Root', [scripted('Late', (), log, passes_at=2, runs=True)]))
+        engine = make_engine(job('Root', [scripted('Late', (), log, passes_at=2, runs=True)]))
         engine.checknrun()
         first, first_outcomes = list(log), engine.outcomes
         log.clear()
@@ -366,7 +366,7 @@ class TestChecknrun:
         def again(self):
             engine.checknrun('Again')
 
-        engine = configured(job('Again', Check=again), default_tries=1)
+        engine = make_engine(job('Again', Check=again), default_tries=1)
         engine.checknrun()
         error = engine.nodeexceptions['Again']
         assert isinstance(error, DoJobberError)
@@ -379,7 +379,7 @@ class TestChecknrun:
         def check(self):
             raise interrupt
 
-        engine = configured(job('Hit', Check=check))
+        engine = make_engine(job('Hit', Check=check))
         try:
             raise handled
         except OSError:
@@ -394,7 +394,7 @@ class TestChecknrun:
             if interrupts:
                 raise interrupts.pop()
 
-        engine = configured(job('Hit', Check=check))
+        engine = make_engine(job('Hit', Check=check))
         with pytest.raises(KeyboardInterrupt):
             engine.checknrun()
         engine.checknrun()
@@ -404,12 +404,12 @@ class TestChecknrun:
         inner_root = job('Inner', [failing('Broken')])
 
         def check(self):
-            return worked(inner_root, default_tries=1).nodestatus
+            return run_engine(inner_root, default_tries=1).nodestatus
 
-        assert worked(job('Outer', Check=check)).noderesults == {'Outer': {'Broken': False, 'Inner': None}}
+        assert run_engine(job('Outer', Check=check)).noderesults == {'Outer': {'Broken': False, 'Inner': None}}
 
     def test_two_engines_may_work_in_two_threads(self):
-        engines = [configured(chain(50, changing('Leaf'))) for _ in range(2)]
+        engines = [make_engine(chain(50, changing('Leaf'))) for _ in range(2)]
         threads = [threading.Thread(target=engine.checknrun) for engine in engines]
         for thread in threads:
             thread.start()
@@ -420,7 +420,7 @@ class TestChecknrun:
 
 class TestTries:
     def tries(self, root, **options):
-        return {name: outcome.tries for name, outcome in worked(root, **options).outcomes.items()}
+        return {name: outcome.tries for name, outcome in run_engine(root, **options).outcomes.items()}
 
     def test_the_default_is_3_and_can_be_changed(self):
         assert self.tries(failing('Broken')) == {'Broken': 3}
@@ -448,7 +448,7 @@ class TestStorage:
     def test_the_global_storage_is_shared_by_the_jobs_of_a_run_and_survives_retries(self):
         log = []
         first = job('First', Check=lambda self: self.global_storage.update(first='set'))
-        engine = worked(
+        engine = run_engine(
             job('Root', [first, scripted('Late', (), log, 2)], Check=lambda self: self.global_storage['first'])
         )
         assert engine.noderesults['Root'] == 'set'
@@ -456,7 +456,7 @@ class TestStorage:
 
     def test_each_run_has_one_of_its_own(self):
         seen = []
-        engine = configured(job('Job', Check=lambda self: seen.append(self.global_storage)))
+        engine = make_engine(job('Job', Check=lambda self: seen.append(self.global_storage)))
         engine.checknrun()
         engine.checknrun()
         assert seen[0] is not seen[1]
@@ -490,29 +490,29 @@ class TestRetryDelay:
             fake_clock.now += 0.5
             raise ValueError
 
-        worked(job('Slow', Check=check, RETRY_DELAY=2, TRIES=3), clock=fake_clock, no_act=False)
+        run_engine(job('Slow', Check=check, RETRY_DELAY=2, TRIES=3), clock=fake_clock, no_act=False)
         assert starts[::2] == [1000.0, 1002.0, 1004.0]
 
     def test_the_default_can_be_changed(self, fake_clock):
-        worked(failing('Broken'), clock=fake_clock, default_tries=2, default_retry_delay=7)
+        run_engine(failing('Broken'), clock=fake_clock, default_tries=2, default_retry_delay=7)
         assert fake_clock.now == 1007.0
 
     def test_it_sleeps_not_while_another_job_could_be_tried(self, fake_clock):
         log = []
         waits = scripted('Waits', (), log, passes_at=2, RETRY_DELAY=60)
         root = job('Root', [waits, scripted('Quick', (), log), scripted('Late', (), log, passes_at=3, RETRY_DELAY=1)])
-        worked(root, clock=fake_clock)
+        run_engine(root, clock=fake_clock)
         names = [name for name, phase in log if phase == 'check']
         assert names == ['Waits', 'Quick', 'Late', 'Late', 'Late', 'Waits']
         assert fake_clock.now == 1060.0
 
     def test_a_huge_one_is_slept_in_pieces(self, fake_clock):
-        worked(failing('Broken', RETRY_DELAY=1_000_000), clock=fake_clock, default_tries=2)
+        run_engine(failing('Broken', RETRY_DELAY=1_000_000), clock=fake_clock, default_tries=2)
         assert fake_clock.now == 1_001_000.0
         assert max(fake_clock.sleeps) <= 86_400
 
     def test_in_no_act_nothing_is_waited_for(self, fake_clock):
-        worked(failing('Broken', RETRY_DELAY=60), clock=fake_clock, no_act=True)
+        run_engine(failing('Broken', RETRY_DELAY=60), clock=fake_clock, no_act=True)
         assert fake_clock.sleeps == []
 
 
@@ -529,7 +529,9 @@ class TestDirectory:
             seen.append(os.getcwd())
             os.chdir('/')
 
-        worked(job('Root', [changing('Changed', Run=step, Cleanup=cleanup), job('Leaf', Check=step)]), default_tries=1)
+        run_engine(
+            job('Root', [changing('Changed', Run=step, Cleanup=cleanup), job('Leaf', Check=step)]), default_tries=1
+        )
         assert seen == [str(tmp_path)] * 3
         assert os.getcwd() == str(tmp_path)
 
@@ -541,14 +543,14 @@ class TestDirectory:
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            worked(job('Hit', Check=check))
+            run_engine(job('Hit', Check=check))
         assert os.getcwd() == str(tmp_path)
 
     def test_one_that_a_job_removes_fails_what_comes_after_and_hides_nothing(self, tmp_path, caplog):
         (tmp_path / 'home').mkdir()
         os.chdir(tmp_path / 'home')
         removes = job('Removes', Check=lambda self: os.rmdir(tmp_path / 'home'))
-        engine = worked(job('Root', [removes, job('After')]), default_tries=1)
+        engine = run_engine(job('Root', [removes, job('After')]), default_tries=1)
         os.chdir(tmp_path)
         assert engine.nodestatus == {'Removes': True, 'After': False, 'Root': None}
         assert isinstance(engine.nodeexceptions['After'], FileNotFoundError)
@@ -559,7 +561,7 @@ class TestDirectory:
         (tmp_path / 'home').mkdir()
         os.chdir(tmp_path / 'home')
         os.rmdir(tmp_path / 'home')
-        engine = worked(job('Fine'), default_tries=1)
+        engine = run_engine(job('Fine'), default_tries=1)
         os.chdir(tmp_path)
         assert engine.nodestatus == {'Fine': False}
         assert caplog.text == '', 'there is nothing to return to'
@@ -577,7 +579,7 @@ class TestCleanup:
     def test_it_is_called_in_reverse_for_each_attempt_whose_run_was_executed(self):
         log = []
         late = scripted('Late', [self.cleaning(log, 'First')], log, passes_at=2, runs=True)
-        worked(job('Root', [late, self.cleaning(log, 'Last')], Cleanup=lambda self: log.append('Root')))
+        run_engine(job('Root', [late, self.cleaning(log, 'Last')], Cleanup=lambda self: log.append('Root')))
         assert [entry for entry in log if entry[1] == 'cleanup' or isinstance(entry, str)] == [
             ('Late', 'cleanup'),
             'Last',
@@ -587,7 +589,9 @@ class TestCleanup:
 
     def test_it_is_called_when_jobs_failed(self):
         log = []
-        worked(job('Root', [self.cleaning(log, 'Done'), failing('Broken', Cleanup=lambda self: log.append('Broken'))]))
+        run_engine(
+            job('Root', [self.cleaning(log, 'Done'), failing('Broken', Cleanup=lambda self: log.append('Broken'))])
+        )
         assert log == ['Broken', 'Broken', 'Broken', 'Done']
 
     def test_it_shares_the_storage_of_its_attempt(self):
@@ -599,12 +603,12 @@ class TestCleanup:
         def run(self):
             self.storage['try'] = self.global_storage['try'] = self.global_storage.get('try', 0) + 1
 
-        worked(job('Tries', Check=check, Run=run, Cleanup=lambda self: seen.append(self.storage['try'])))
+        run_engine(job('Tries', Check=check, Run=run, Cleanup=lambda self: seen.append(self.storage['try'])))
         assert seen == [3, 2, 1]
 
     def test_none_is_called_in_no_act(self):
         log = []
-        worked(self.cleaning(log, 'Done'), no_act=True)
+        run_engine(self.cleaning(log, 'Done'), no_act=True)
         assert log == []
 
     @pytest.mark.parametrize('engine_option', [True, False])
@@ -628,7 +632,7 @@ class TestCleanup:
 
     def test_one_that_is_owed_survives_further_runs_and_configurations(self):
         log = []
-        engine = configured(self.cleaning(log, 'One'), cleanup=False)
+        engine = make_engine(self.cleaning(log, 'One'), cleanup=False)
         engine.checknrun()
         engine.checknrun()
         engine.configure(self.cleaning(log, 'Two'), cleanup=False)
@@ -640,7 +644,7 @@ class TestCleanup:
     @pytest.mark.parametrize('options', [{}, {'no_act': True}])
     def test_a_later_run_with_cleanup_calls_its_own_only(self, options):
         log = []
-        engine = configured(self.cleaning(log, 'One'), cleanup=False)
+        engine = make_engine(self.cleaning(log, 'One'), cleanup=False)
         engine.checknrun()
         engine.configure(self.cleaning(log, 'Two'), **options)
         engine.checknrun()
@@ -651,7 +655,7 @@ class TestCleanup:
     def test_errors_are_kept_also_when_the_script_is_just_handling_one(self):
         log = []
         first, second = ValueError('first'), ValueError('second')
-        engine = configured(job('Root', [self.cleaning(log, 'A', error=second), self.cleaning(log, 'B', error=first)]))
+        engine = make_engine(job('Root', [self.cleaning(log, 'A', error=second), self.cleaning(log, 'B', error=first)]))
         handled = OSError('of the script')
         try:
             raise handled
@@ -668,7 +672,7 @@ class TestCleanup:
             why: str
 
         first, second = FrozenError('first'), FrozenError('second')
-        engine = configured(job('Root', [self.cleaning([], 'A', error=second), self.cleaning([], 'B', error=first)]))
+        engine = make_engine(job('Root', [self.cleaning([], 'A', error=second), self.cleaning([], 'B', error=first)]))
         try:
             raise OSError('of the script')
         except OSError:
@@ -683,13 +687,13 @@ class TestCleanup:
 
         def attempt(strike):
             log = []
-            engine = configured(job('Root', [self.cleaning(log, name) for name in 'ABC']), cleanup=False)
+            engine = make_engine(job('Root', [self.cleaning(log, name) for name in 'ABC']), cleanup=False)
             engine.checknrun()
             raised = strike(engine.cleanup)
             engine.cleanup()
             assert log == ['C', 'B', 'A'], raised
 
-        at_every_place(attempt, event)
+        interrupt_everywhere(attempt, event)
 
     def test_one_that_raises_does_not_stop_the_others_and_is_raised_when_all_are_done(self):
         log = []
@@ -698,7 +702,7 @@ class TestCleanup:
             'Root',
             [self.cleaning(log, 'A', error=second), self.cleaning(log, 'B'), self.cleaning(log, 'C', error=first)],
         )
-        engine = configured(root)
+        engine = make_engine(root)
         with pytest.raises(SystemExit) as caught:
             engine.checknrun()
         assert log == ['C', 'B', 'A']
@@ -709,7 +713,9 @@ class TestCleanup:
     def test_one_that_waited_for_cleanup_is_raised_there(self):
         log = []
         error = ValueError('still mounted')
-        engine = configured(job('Root', [self.cleaning(log, 'A'), self.cleaning(log, 'B', error=error)]), cleanup=False)
+        engine = make_engine(
+            job('Root', [self.cleaning(log, 'A'), self.cleaning(log, 'B', error=error)]), cleanup=False
+        )
         engine.checknrun()
         with pytest.raises(ValueError, match='still mounted') as caught:
             engine.cleanup()
@@ -725,7 +731,7 @@ class TestCleanup:
 
         root = job('Root', [self.cleaning(log, 'Done', error=error)], Check=check)
         with pytest.raises(KeyboardInterrupt) as caught:
-            worked(root)
+            run_engine(root)
         assert caught.value is interrupt
         assert caught.value.__context__ is error
         assert log == ['Done']
@@ -735,7 +741,7 @@ class TestCleanup:
         interrupt = KeyboardInterrupt()
         root = job('Root', [self.cleaning(log, 'A', error=ValueError()), self.cleaning(log, 'B', error=interrupt)])
         with pytest.raises(KeyboardInterrupt) as caught:
-            worked(root)
+            run_engine(root)
         assert log == ['B', 'A']
         assert caught.value is interrupt
 
@@ -755,7 +761,7 @@ class TestCleanup:
                 raise interrupt
 
         hit = job('Hit', [self.cleaning(log, 'Before')], Check=check, Run=run, Cleanup=lambda self: log.append('Hit'))
-        engine = configured(job('Root', [hit]))
+        engine = make_engine(job('Root', [hit]))
         with pytest.raises(type(interrupt)):
             engine.checknrun()
         assert log == (['Before'] if where == 'check' else ['Hit', 'Before'])
@@ -768,7 +774,7 @@ class TestCleanup:
         def check(self):
             raise KeyboardInterrupt
 
-        engine = configured(job('Root', [self.cleaning(log, 'Done')], Check=check), cleanup=False)
+        engine = make_engine(job('Root', [self.cleaning(log, 'Done')], Check=check), cleanup=False)
         with pytest.raises(KeyboardInterrupt):
             engine.checknrun()
         assert log == []
@@ -782,7 +788,7 @@ class TestCleanup:
             signal.raise_signal(signal.SIGINT)
 
         with pytest.raises(KeyboardInterrupt):
-            worked(job('Root', [self.cleaning(log, 'Done')], Check=check))
+            run_engine(job('Root', [self.cleaning(log, 'Done')], Check=check))
         assert log == ['Done']
 
     def test_an_interrupt_during_a_wait_for_a_retry_does_the_same(self, fake_clock):
@@ -794,7 +800,7 @@ class TestCleanup:
         fake_clock.sleep = sleep
         root = job('Root', [self.cleaning(log, 'Done'), failing('Broken', RETRY_DELAY=5)])
         with pytest.raises(KeyboardInterrupt):
-            worked(root, clock=fake_clock)
+            run_engine(root, clock=fake_clock)
         assert log == ['Done']
 
     def test_the_directory_is_put_back_before_it_and_after_it(self, tmp_path):
@@ -807,7 +813,7 @@ class TestCleanup:
             os.chdir('/')
 
         one, two = changing('One', Cleanup=cleanup), changing('Two', Cleanup=cleanup)
-        engine = configured(job('Root', [one, two]), cleanup=False)
+        engine = make_engine(job('Root', [one, two]), cleanup=False)
         engine.checknrun()
         os.chdir('elsewhere')
         engine.cleanup()
@@ -820,7 +826,7 @@ class TestCleanup:
         os.chdir(tmp_path / 'home')
         removes = job('Root', [self.cleaning(log, 'Done')], Check=lambda self: os.rmdir(tmp_path / 'home'))
         with pytest.raises(FileNotFoundError):
-            worked(removes)
+            run_engine(removes)
         os.chdir(tmp_path)
         assert log == []
 
@@ -831,7 +837,7 @@ class TestCleanup:
         log = []
         runs = type('Runs', (RunonlyJob,), {'Run': lambda self: None, 'Cleanup': lambda self: log.append('Runs')})
         group = type('Group', (DummyJob,), {'DEPS': [runs], 'Cleanup': lambda self: log.append('Group')})
-        worked(group)
+        run_engine(group)
         assert log == ['Runs']
 
 
@@ -873,21 +879,21 @@ class TestSize:
     """A hundred thousand Jobs, in seconds and without recursion."""
 
     def test_a_chain(self, long_chain):
-        assert worked(long_chain).success()
+        assert run_engine(long_chain).success()
 
     def test_a_failing_leaf_under_a_chain(self, long_chain):
-        engine = worked(long_chain, 'broken')
+        engine = run_engine(long_chain, 'broken')
         assert engine.nodestatus['Leaf'] is False
         assert sum(status is None for status in engine.nodestatus.values()) == COUNT - 1
         assert engine.outcomes['Chain0'].blocked_by == ('Leaf',)
 
     def test_many_under_one_root(self):
         leaves = [job(f'Leaf{number}') for number in range(COUNT)]
-        assert worked(job('Root', leaves)).success()
+        assert run_engine(job('Root', leaves)).success()
 
     def test_many_that_fail_under_one_root(self):
         leaves = [failing(f'Leaf{number}') for number in range(COUNT // 10)]
-        engine = worked(job('Root', leaves))
+        engine = run_engine(job('Root', leaves))
         assert len(engine.nodeexceptions) == COUNT // 10
         assert len(engine.outcomes['Root'].blocked_by) == COUNT // 10
 
@@ -895,7 +901,7 @@ class TestSize:
 @pytest.mark.parametrize('copied', [copy.deepcopy, lambda engine: pickle.loads(pickle.dumps(engine))])
 def test_a_copy_of_an_engine_has_the_pending_cleanups_and_adds_its_own_to_them(copied):
     CopiedJob.log.clear()
-    engine = configured(CopiedJob, cleanup=False)
+    engine = make_engine(CopiedJob, cleanup=False)
     with warnings.catch_warnings():
         warnings.simplefilter('error')
         assert not copied(engine).success()

@@ -5,7 +5,7 @@ import importlib.util
 import logging
 
 import pytest
-from support.factories import changing, configured, failing, job, worked
+from support.factories import changing, failing, job, make_engine, run_engine
 
 from dojobber import Event, EventKind, State, log
 from dojobber._run.listeners import Listeners
@@ -13,7 +13,7 @@ from dojobber._run.listeners import Listeners
 
 def heard(root, **options):
     events = []
-    engine = worked(root, listeners=[events.append], **options)
+    engine = run_engine(root, listeners=[events.append], **options)
     return events, engine
 
 
@@ -85,7 +85,7 @@ def test_a_finished_run_tells_its_seconds_with_cleanups_and_what_is_about_to_be_
     events = []
     root = job('Root', [changing('Done', Cleanup=cleanup)], Check=check)
     with pytest.raises(ValueError, match='still mounted'):
-        worked(root, clock=fake_clock, listeners=[events.append])
+        run_engine(root, clock=fake_clock, listeners=[events.append])
     assert (events[-1].kind, events[-1].seconds, events[-1].exception) == (EventKind.RUN_FINISHED, 3.0, error)
 
 
@@ -104,7 +104,7 @@ def test_a_listener_that_raises_is_logged_as_critical_and_dropped(caplog):
         raise ValueError('listener trouble')
 
     others = []
-    worked(changing('Fine'), listeners=[broken, others.append])
+    run_engine(changing('Fine'), listeners=[broken, others.append])
     assert len(calls) == 1
     assert [event.kind for event in others][-1] is EventKind.RUN_FINISHED
     (record,) = caplog.records
@@ -119,7 +119,7 @@ def test_a_listener_that_leaves_is_dropped_too():
         raise SystemExit
 
     calls = []
-    assert worked(changing('Fine'), listeners=[leave]).success()
+    assert run_engine(changing('Fine'), listeners=[leave]).success()
     assert len(calls) == 1
 
 
@@ -135,7 +135,7 @@ def test_of_two_equal_listeners_the_one_that_raises_is_dropped():
                 raise ValueError
 
     good, bad = Counting(False), Counting(True)
-    worked(job('Fine'), listeners=[good, bad])
+    run_engine(job('Fine'), listeners=[good, bad])
     assert (good.told, bad.told) == (5, 1)
 
 
@@ -148,7 +148,7 @@ def test_an_interrupt_from_a_listener_is_raised_after_the_cleanups():
 
     root = job('Root', [changing('Done', Cleanup=lambda self: log.append('cleaned'))])
     with pytest.raises(KeyboardInterrupt):
-        worked(root, listeners=[interrupt])
+        run_engine(root, listeners=[interrupt])
     assert log == ['cleaned']
 
 
@@ -159,7 +159,7 @@ def test_a_job_whose_listener_interrupts_has_failed():
         if event.kind is EventKind.CHECK:
             raise error
 
-    engine = configured(job('Hit'), listeners=[interrupt])
+    engine = make_engine(job('Hit'), listeners=[interrupt])
     with pytest.raises(KeyboardInterrupt):
         engine.checknrun()
     assert engine.outcomes['Hit'][:4] == (State.FAILED, 1, None, error)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from dojobber import Outcome, State
-from dojobber.outcome import added_up, is_interrupt
+from dojobber.outcome import is_interrupt, merge_attempts
 
 
 def test_an_outcome_cannot_be_changed():
@@ -38,7 +38,9 @@ def test_a_later_try_adds_tries_and_seconds():
     error = ValueError()
     first = Outcome(State.FAILED, 1, None, error, {'check': 1.0, 'run': 2.0, 'recheck': 0.5})
     second = Outcome(State.OK, 1, 'result', None, {'check': 0.25})
-    assert added_up(first, second) == Outcome(State.OK, 2, 'result', None, {'check': 1.25, 'run': 2.0, 'recheck': 0.5})
+    assert merge_attempts(first, second) == Outcome(
+        State.OK, 2, 'result', None, {'check': 1.25, 'run': 2.0, 'recheck': 0.5}
+    )
     assert first.phases == {'check': 1.0, 'run': 2.0, 'recheck': 0.5}
 
 

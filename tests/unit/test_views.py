@@ -9,7 +9,7 @@ import pprint
 import sys
 
 import pytest
-from support.factories import changing, configured, failing, job, scripted, worked
+from support.factories import changing, failing, job, make_engine, run_engine, scripted
 
 from dojobber import EventKind
 
@@ -19,7 +19,7 @@ VIEWS = ('nodestatus', 'noderesults', 'nodeexceptions', 'outcomes')
 def mixed(**options):
     """Return an engine that has run Jobs of which some passed, listed in another order than the one they passed in."""
     late = scripted('Late', [], [], passes_at=2)
-    return worked(job('Root', [late, failing('Lost'), changing('Changed'), job('Fine')]), **options)
+    return run_engine(job('Root', [late, failing('Lost'), changing('Changed'), job('Fine')]), **options)
 
 
 @pytest.mark.parametrize('name', VIEWS)
@@ -93,7 +93,7 @@ CHANGES = {
 @pytest.mark.parametrize('name', VIEWS)
 @pytest.mark.parametrize('change', CHANGES)
 def test_a_view_cannot_be_changed_and_no_verdict_by_it(name, change):
-    engine = worked(job('Fine'))
+    engine = run_engine(job('Fine'))
     before = dict(getattr(engine, name))
     with pytest.raises(TypeError):
         CHANGES[change](getattr(engine, name))
@@ -111,7 +111,7 @@ def test_a_view_follows_its_run_and_no_later_one():
     def views():
         return engine.nodestatus, engine.noderesults, {name: str(e) for name, e in engine.nodeexceptions.items()}
 
-    engine = configured(job('Root', [scripted('Flaky', [], [], passes_at=2), job('Fine')]), listeners=[look])
+    engine = make_engine(job('Root', [scripted('Flaky', [], [], passes_at=2), job('Fine')]), listeners=[look])
     unused = engine.nodestatus
     engine.checknrun()
     assert looks == [
@@ -143,7 +143,7 @@ def test_the_error_of_a_job_that_has_passed_by_now_is_not_there_any_more():
                 error = 'gone'
             found.append(('Flaky' in errors, len(errors), str(errors.get('Flaky')), str(error)))
 
-    engine = configured(scripted('Flaky', [], [], passes_at=2), listeners=[look])
+    engine = make_engine(scripted('Flaky', [], [], passes_at=2), listeners=[look])
     engine.checknrun()
     assert found == [(True, 1, 'Flaky try 1', 'Flaky try 1'), (False, 0, 'None', 'gone')]
 
@@ -173,7 +173,7 @@ def test_a_lookup_after_each_attempt_takes_as_much_work_for_many_jobs_as_for_few
                 view.get(event.job), event.job in view, len(view), bool(view), engine.success()
 
         leaves = [failing(f'J{number}', TRIES=1) if number % 2 else job(f'J{number}') for number in range(count)]
-        engine = configured(job('Root', leaves), listeners=[look])
+        engine = make_engine(job('Root', leaves), listeners=[look])
         return calls_of(engine.checknrun)
 
     few, many = work(200), work(400)
@@ -188,7 +188,7 @@ def test_success_is_exact_at_every_event(options):
         if event.kind is not EventKind.RUN_STARTED:
             seen.append((event.kind, event.job, engine.success(), engine.partial_success(), engine.failure()))
 
-    engine = configured(job('Root', [job('Leaf')]), listeners=[look], **options)
+    engine = make_engine(job('Root', [job('Leaf')]), listeners=[look], **options)
     for _ in range(2):
         seen.clear()
         engine.checknrun()
@@ -206,7 +206,7 @@ def test_success_is_exact_at_every_event(options):
 def test_after_the_run_pprint_shows_a_view_as_it_shows_a_dict(name, is_asked_early):
     late = scripted('Late', [], [], passes_at=2)
     root = job('Root', [late, *(failing(f'Lost{number}') for number in range(9)), *map(job, 'ABCDEFGHI')])
-    engine = configured(root, listeners=[lambda event: getattr(engine, name) if is_asked_early else None])
+    engine = make_engine(root, listeners=[lambda event: getattr(engine, name) if is_asked_early else None])
     engine.checknrun()
     view = getattr(engine, name)
     assert len(pprint.pformat(view).splitlines()) >= 9

@@ -1,4 +1,4 @@
-"""Sends attempts to other processes and takes back what they left: the part of it that the caller's process does."""
+"""The caller's side of attempts in other processes: encodes requests and decodes responses."""
 
 from __future__ import annotations
 
@@ -8,184 +8,191 @@ import pickle
 from collections.abc import Sequence
 from typing import Any, Callable
 
-from ..._attempt.attempt import Attempted, Setting
+from ..._attempt.attempt import AttemptResult, AttemptSettings, PhaseReport
 from ..._plan.plan import Plan
 from ...errors import RemoteError, StorageConflictError
 from ...outcome import Outcome, State, is_interrupt
 from .ledger import Ledger
+from .messages import Chain, Request, Response
 from .pickling import attributes_of, dumps, error_words, link, links_of, restore
-from .storage import cannot_travel, decode
-from .worker import Answer, Chain, Parcel, Report, failed_after
+from .storage import cannot_be_sent, decode
+from .worker import failed_after
 
 
-class RemoteTraceback(Exception):  # noqa: N818 - it is only ever the cause of one
-    """Where an exception that comes from a worker began: the first cause of all, with its traceback there."""
+class RemoteTraceback(Exception):  # noqa: N818 - only ever the cause of an error
+    """The traceback that an exception had in the worker, as its first cause."""
 
     def __str__(self) -> str:
         return f'\n{self.args[0]}'
 
 
-class Courier:
-    """Packs what an attempt needs and unpacks what comes back.
+class RemoteClient:
+    """Encodes the requests of one run and decodes the responses.
 
     Args:
-        is_reported: Whether the phases of each attempt are to be told.
+        is_reported: Whether workers report the phases of each attempt.
         has_directory: Whether each worker has a current directory of its own.
 
     Raises:
-        RemoteError: The arguments cannot travel.
+        RemoteError: The arguments of ``set_args()`` cannot be pickled.
     """
 
-    def __init__(self, plan: Plan, setting: Setting, is_reported: bool, has_directory: bool = True) -> None:
+    def __init__(self, plan: Plan, settings: AttemptSettings, is_reported: bool, has_directory: bool = True) -> None:
         self._names = plan.names
         self._jobs = [step.job for step in plan.steps.values()]
         self._ledger = Ledger(self._names, plan.dependencies)
-        self._setting = setting
-        self._options = setting.no_act, is_reported, has_directory
-        self._run = os.urandom(16)
+        self._settings = settings
+        self._options = settings.no_act, is_reported, has_directory
+        self._run_id = os.urandom(16)
         self._numbers = itertools.count()
-        self._struck: set[int] = set()  # Jobs whose answer was being unpacked when an interrupt came
+        self._interrupted: set[int] = set()
+        """Jobs whose response was being decoded when an interrupt came."""
         try:
-            self._args = dumps((setting.args, setting.kwargs))
+            self._arguments = dumps((settings.args, settings.kwargs))
         except BaseException as error:
             if is_interrupt(error):
                 raise
-            raise RemoteError(f'the arguments of set_args() cannot travel: {error_words(error)}') from error
+            reason = f'the arguments of set_args() cannot be sent to a worker process: {error_words(error)}'
+            raise RemoteError(reason) from error
 
-    def pack(self, index: int) -> bytes:
-        """Return the bytes for an attempt of that Job.
+    def encode(self, index: int) -> bytes:
+        """Return the request for an attempt of a Job.
 
         Raises:
-            RemoteError: Its class cannot travel.
+            RemoteError: Its class cannot be pickled.
         """
         job_class = self._jobs[index]
         try:
             job, storage = dumps(job_class), dumps(self._ledger.storage_of(index))
-            return dumps(Parcel((self._run, next(self._numbers)), job, self._args, storage, *self._options))
+            nonce = self._run_id, next(self._numbers)
+            return dumps(Request(nonce, job, self._arguments, storage, *self._options))
         except BaseException as error:
             if is_interrupt(error):
                 raise
-            raise RemoteError(f'{self._names[index]!r} cannot travel: {error_words(error)}', job_class) from error
+            reason = f'{self._names[index]!r} cannot be sent to a worker process: {error_words(error)}'
+            raise RemoteError(reason, job_class) from error
 
-    def unpack(self, index: int, answer: bytes) -> Attempted:
-        """Return what an attempt of that Job has to tell.
+    def decode(self, index: int, response: bytes) -> AttemptResult:
+        """Return the result of an attempt of a Job, and let other Jobs see what it changed in ``global_storage``.
 
-        Nothing but an interrupt is raised, and that once for each Job: if making its things again interrupts each time,
-        that is the Job's error.
+        It raises an interrupt only, and at most one for each Job: if unpickling interrupts again when this is repeated,
+        the interrupt becomes the error of the Job.
         """
-        parts, unread = self._tried(index, _answer, answer)
-        owed = outcome = failure = None
-        reports: Sequence[Report] = ()
+        parts, unread = self._attempt(index, _load_response, response)
+        job = outcome = failure = None
+        reports: Sequence[PhaseReport] = ()
         if parts is not None:
-            owed = None if parts.owed is None else self._remade(index, parts.owed)
-            failure = self._write(index, parts.changes)
-            told, unread = self._tried(index, _told, parts)
-            outcome, reports = told or (None, ())
+            job = None if parts.pending_cleanup is None else self._rebuild_job(index, parts.pending_cleanup)
+            failure = self._apply(index, parts.changes)
+            result, unread = self._attempt(index, _load_result, parts)
+            outcome, reports = result or (None, ())
         if outcome is None:
-            why: Any = unread
+            error: Any = unread
             if not is_interrupt(unread):
-                why = RemoteError(f'what {self._names[index]!r} left cannot travel: {error_words(unread)}')
-            outcome, reports = Outcome(State.FAILED, 1, None, why, {}), [('check', 0.0, None, why)]
-        return Attempted(*failed_after(outcome, reports, failure), owed)
+                error = RemoteError(f'the result of {self._names[index]!r} cannot be read: {error_words(unread)}')
+            outcome, reports = Outcome(State.FAILED, 1, None, error, {}), [PhaseReport('check', 0.0, None, error)]
+        return AttemptResult(*failed_after(outcome, reports, failure), job)
 
-    def _tried(self, index: int, function: Callable[..., Any], *args: Any) -> tuple[Any, BaseException | None]:
+    def _attempt(self, index: int, function: Callable[..., Any], *args: Any) -> tuple[Any, BaseException | None]:
         """Return what ``function`` returns and what it raises."""
         try:
             return function(*args), None
         except BaseException as error:
-            if is_interrupt(error) and index not in self._struck:
-                self._struck.add(index)
+            if is_interrupt(error) and index not in self._interrupted:
+                self._interrupted.add(index)
                 raise
             return None, error
 
-    def _write(self, index: int, pickled: bytes) -> Exception | None:
-        """Let other Jobs see what this one changed, and return why not, if so."""
-        changes, unread = self._tried(index, _loaded, pickled)
+    def _apply(self, index: int, pickled: bytes) -> Exception | None:
+        """Apply what a Job has changed in ``global_storage``; if that is impossible, return the error."""
+        diff, unread = self._attempt(index, _load, pickled)
         if unread is None:
             conflict: StorageConflictError | None
-            conflict, unread = self._tried(index, self._ledger.conflict, index, changes)
+            conflict, unread = self._attempt(index, self._ledger.conflict, index, diff)
             if conflict is not None:
                 return conflict
         if unread is not None:
-            return RemoteError(f'what {self._names[index]!r} wrote cannot travel: {error_words(unread)}')
+            return RemoteError(f'what {self._names[index]!r} wrote cannot be read: {error_words(unread)}')
         values = {}  # for the Cleanups
-        for key, written in changes.written.items():
-            values[key], unread = self._tried(index, decode, written.value)
+        for key, written in diff.written.items():
+            values[key], unread = self._attempt(index, decode, written.value)
             if unread is not None:
-                return cannot_travel(self._names[index], key, unread)
-        self._ledger.note(index, changes)
-        self._setting.global_storage.update(values)
-        for key in changes.deleted:
-            self._setting.global_storage.pop(key, None)
+                return cannot_be_sent(self._names[index], key, unread)
+        self._ledger.record(index, diff)
+        self._settings.global_storage.update(values)
+        for key in diff.deleted:
+            self._settings.global_storage.pop(key, None)
         return None
 
-    def _remade(self, index: int, owed: bytes) -> Any:
-        """Return an instance whose Cleanup can be called here: it has the attributes that the one there had."""
+    def _rebuild_job(self, index: int, pickled: bytes) -> Any:
+        """Return an instance with the attributes of the one in the worker, so that its Cleanup can be called here."""
         job_class = self._jobs[index]
-        job, unread = self._tried(index, self._unpickled_job, job_class, owed)
+        job, unread = self._attempt(index, self._load_job, job_class, pickled)
         if unread is not None:
-            return _uncleanable(job_class, f'its storage cannot travel: {error_words(unread)}')
+            return _uncleanable(job_class, f'its storage cannot be read: {error_words(unread)}')
         return _uncleanable(job_class, f'{job}') if isinstance(job, RemoteError) else job
 
-    def _unpickled_job(self, job_class: Any, owed: bytes) -> Any:
-        job = _loaded(owed)
+    def _load_job(self, job_class: Any, pickled: bytes) -> Any:
+        job = _load(pickled)
         if isinstance(job, RemoteError):
             return job
         if isinstance(job, tuple):
             state, job = job, job_class.__new__(job_class)
             restore(job, state)
         if 'global_storage' in attributes_of(job):
-            attributes_of(job)['global_storage'] = self._setting.global_storage
+            attributes_of(job)['global_storage'] = self._settings.global_storage
         else:
-            job.global_storage = self._setting.global_storage
+            job.global_storage = self._settings.global_storage
         return job
 
 
-def _uncleanable(job_class: Any, why: str) -> Any:
+def _uncleanable(job_class: Any, reason: str) -> Any:
+    """Return an instance whose Cleanup raises an error."""
+
     def cleanup(_: object) -> None:
-        raise RemoteError(f'{job_class.__name__} cannot be cleaned up: {why}', job_class)
+        raise RemoteError(f'{job_class.__name__} cannot be cleaned up: {reason}', job_class)
 
     return type(job_class.__name__, (), {'Cleanup': cleanup})()
 
 
-def _loaded(pickled: bytes) -> Any:
-    return pickle.loads(pickled)  # noqa: S301 - what a worker of ours said
+def _load(pickled: bytes) -> Any:
+    return pickle.loads(pickled)  # noqa: S301 - from a worker of this run
 
 
-def _answer(pickled: bytes) -> Answer:
-    answer = _loaded(pickled)
-    if not isinstance(answer, Answer):
-        raise TypeError(f'it is a {type(answer).__qualname__}')
-    return answer
+def _load_response(pickled: bytes) -> Response:
+    response = _load(pickled)
+    if not isinstance(response, Response):
+        raise TypeError(f'it is a {type(response).__qualname__}')
+    return response
 
 
-def _told(answer: Answer) -> tuple[Outcome, Sequence[Report]]:
-    outcome, reports = _loaded(answer.told)
-    errors = [outcome.exception, *(report[3] for report in reports)]
+def _load_result(response: Response) -> tuple[Outcome, Sequence[PhaseReport]]:
+    outcome, reports = _load(response.result)
+    errors = [outcome.exception, *(report.error for report in reports)]
     linked: set[int] = set()
-    for error, text, chain in zip(errors, answer.tracebacks, answer.chains):
-        if error is not None and id(error) not in linked:  # a RunonlyJob raises one of them twice
+    for error, text, chain in zip(errors, response.tracebacks, response.chains):
+        if error is not None and id(error) not in linked:  # a RunonlyJob raises the same error twice
             linked.add(id(error))
             _link(error, text, chain)
     return outcome, reports
 
 
 def _link(error: BaseException, text: str, chain: Chain | None) -> None:
-    """Give ``error`` the causes and contexts that it had, and the traceback that it had as the first cause of all."""
+    """Chain ``error`` as it was in the worker, and make its traceback there the first cause."""
     errors, links = [error], chain.links if chain else []
     for pickled in chain.errors if chain else ():
         try:
-            errors.append(_loaded(pickled))
+            errors.append(_load(pickled))
         except Exception as unread:
-            errors.append(RemoteError(f'what was raised before cannot travel: {error_words(unread)}'))
-    for each, (cause, context, suppress) in zip(errors, links):
-        link(each, None if cause is None else errors[cause], None if context is None else errors[context], suppress)
+            errors.append(RemoteError(f'an earlier error cannot be read: {error_words(unread)}'))
+    for linked, (cause, context, suppress) in zip(errors, links):
+        link(linked, None if cause is None else errors[cause], None if context is None else errors[context], suppress)
     first = _first(error)
     link(first, RemoteTraceback(text), links_of(first)[1], True)
 
 
 def _first(error: BaseException) -> BaseException:
-    """Return the exception that a traceback of ``error`` shows first."""
+    """Return the exception that the traceback of ``error`` shows first."""
     known = {id(error): error}
     while True:
         cause, context, suppress = links_of(error)

@@ -1,4 +1,4 @@
-"""What Python 3.14 and 3.15 evaluate late: sent to other processes where cloudpickle 3.1.3 by itself cannot."""
+"""Pickling of what Python 3.14 and 3.15 evaluate lazily, which cloudpickle 3.1.3 cannot pickle."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if sys.version_info >= (3, 14):
     import annotationlib
 
     def _with_annotations_as_text(function: types.FunctionType) -> types.FunctionType:
-        """Return a copy, since the function itself is its user's."""
+        """Return a copy, since the function belongs to somebody else."""
         copy = types.FunctionType(
             function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
         )
@@ -22,18 +22,18 @@ if sys.version_info >= (3, 14):
 else:
 
     def _with_annotations_as_text(function: types.FunctionType) -> types.FunctionType:
-        return function  # annotations were evaluated when it was defined
+        return function  # annotations are evaluated when it is defined
 
 
 _LAZY_IMPORT: Any = getattr(types, 'LazyImportType', ())
-"""The type of a global name that ``lazy import`` has bound, until the name is used."""
+"""The type of a global name that ``lazy import`` has bound and that has not been used."""
 
 
 def reduce_late(obj: Any, reduce: Callable[[Any], Any]) -> Any:
-    """Return ``reduce(obj)``, where ``reduce`` is the reducer of cloudpickle, also for objects that it cannot reduce.
+    """Return ``reduce(obj)``, where ``reduce`` is cloudpickle's reducer, or a replacement if that fails.
 
-    A lazy import is sent as what it imports. A function whose annotations cannot be evaluated, because they use names
-    that are only imported under ``if TYPE_CHECKING``, is sent with the text of its annotations.
+    A lazy import is pickled as what it imports. A function whose annotations cannot be evaluated, because they use
+    names imported only ``if TYPE_CHECKING``, is pickled with the text of its annotations.
     """
     if isinstance(obj, _LAZY_IMPORT):
         return _itself, (obj.resolve(),)

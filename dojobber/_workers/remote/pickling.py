@@ -1,4 +1,4 @@
-"""Pickling for other processes: classes and functions by value, exceptions with all that they hold."""
+"""Pickling for other processes: classes and functions by value, exceptions completely."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from .late import reduce_late
 
 
 def dumps(thing: Any) -> bytes:
-    """Pickle ``thing``, classes and functions that cannot be imported elsewhere included."""
+    """Pickle ``thing``, including classes and functions that other processes cannot import."""
     buffer = io.BytesIO()
     _pickler()(buffer).dump(thing)
     return buffer.getvalue()
 
 
 def error_words(error: Any) -> str:
-    """Return the type and message of an exception, whatever its ``__str__`` does."""
+    """Return the type and message of an exception. Raises nothing but an interrupt from its ``__str__``."""
     return f'{type(error).__name__}: {_safely(str, error)}'
 
 
 def safe_repr(thing: Any) -> str:
-    """Return ``repr(thing)``, whatever its ``__repr__`` does."""
+    """Return ``repr(thing)``. Raises nothing but an interrupt from its ``__repr__``."""
     return _safely(repr, thing)
 
 
@@ -51,26 +51,26 @@ def attributes_of(thing: Any) -> dict[str, Any]:
 
 
 def links_of(error: BaseException) -> tuple[BaseException | None, BaseException | None, bool]:
-    """Return cause, context and whether the context is suppressed, whatever the class makes of these names."""
+    """Return cause, context and whether the context is suppressed, even if the class redefines these names."""
     cause, context, suppress = (vars(BaseException)[name].__get__(error) for name in _LINKS)
     return cause, context, suppress
 
 
 def link(error: BaseException, *links: Any) -> None:
-    """Set cause, context and whether the context is suppressed, also where the class lets nothing be set."""
+    """Set cause, context and whether the context is suppressed, even if the class refuses assignment."""
     for name, value in zip(_LINKS, links):
         vars(BaseException)[name].__set__(error, value)
 
 
-_LINKS = ('__cause__', '__context__', '__suppress_context__')  # the last last: to set a cause suppresses the context
+_LINKS = ('__cause__', '__context__', '__suppress_context__')  # in this order: setting a cause suppresses the context
 
 
 Slots = list[tuple[int, str, Any]]
-"""Of each slot that is set: how far its class is from ``object``, its name in that class, and the value."""
+"""For each slot that is set: the distance of its class from ``object``, its name in that class, and the value."""
 
 
 def slots_of(thing: Any) -> Slots:
-    """Return what ``__slots__`` of any of its classes hold."""
+    """Return the slots of all classes of ``thing`` that are set."""
     found = []
     for depth, kind in enumerate(reversed(type(thing).__mro__)):
         members = vars(kind).items() if '__slots__' in vars(kind) else ()
@@ -84,7 +84,7 @@ def slots_of(thing: Any) -> Slots:
 
 
 def restore(thing: Any, state: tuple[dict[str, Any], Slots]) -> None:
-    """Set the attributes and slots of ``thing``, without asking its class, which may refuse."""
+    """Set the attributes and slots of ``thing``, even if its class refuses assignment."""
     attributes, slots = state
     attributes_of(thing).update(attributes)
     classes = type(thing).__mro__[::-1]
@@ -93,9 +93,9 @@ def restore(thing: Any, state: tuple[dict[str, Any], Slots]) -> None:
 
 
 def _reduced_error(error: BaseException) -> Any:
-    """Return how to pickle an exception: as its class says, and completely where its class says nothing.
+    """Return how to pickle an exception: as its class defines it, or else completely.
 
-    Python itself forgets ``__slots__``, and cannot restore the attributes of a class that refuses to have them set.
+    Python loses ``__slots__`` and cannot restore attributes of classes that refuse assignment.
     """
     kind: Any = type(error)
     reduced = error.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
@@ -107,23 +107,23 @@ def _reduced_error(error: BaseException) -> Any:
 
 
 _defined_in: WeakKeyDictionary[type, int] = WeakKeyDictionary()
-"""By class that was sent or received by value: the process that it was first sent by, 0 if it was received."""
+"""By class that was pickled by value: ID of the process that sent it first, 0 if it was received."""
 
 
 def _fill_class(kind: type, state: Any) -> None:
-    """Give a class that arrived its attributes, but leave it alone where it comes from: it has them, and no copies."""
+    """Set the attributes of a class that was received. In the process that defined it, leave it as it is."""
     fill, attributes = state
     if _defined_in.setdefault(kind, 0) != os.getpid():
         fill(kind, attributes)
 
 
 def _keep_slots(kind: type, arguments: Any, attributes: dict[str, Any]) -> None:
-    """Have a class sent by value made with its slots, which cloudpickle 3.1.3 forgets; with private ones it fails."""
+    """Keep the slots of a class pickled by value: cloudpickle 3.1.3 loses them, and fails on private ones."""
     if len(arguments) > 3 and arguments[1] == kind.__name__ and isinstance(arguments[3], dict):
         slots = [name for name, member in vars(kind).items() if isinstance(member, types.MemberDescriptorType)]
         for name in slots:
             attributes.pop(name, None)
-        attributes.pop('__slots__', None)  # maybe an iterator, and used up
+        attributes.pop('__slots__', None)  # may be an exhausted iterator
         arguments[3]['__slots__'] = (*slots, *[name for name in ('__dict__', '__weakref__') if name in vars(kind)])
 
 
@@ -134,7 +134,7 @@ def _cached_property(function: Any, name: str | None) -> functools.cached_proper
 
 
 def _code_of(make: Any, arguments: Any, file: str) -> Any:
-    """Return a code object with the name of its file, which cloudpickle 3.1.3 leaves out: tracebacks shall show it."""
+    """Return a code object with its file name, which tracebacks show and cloudpickle 3.1.3 leaves out."""
     return make(*arguments).replace(co_filename=file)
 
 
@@ -143,18 +143,18 @@ def _pickler() -> Any:
     import cloudpickle
 
     class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]  # has no types
-        """Sends Jobs without their ``DEPS``, and so without the graph that hangs on each."""
+        """Pickles Jobs without their ``DEPS``, and so without the graph below each."""
 
         def reducer_override(self, obj: Any) -> Any:
-            if isinstance(obj, BaseException):  # tblib, which Dask imports, would drop what __init__ has set
+            if isinstance(obj, BaseException):  # tblib, which Dask imports, would lose attributes
                 return _reduced_error(obj)
             if isinstance(obj, types.CodeType):
                 return _code_of, (*self.dispatch_table[types.CodeType](obj), obj.co_filename)
             if type(obj) is functools.cached_property:  # before Python 3.12 it holds a lock
                 return _cached_property, (obj.func, obj.attrname)
             reduced = reduce_late(obj, super().reducer_override)
-            if isinstance(obj, type) and isinstance(reduced, tuple) and len(reduced) > 2:  # a class sent by value
-                attributes, _ = reduced[2]  # which are copies
+            if isinstance(obj, type) and isinstance(reduced, tuple) and len(reduced) > 2:  # a class pickled by value
+                attributes, _ = reduced[2]  # copies
                 if issubclass(obj, Job):
                     attributes.pop('DEPS', None)
                 if '__slots__' in vars(obj):

@@ -1,4 +1,4 @@
-"""Whether something would arrive in another process as it is."""
+"""Whether an object survives pickling unchanged."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from .pickling import attributes_of, dumps, error_words
 
 
 def picklable_or_error(thing: Any) -> Any:
-    """Return ``thing``, or an error that describes it if a copy cannot be made, or is a different exception.
+    """Return ``thing`` if it survives pickling, and as an exception unchanged; else a RemoteError that describes it.
 
-    An interrupt is replaced by an interrupt. Anything else raised here is an interrupt of this call.
+    A KeyboardInterrupt replaces an interrupt. This function raises nothing but interrupts.
     """
     is_error = isinstance(thing, BaseException)
-    words = error_words(thing) if is_error else f'a {type(thing).__qualname__}'  # may interrupt: rather here than there
+    description = error_words(thing) if is_error else f'a {type(thing).__qualname__}'
     try:
-        arrived = pickle.loads(dumps(thing))  # noqa: S301 - pickled in the same line
-        if is_error and not alike(thing, arrived):
-            raise TypeError(f'it would arrive as {error_words(arrived)}')
+        copy = pickle.loads(dumps(thing))  # noqa: S301 - pickled in the same line
+        if is_error and not alike(thing, copy):
+            raise TypeError(f'it would arrive as {error_words(copy)}')
     except BaseException as error:
         if is_interrupt(error):
             raise
-        why = f'{words} (this cannot travel as it is: {error_words(error)})'
-        return KeyboardInterrupt(why) if is_error and is_interrupt(thing) else RemoteError(why, words)
+        text = f'{description} (which cannot be sent unchanged: {error_words(error)})'
+        return KeyboardInterrupt(text) if is_error and is_interrupt(thing) else RemoteError(text, description)
     return thing
 
 
-_MOST_COMPARED = 200  # members of a set; to compare them takes the square of that
+_MOST_COMPARED = 200  # members of a set, since comparing them takes quadratic time
 
 
 def alike(thing: Any, copy: Any) -> bool:
-    """Tell whether an exception arrived as it was, as far as its type, ``args`` and attributes are plain data.
+    """Tell whether the copy of an exception equals it in its type, ``args`` and attributes, as far as they are data.
 
-    Only text, numbers, built-in containers and exceptions are compared by content. Objects of other classes are alike
-    if they are of one class: they may be equal to nothing but themselves, and their ``repr()`` may hold an address. No
-    method of theirs is called and the order of a set does not count, so the answer is always the same.
+    Text, numbers, built-in containers and exceptions are compared by content. Objects of other classes are alike if
+    their classes are: they may be equal only to themselves, and their ``repr()`` may contain an address. No method of
+    theirs is called and the order of sets is ignored, so that the answer is always the same.
     """
     pairs, known = [(thing, copy)], set()
     while pairs:
@@ -60,7 +60,7 @@ def _same_type(one: Any, other: Any) -> bool:
 
 
 def _same_data(one: Any, other: Any) -> bool:
-    """Compare two objects of one type without their members. Methods of derived classes are not called."""
+    """Compare two objects of one type without their members, and without calling methods of derived classes."""
     kind: Any = next((kind for kind in _DATA if isinstance(one, kind)), None)
     if kind in (tuple, list, dict):
         return bool(kind.__len__(one) == kind.__len__(other))
@@ -75,7 +75,7 @@ _DATA = (str, bytes, bytearray, int, float, complex, tuple, list, dict, set, fro
 
 
 def _same_members(ones: list[Any], others: list[Any]) -> bool:
-    """Compare two sets, whose order differs from copy to copy."""
+    """Compare the members of two sets, which may be in any order."""
     texts = [{each for each in members if type(each) in (str, bytes, int)} for members in (ones, others)]
     if len(ones) != len(others) or texts[0] != texts[1]:
         return False
@@ -92,7 +92,7 @@ def _same_members(ones: list[Any], others: list[Any]) -> bool:
 
 
 def _members(one: Any, other: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield what two objects of one type and size consist of, pairwise."""
+    """Yield the members of two objects of one type and size, in pairs."""
     for base in tuple, list:
         if isinstance(one, base):
             yield from zip(base.__iter__(one), base.__iter__(other))
@@ -104,11 +104,11 @@ def _members(one: Any, other: Any) -> Iterator[tuple[Any, Any]]:
         attributes = attributes_of(other)
         yield from [(value, attributes[name]) for name, value in attributes_of(one).items() if name in attributes]
         for kind in type(one).__mro__:
-            members = () if kind is BaseException else vars(kind).values()  # its one is whether a context is shown
+            members = () if kind is BaseException else vars(kind).values()  # its only one is __suppress_context__
             for member in members:
                 if isinstance(member, types.MemberDescriptorType) and isinstance(other, kind):
                     pair = _value(member, one), _value(member, other)
-                    if pair[0] is not None and pair[1] is not None:  # Python itself forgets some
+                    if pair[0] is not None and pair[1] is not None:  # Python's own pickling loses some
                         yield pair
 
 

@@ -1,4 +1,4 @@
-"""``global_storage`` in another process: values are unpickled when they are read, and what changed is found by key."""
+"""``global_storage`` in another process: a dict that unpickles values when they are read and finds what has changed."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from ...outcome import is_interrupt
 from .pickling import attributes_of, dumps, error_words, safe_repr, slots_of
 
 Encoded = Any
-"""A value on its way: a str, int, bool or None as it is, everything else as bytes, pickled."""
+"""A value as it is sent: a str, int, bool or None unchanged, everything else pickled, as bytes."""
 
 _PLAIN = (str, int, bool, type(None))
 
 
 class Written(NamedTuple):
-    """A value that an attempt left in ``global_storage``."""
+    """A value that a Job has written."""
 
     value: Encoded
     is_filled: bool = False
-    """The Job did not assign it: an object that it read has attributes by now that were missing or None."""
+    """The Job did not assign it: it read an object, of which attributes that were missing or None are set now."""
 
 
-class Changes(NamedTuple):
-    """What an attempt changed in ``global_storage``."""
+class StorageDiff(NamedTuple):
+    """What an attempt has changed in ``global_storage``, by key."""
 
     written: dict[Any, Written]
     deleted: tuple[Any, ...]
 
 
 def encode(value: Any) -> Encoded:
-    """Return ``value`` as it is sent."""
+    """Return ``value`` in the form in which it is sent."""
     return value if type(value) in _PLAIN else dumps(value)
 
 
@@ -49,15 +49,15 @@ def same(one: Encoded, other: Encoded) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
-def cannot_travel(name: str, key: Any, error: BaseException) -> RemoteError:
-    """Return what says that the Job of that name put something into ``global_storage`` that cannot be pickled."""
+def cannot_be_sent(name: str, key: Any, error: BaseException) -> RemoteError:
+    """Return the error of a Job that has written a value that cannot be pickled."""
     return RemoteError(
-        f'what {name!r} put into global_storage[{safe_repr(key)}] cannot travel ({error_words(error)})', name
+        f'{name!r} wrote a value to global_storage[{safe_repr(key)}] that cannot be sent: {error_words(error)}', name
     )
 
 
 class _Unread:
-    """Stands in a dict for a value that nobody has read yet. A copy of it is that value."""
+    """Placeholder for a value that has not been read. It is copied and pickled as that value."""
 
     __slots__ = ('pickled',)
 
@@ -77,38 +77,37 @@ _NOTHING = object()
 class LazyStorage(dict[Any, Any]):
     """The ``global_storage`` of an attempt in another process.
 
-    It is a dict like any other, but that a value is unpickled when it is read first. Whatever reads several values at
-    once reads all. So does a copy, which is a plain dict, as is a pickle. Even Python's own ``dict(storage)``,
-    ``{**storage}`` and ``other.update(storage)``, which know the insides of a dict, ask the methods here, because
-    ``__iter__`` is one of them. Code in C that looks into a dict without asking, and ``dict.get(storage, key)``, may
-    find placeholders for values that were not read: it needs ``dict(storage)``.
+    It is a dict that unpickles each value when it is first read. Methods that return several values read all of them.
+    Copies and pickles are plain dicts. Even ``dict(storage)``, ``{**storage}`` and ``other.update(storage)``, which
+    access dicts directly, call the methods here, because ``__iter__`` is overridden. Only C code that reads a dict
+    without its methods, and ``dict.get(storage, key)``, may find placeholders; pass ``dict(storage)`` there.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Return a plain dict: some libraries make a dict of the class of another."""
+        """Return a plain dict: some libraries create a dict of the same class as another."""
         return dict(*args, **kwargs)
 
     @classmethod
     def received(cls, sent: dict[Any, Encoded]) -> LazyStorage:
-        """Return one that holds what was sent."""
+        """Return a storage that holds what was sent."""
         storage: LazyStorage = dict.__new__(cls)
         storage._hold(sent)
         return storage
 
     def _hold(self, sent: dict[Any, Encoded]) -> None:
         are_pickled = map(operator.is_, map(type, sent.values()), itertools.repeat(bytes))
-        for key in list(itertools.compress(sent, are_pickled)):  # so thousands of others take no time
+        for key in list(itertools.compress(sent, are_pickled)):  # fast for thousands of plain values
             sent[key] = _Unread(sent[key])
         dict.update(self, sent)
         self._sent = sent
-        self._read: dict[Any, tuple[Any, bytes]] = {}  # by key: the value, and its pickle right after reading
+        self._read: dict[Any, tuple[Any, bytes]] = {}  # by key: the value and its pickle just after unpickling
         self._lock = threading.RLock()
 
     def _decoded(self, key: Any, raw: Any) -> Any:
         if type(raw) is not _Unread:
             return raw
         with self._lock:
-            raw = dict.get(self, key, raw)  # another thread may have read it meanwhile
+            raw = dict.get(self, key, raw)  # another thread may have read the value meanwhile
             if type(raw) is not _Unread:
                 return raw
             try:
@@ -116,8 +115,8 @@ class LazyStorage(dict[Any, Any]):
             except BaseException as error:
                 if is_interrupt(error):
                     raise
-                why = f'global_storage[{safe_repr(key)}] cannot be read on a worker: {error_words(error)}'
-                raise RemoteError(why, key) from error
+                reason = f'global_storage[{safe_repr(key)}] cannot be read in a worker: {error_words(error)}'
+                raise RemoteError(reason, key) from error
             self._read[key] = value, _pickled_or_empty(value)
             dict.__setitem__(self, key, value)
         return value
@@ -187,8 +186,8 @@ class LazyStorage(dict[Any, Any]):
     def __reduce_ex__(self, _: object) -> Any:
         return dict, (), None, None, iter(self.items())  # the items last: it may hold itself
 
-    def changes(self, name: str) -> tuple[Changes, RemoteError | None]:
-        """Return what the Job of that name changed, and why, if so, not all of it can be sent."""
+    def diff(self, name: str) -> tuple[StorageDiff, RemoteError | None]:
+        """Return what the Job called ``name`` has changed, and the error of a value that cannot be sent, if any."""
         written: dict[Any, Written] = {}
         failure = None
         touched, deleted = self._touched()
@@ -198,16 +197,16 @@ class LazyStorage(dict[Any, Any]):
             except BaseException as error:
                 if is_interrupt(error):
                     raise
-                failure = cannot_travel(name, key, error)
+                failure = cannot_be_sent(name, key, error)
             else:
                 if change is not None:
                     written[key] = change
-        return Changes(written, tuple(deleted)), failure
+        return StorageDiff(written, tuple(deleted)), failure
 
     def _touched(self) -> tuple[list[Any], list[Any]]:
-        """Return the keys whose values are not as they were sent, so that they were read at least, and those deleted.
+        """Return the keys of values that were read or set, and the deleted keys.
 
-        All keys are looked at, not only those that came by the methods here, and so that thousands take no time.
+        Values may have been set without the methods here, so this compares all of them, fast.
         """
         keys, sent = list(self), list(self._sent)
         if keys[: len(sent)] == sent:
@@ -219,7 +218,7 @@ class LazyStorage(dict[Any, Any]):
     def _change(self, key: Any, value: Any) -> Written | None:
         read, before = self._read.get(key, (_NOTHING, b''))
         if read is value and not before:
-            return None  # it could not be pickled when it was read, so whether it changed cannot be told
+            return None  # it cannot be pickled, so nobody can tell whether it has changed
         encoded = encode(value)
         pickle.loads(dumps((key, encoded)))  # noqa: S301 - pickled in the same line
         decode(encoded)
@@ -239,13 +238,13 @@ def _pickled_or_empty(value: Any) -> bytes:
 
 
 def only_filled(old: Any, new: Any) -> bool:
-    """Tell whether all that differs between two objects are attributes that were missing, or None, in the old one.
+    """Tell whether two objects differ only in attributes that are missing or None in the old one.
 
-    That is how an object changes that computes something when it is first asked for it, and keeps it.
+    Objects that cache what they compute change like that.
     """
     try:
         return _is_filled(old, new)
-    except BaseException as error:  # of a property, or too deep
+    except BaseException as error:  # raised by a property, or a RecursionError
         if is_interrupt(error):
             raise
         return False

@@ -1,4 +1,4 @@
-"""An attempt in another process, on another machine maybe: one importable function, bytes in, bytes out."""
+"""An attempt in another process, maybe on another machine: one importable function that takes and returns bytes."""
 
 from __future__ import annotations
 
@@ -7,168 +7,122 @@ import pickle
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable
 
-from ..._attempt.attempt import Attempted, Attempts, Setting
-from ..._attempt.directory import current_directory, go_to
+from ..._attempt.attempt import AttempterPool, AttemptResult, AttemptSettings, PhaseReport
+from ..._attempt.directory import current_directory, enter_directory
 from ...errors import RemoteError
 from ...job import Job
 from ...outcome import Outcome, State, is_interrupt
+from .messages import Chain, Links, Request, Response
 from .pickling import attributes_of, dumps, error_words, links_of, safe_repr, slots_of
 from .roundtrip import picklable_or_error
-from .storage import Changes, LazyStorage
-
-Report = tuple[str, float, Any, Optional[BaseException]]
+from .storage import LazyStorage, StorageDiff
 
 
-class Parcel(NamedTuple):
-    """What travels to a worker, pickled."""
-
-    nonce: tuple[bytes, int]
-    """Different each time: an executor may know the result of a call that it has seen before."""
-    job: bytes
-    args: bytes
-    storage: bytes
-    """A dict of encoded values by key, pickled."""
-    no_act: bool
-    is_reported: bool
-    has_directory: bool
-    """Whether the worker has a current directory of its own: interpreters of one process have not."""
-
-
-class Link(NamedTuple):
-    """One exception of those that hang on another: what it was raised from and while, as places in the list of all."""
-
-    cause: int | None
-    context: int | None
-    suppress_context: bool
-
-
-class Chain(NamedTuple):
-    """What hangs on an exception: pickling leaves it out."""
-
-    errors: list[bytes]
-    """The others, each pickled."""
-    links: list[Link]
-    """One for the exception itself, then one for each of the others."""
-
-
-class Answer(NamedTuple):
-    """What comes back, pickled. Each part is pickled by itself: what cannot be read there hides nothing else."""
-
-    told: bytes
-    """The outcome and the reports."""
-    tracebacks: list[str]
-    """That of the outcome's exception, then those of the reports'; empty where there is none."""
-    chains: list[Chain | None]
-    """What hangs on these exceptions; None where nothing does."""
-    changes: bytes
-    owed: bytes | None
-    """An instance whose Cleanup is owed: its attributes, or if it has a way of its own to be pickled, itself."""
-
-
-def attempt_remotely(parcel: bytes) -> bytes:
-    """Try the Job in a pickled :class:`Parcel`, here and now, and return the :class:`Answer`, pickled."""
-    changes = Changes({}, ())
-    done: list[Attempted] = []
+def run_request(request: bytes) -> bytes:
+    """Make the attempt of a pickled :class:`Request` and return the pickled :class:`Response`."""
+    diff = StorageDiff({}, ())
+    results: list[AttemptResult] = []
     try:
-        name, storage = _attempt(pickle.loads(parcel), done)  # noqa: S301 - from the process that runs the graph
-        changes, failure = storage.changes(name)
-        answer = _answer(*failed_after(done[0].outcome, done[0].reports, failure))
+        name, storage = _attempt(pickle.loads(request), results)  # noqa: S301 - from the process that runs the graph
+        diff, failure = storage.diff(name)
+        response = _response(*failed_after(results[0].outcome, results[0].reports, failure))
     except BaseException as error:
-        answer = _broken(error)
-    owed = done[0].owed if done else None
+        response = _error_response(error)
+    job = results[0].pending_cleanup if results else None
     for _ in range(2):
         try:
-            return dumps(answer._replace(changes=dumps(changes), owed=_left(owed)))
-        except BaseException as error:  # an interrupt; but a Cleanup is worth a second try
-            answer = _broken(error)
-    unsent = RemoteError('its storage cannot travel: a worker was interrupted each time it was pickled')
-    return dumps(answer._replace(owed=None if owed is None else dumps(unsent)))
+            return dumps(response._replace(changes=dumps(diff), pending_cleanup=_pickled_cleanup(job)))
+        except BaseException as error:  # interrupted: try again, or the Cleanup would be lost
+            response = _error_response(error)
+    unsent = RemoteError('its storage cannot be sent: the worker was interrupted whenever it pickled it')
+    return dumps(response._replace(pending_cleanup=None if job is None else dumps(unsent)))
 
 
-def _attempt(parcel: Parcel, done: list[Attempted]) -> tuple[str, LazyStorage]:
-    """Try the Job and put into ``done`` what came of it, at once: an interrupt may come before this returns."""
-    job_class = pickle.loads(parcel.job)  # noqa: S301 - from the process that runs the graph
-    args, kwargs = pickle.loads(parcel.args)  # noqa: S301 - likewise
-    storage = LazyStorage.received(pickle.loads(parcel.storage))  # noqa: S301 - likewise
-    with _at_home() if parcel.has_directory else contextlib.nullcontext(lambda: None) as go_to_start:
-        setting = Setting(args, kwargs, storage, parcel.no_act, go_to_start)
-        done.append(Attempts(setting)(job_class, parcel.is_reported))
+def _attempt(request: Request, results: list[AttemptResult]) -> tuple[str, LazyStorage]:
+    """Make the attempt and append its result to ``results`` (interrupt rule 2)."""
+    job_class = pickle.loads(request.job)  # noqa: S301 - from the process that runs the graph
+    args, kwargs = pickle.loads(request.arguments)  # noqa: S301 - likewise
+    storage = LazyStorage.received(pickle.loads(request.storage))  # noqa: S301 - likewise
+    with _worker_directory() if request.has_directory else contextlib.nullcontext(lambda: None) as restore_directory:
+        settings = AttemptSettings(args, kwargs, storage, request.no_act, restore_directory)
+        results.append(AttempterPool(settings)(job_class, request.is_reported))
     return job_class.__name__, storage
 
 
-def _answer(outcome: Outcome, reports: Sequence[Report]) -> Answer:
-    """Return what there is to tell; what does not survive pickling is replaced by an error that says so."""
-    errors = [outcome.exception, *(report[3] for report in reports)]
-    told = (
+def _response(outcome: Outcome, reports: Sequence[PhaseReport]) -> Response:
+    """Return the response. Errors that describe them replace values that do not survive pickling."""
+    errors = [outcome.exception, *(report.error for report in reports)]
+    result = (
         outcome._replace(
             result=picklable_or_error(outcome.result),
             exception=picklable_or_error(outcome.exception),
             phases=dict(outcome.phases),
         ),
         [
-            (phase, seconds, picklable_or_error(value), picklable_or_error(error))
+            PhaseReport(phase, seconds, picklable_or_error(value), picklable_or_error(error))
             for phase, seconds, value, error in reports
         ],
     )
-    return Answer(dumps(told), [_traceback(error) for error in errors], [_chain(error) for error in errors], b'', None)
+    chains = [_chain_of(error) for error in errors]
+    return Response(dumps(result), [_traceback_of(error) for error in errors], chains, b'', None)
 
 
-def _broken(error: BaseException) -> Answer:
-    """Return that an attempt, or the telling of it, broke down. An interrupt there is one here."""
-    words = f'a Job cannot be tried on a worker: {_at_any_price(error_words, error)}'
-    why = KeyboardInterrupt(words) if is_interrupt(error) else RemoteError(words)
-    reports: list[Report] = [('check', 0.0, None, why)]
-    told = dumps((Outcome(State.FAILED, 1, None, why, {}), reports))
-    return Answer(told, [_at_any_price(_traceback, error)] * 2, [None] * 2, dumps(Changes({}, ())), None)
+def _error_response(error: BaseException) -> Response:
+    """Return the response of a worker that could not make the attempt or pickle its result."""
+    text = f'a worker cannot run the Job: {_uninterrupted(error_words, error)}'
+    failure = KeyboardInterrupt(text) if is_interrupt(error) else RemoteError(text)
+    result = dumps((Outcome(State.FAILED, 1, None, failure, {}), [PhaseReport('check', 0.0, None, failure)]))
+    tracebacks = [_uninterrupted(_traceback_of, error)] * 2
+    return Response(result, tracebacks, [None] * 2, dumps(StorageDiff({}, ())), None)
 
 
-def _at_any_price(describe: Callable[[BaseException], str], error: BaseException) -> str:
+def _uninterrupted(describe: Callable[[BaseException], str], error: BaseException) -> str:
     try:
         return describe(error)
-    except BaseException:  # an interrupt too: there has to be an answer
+    except BaseException:  # an interrupt as well: there must be a response
         return type(error).__name__
 
 
 def failed_after(
-    outcome: Outcome, reports: Sequence[Report], failure: Exception | None
-) -> tuple[Outcome, Sequence[Report]]:
-    """Return what there is to tell if ``failure`` came after the attempt. An interrupt is told as it is."""
+    outcome: Outcome, reports: Sequence[PhaseReport], failure: Exception | None
+) -> tuple[Outcome, Sequence[PhaseReport]]:
+    """Return outcome and reports of an attempt that ``failure`` followed. If it was interrupted, that prevails."""
     if failure is None or is_interrupt(outcome.exception):
         return outcome, reports
-    report = 'recheck', 0.0, None, failure
+    report = PhaseReport('recheck', 0.0, None, failure)
     return outcome._replace(state=State.FAILED, result=None, exception=failure), [*reports, report]
 
 
-_ENGINES = ('global_storage', '_run_verdict')  # attributes that are none of the Job's own
-_OWN_WAYS = ('__getstate__', '__setstate__', '__reduce__', '__reduce_ex__')
+_ENGINE_ATTRIBUTES = ('global_storage', '_run_verdict')
+_PICKLING_METHODS = ('__getstate__', '__setstate__', '__reduce__', '__reduce_ex__')
 
 
-def _left(owed: Any) -> bytes | None:
-    """Return what the caller needs to call the Cleanup of ``owed``, pickled; None if there is none."""
+def _pickled_cleanup(job: Any) -> bytes | None:
+    """Return what the caller needs to call the Cleanup of ``job``, pickled; None if ``job`` is None."""
     try:
-        return None if owed is None else _state_of(owed)
+        return None if job is None else _pickled_state(job)
     except BaseException as error:
         if is_interrupt(error):
             raise
-        return dumps(RemoteError(f'its storage cannot travel: {error_words(error)}'))
+        return dumps(RemoteError(f'its storage cannot be sent: {error_words(error)}'))
 
 
-def _state_of(job: Any) -> bytes:
-    """Return a pickle of the attributes of a Job, or of the Job itself if its class says how to pickle it."""
-    if any(getattr(type(job), name, None) is not getattr(Job, name, None) for name in _OWN_WAYS):
-        job.global_storage = {}  # it is the caller's there
+def _pickled_state(job: Any) -> bytes:
+    """Return the pickled attributes of a Job, or the pickled Job if its class defines its pickling."""
+    if any(getattr(type(job), name, None) is not getattr(Job, name, None) for name in _PICKLING_METHODS):
+        job.global_storage = {}  # the caller has it
         return dumps(picklable_or_error(job))
-    attributes = {name: value for name, value in attributes_of(job).items() if name not in _ENGINES}
-    slots = [slot for slot in slots_of(job) if slot[1] not in _ENGINES]
+    attributes = {name: value for name, value in attributes_of(job).items() if name not in _ENGINE_ATTRIBUTES}
+    slots = [slot for slot in slots_of(job) if slot[1] not in _ENGINE_ATTRIBUTES]
     state = picklable_or_error((attributes, slots))
     if isinstance(state, RemoteError):
-        state = _culprit(attributes, slots) or state
+        state = _first_unpicklable(attributes, slots) or state
     return dumps(state)
 
 
-def _culprit(attributes: dict[str, Any], slots: Sequence[tuple[int, str, Any]]) -> RemoteError | None:
+def _first_unpicklable(attributes: dict[str, Any], slots: Sequence[tuple[int, str, Any]]) -> RemoteError | None:
     """Return the error of the first attribute, or value in ``storage``, that cannot be pickled."""
     storage = attributes.get('storage')
     parts = {f'storage[{safe_repr(key)}]': value for key, value in storage.items()} if type(storage) is dict else {}
@@ -177,61 +131,62 @@ def _culprit(attributes: dict[str, Any], slots: Sequence[tuple[int, str, Any]]) 
     for name, value in parts.items():
         found = picklable_or_error(('', value))
         if isinstance(found, RemoteError):
-            return RemoteError(f'its {name} cannot travel: {found}')
+            return RemoteError(f'its {name} cannot be sent: {found}')
     return None
 
 
-def _chain(error: BaseException | None) -> Chain | None:
-    """Return what hangs on ``error``; None if nothing does."""
+def _chain_of(error: BaseException | None) -> Chain | None:
+    """Return what ``error`` is chained to; None if that is nothing."""
     if error is None:
         return None
-    errors, places = [error], {id(error): 0}
+    errors, index_of = [error], {id(error): 0}
     links = []
-    for each in errors:  # which grows
-        cause, context, suppress = links_of(each)
+    for linked in errors:  # which grows
+        cause, context, suppress = links_of(linked)
         for other in cause, context:
-            if other is not None and id(other) not in places and len(errors) < _MOST_LINKS:
-                places[id(other)] = len(errors)
+            if other is not None and id(other) not in index_of and len(errors) < _LONGEST_CHAIN:
+                index_of[id(other)] = len(errors)
                 errors.append(other)
-        links.append(Link(places.get(id(cause)), places.get(id(context)), suppress))
+        links.append(Links(index_of.get(id(cause)), index_of.get(id(context)), suppress))
     if len(errors) == 1 and not links[0].suppress_context:
         return None
-    return Chain([dumps(picklable_or_error(each)) for each in errors[1:]], links)
+    return Chain([dumps(picklable_or_error(linked)) for linked in errors[1:]], links)
 
 
-_MOST_LINKS = 100
+_LONGEST_CHAIN = 100
 
 
-def _traceback(error: BaseException | None) -> str:
+def _traceback_of(error: BaseException | None) -> str:
     if error is None:
         return ''
     try:
         frames = vars(BaseException)['__traceback__'].__get__(error)
         return ''.join(traceback.format_exception(type(error), error, frames))
-    except BaseException as raised:  # a SyntaxError made by hand, for one, can defeat the formatter
+    except BaseException as raised:  # for example of a SyntaxError with wrong arguments
         if is_interrupt(raised):
             raise
         return error_words(error)
 
 
 _lock = threading.Lock()
-_attempts_here = 0
-_home: str | None = None
+_running = 0
+_directory: str | None = None
+"""The current directory of this worker before the running attempts."""
 
 
 @contextlib.contextmanager
-def _at_home() -> Iterator[Callable[[], object]]:
-    """Yield what puts the directory back to the worker's own, unless other attempts are being made in the process."""
-    global _attempts_here, _home
+def _worker_directory() -> Iterator[Callable[[], object]]:
+    """Yield a function that returns to the worker's directory, unless other attempts run in this process."""
+    global _running, _directory
     with _lock:
-        if not _attempts_here:
-            _home = current_directory()
-        _attempts_here += 1
+        if not _running:
+            _directory = current_directory()
+        _running += 1
     try:
-        yield lambda: go_to(_home) if _attempts_here == 1 else None
+        yield lambda: enter_directory(_directory) if _running == 1 else None
     finally:
         with _lock:
-            _attempts_here -= 1
-            if not _attempts_here:
+            _running -= 1
+            if not _running:
                 with contextlib.suppress(OSError):
-                    go_to(_home)
+                    enter_directory(_directory)

@@ -82,7 +82,7 @@ class Bar:
                 yield
             finally:
                 if os.getpid() == self._owner:
-                    self.give_back()
+                    self.restore_terminal()
                     thread.join()
                     os.close(self._descriptor)
 
@@ -109,7 +109,7 @@ class Bar:
             codes.region(size.lines - 1) + spaces + codes.clr_eol + self._room(size) + codes.region(self._top(size) - 1)
         )
 
-    def give_back(self) -> None:
+    def restore_terminal(self) -> None:
         """Remove the bar for good, and leave the cursor at the start of a line. A signal handler may call it."""
         if not self._end.is_set():
             self._end.set()

@@ -7,21 +7,16 @@ import os
 from collections.abc import Iterator
 from typing import IO, Any, Callable, cast
 
+from ...text import escape_unprintable
+from ..streams import Output
 from .bar import Bar, bar_on
-from .streams import Output
 
 NO_BAR = 'DOJOBBER_NO_BAR'
 """The environment variable that asks for no bar."""
 
 
-def printable(text: str, encoding: str = 'utf-8') -> str:
-    """Return ``text`` with escapes for what moves the cursor or changes colours, and for what ``encoding`` lacks."""
-    text = ''.join(each if each.isprintable() else each.encode('unicode_escape').decode() for each in text)
-    return text.encode(encoding, 'backslashreplace').decode(encoding)
-
-
-def columns(text: str) -> int:
-    """Return how many columns of a terminal ``text`` takes, as far as that can be known without the terminal."""
+def cell_width(text: str) -> int:
+    """Return how many columns of a terminal ``text`` takes, as far as that is known without asking the terminal."""
     return len(text) if text.isascii() else sum(map(_width, text))
 
 
@@ -35,24 +30,14 @@ def _width(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in 'WF' else 1
 
 
-def clipped(text: str, width: int) -> str:
-    """Return ``text``, if it is wider than ``width`` only its start and three dots."""
-    if columns(text) <= width:
+def truncate(text: str, width: int) -> str:
+    """Return ``text``, or its beginning and three dots if it is wider than ``width``."""
+    if cell_width(text) <= width:
         return text
     kept = text[: max(width - 3, 0)]
-    while columns(kept) > width - 3 and kept:
+    while cell_width(kept) > width - 3 and kept:
         kept = kept[:-1]
     return f'{kept}...'
-
-
-def duration(seconds: float, digits: int = 1) -> str:
-    """Return seconds as people read them: ``12 ms``, ``3.4 s``, ``2m 05s``, ``1h 02m``; without digits, no ms."""
-    if digits and round(seconds * 1000) < 1000:
-        return f'{seconds * 1000:.0f} ms'
-    if round(seconds, digits) < 60:
-        return f'{seconds:.{digits}f} s'
-    minutes, left = divmod(round(seconds), 60)
-    return f'{minutes}m {left:02}s' if minutes < 60 else f'{minutes // 60}h {minutes % 60:02}m'
 
 
 class Terminal:
@@ -77,13 +62,13 @@ class Terminal:
 
         return shutil.get_terminal_size().columns if self._console is None else int(self._console.width)
 
-    def printable(self, text: str) -> str:
+    def escape(self, text: str) -> str:
         """Return ``text`` as it can be written, with escapes for the rest."""
-        return printable(text, self._output.encoding)
+        return escape_unprintable(text, self._output.encoding)
 
     def shows(self, symbol: str) -> bool:
         """Tell whether a symbol can be shown. The fonts of Linux's own console lack what is not in Latin alphabets."""
-        return symbol.isascii() or (self.printable(symbol) == symbol and os.environ.get('TERM') != 'linux')
+        return symbol.isascii() or (self.escape(symbol) == symbol and os.environ.get('TERM') != 'linux')
 
     def write(self, text: str, style: str) -> None:
         """Write one or more lines. When nobody reads them any more, nothing is written."""
@@ -122,10 +107,10 @@ class Terminal:
             self._console.print(Text.assemble(*line), end='')
         return str(captured.get())
 
-    def give_back(self) -> None:
+    def restore_terminal(self) -> None:
         """Take the bar away at once, if one is shown."""
         if self._bar is not None:
-            self._bar.give_back()
+            self._bar.restore_terminal()
 
 
 def wants_no_bar() -> bool:

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from support.factories import changing, failing, job, try_once
+from support.factories import changing, failing, job, run_attempt
 
 from dojobber import DummyJob, Job, RunonlyJob, State
-from dojobber._attempt.attempt import Attempter, Attempts, Setting
-from dojobber._attempt.directory import returning_to
+from dojobber._attempt.attempt import Attempter, AttempterPool, AttemptSettings
+from dojobber._attempt.directory import directory_restorer
 
 
 def cleaning(name, **members):
@@ -21,7 +21,7 @@ def cleaning(name, **members):
 
 def phases_of(job_class, **options):
     phases = []
-    outcome = try_once(
+    outcome = run_attempt(
         job_class, report=lambda phase, seconds, value, error: phases.append((phase, error is None)), **options
     )
     return phases, outcome
@@ -69,7 +69,7 @@ def test_the_exception_is_the_rechecks():
 
 def test_a_job_without_run_fails_its_run_phase_with_a_message_that_says_so():
     errors = []
-    outcome = try_once(
+    outcome = run_attempt(
         job('CheckOnly', Check=lambda self: 1 / 0),
         report=lambda phase, seconds, value, error: errors.append((phase, error)),
     )
@@ -93,9 +93,9 @@ def test_what_each_phase_returned_is_told():
     def report(phase, seconds, value, error):
         told[phase] = value
 
-    try_once(job('Changed', Check=check, Run=run), report=report)
+    run_attempt(job('Changed', Check=check, Run=run), report=report)
     assert told == {'check': None, 'run': 'ran', 'recheck': 'checked'}
-    try_once(job('Fine', Check=lambda self: 'fine'), report=report)
+    run_attempt(job('Fine', Check=lambda self: 'fine'), report=report)
     assert told['check'] == 'fine'
 
 
@@ -126,7 +126,7 @@ def test_each_phase_is_timed_by_itself(fake_clock, monkeypatch, options, seconds
     def report(phase, seconds, value, error):
         told[phase] = seconds
 
-    outcome = try_once(job('Slow', Check=check, Run=run), report=report, **options)
+    outcome = run_attempt(job('Slow', Check=check, Run=run), report=report, **options)
     assert outcome.phases == seconds
     assert told == seconds
 
@@ -139,7 +139,7 @@ def test_arguments_are_handed_to_check_and_run():
         assert len(seen) > 1
 
     job_class = job('Seen', Check=check, Run=lambda self, *args, **kwargs: seen.append(('run', args, kwargs)))
-    try_once(job_class, 1, 'two', function='x', report=None, job='y')
+    run_attempt(job_class, 1, 'two', function='x', report=None, job='y')
     assert seen == [(phase, (1, 'two'), {'function': 'x', 'job': 'y'}) for phase in ('check', 'run', 'check')]
 
 
@@ -151,8 +151,8 @@ def test_the_storage_is_shared_by_the_phases_of_one_try_only():
         raise ValueError
 
     job_class = job('Keeps', Check=check, Run=lambda self: storages.append(self.storage))
-    try_once(job_class)
-    try_once(job_class)
+    run_attempt(job_class)
+    run_attempt(job_class)
     first, second = storages[:3], storages[3:]
     assert all(storage is first[0] for storage in first)
     assert all(storage is second[0] for storage in second)
@@ -161,7 +161,7 @@ def test_the_storage_is_shared_by_the_phases_of_one_try_only():
 
 def test_the_global_storage_is_the_runs():
     shared = {'from': 'another'}
-    outcome = try_once(job('Reads', Check=lambda self: self.global_storage), global_storage=shared)
+    outcome = run_attempt(job('Reads', Check=lambda self: self.global_storage), global_storage=shared)
     assert outcome.result is shared
 
 
@@ -171,7 +171,7 @@ def test_init_need_not_call_super_and_may_use_the_storages():
         self.global_storage['made'] = True
 
     shared = {}
-    outcome = try_once(job('Made', __init__=init, Check=lambda self: self.storage), global_storage=shared)
+    outcome = run_attempt(job('Made', __init__=init, Check=lambda self: self.storage), global_storage=shared)
     assert outcome.result == {'made': True}
     assert shared == {'made': True}
 
@@ -181,7 +181,7 @@ def test_init_cannot_cut_the_job_off_from_the_global_storage():
         self.global_storage = {}
 
     shared = {}
-    try_once(
+    run_attempt(
         job('Made', __init__=init, Check=lambda self: self.global_storage.update(seen=True)), global_storage=shared
     )
     assert shared == {'seen': True}
@@ -189,7 +189,7 @@ def test_init_cannot_cut_the_job_off_from_the_global_storage():
 
 def test_the_engine_sets_what_it_needs_also_when_the_class_makes_its_instances_itself():
     made = job('Made', __new__=lambda cls: object.__new__(cls), Check=lambda self: (self.storage, self.global_storage))
-    assert try_once(made).result == ({}, {})
+    assert run_attempt(made).result == ({}, {})
 
 
 @pytest.mark.parametrize('error', [ValueError('no'), SystemExit(3)])
@@ -294,13 +294,13 @@ class TestOddClasses:
         try:
             raise LookupError('of the script')
         except LookupError:
-            attempt = Attempter(Setting((), {}, {}, False, returning_to(os.getcwd())), lambda job: None)
+            attempt = Attempter(AttemptSettings((), {}, {}, False, directory_restorer(os.getcwd())), lambda job: None)
             states = [attempt.send((each, None)).state for each in (odd, job('Next'))]
         assert states == [State.FAILED, State.OK]
 
     def test_what_a_run_that_is_a_property_raises_is_told_by_its_run_phase(self):
         error, errors = OSError(), {}
-        try_once(
+        run_attempt(
             failing('Odd', Run=property(raising(error))),
             report=lambda phase, seconds, value, error: errors.update({phase: error}),
         )
@@ -365,7 +365,7 @@ class TestDirectory:
             os.chdir('/')
             assert len(seen) == 3
 
-        try_once(job('Moves', Check=step, Run=step))
+        run_attempt(job('Moves', Check=step, Run=step))
         assert seen == [str(tmp_path)] * 3
 
     def test_a_phase_fails_when_the_directory_is_gone(self, tmp_path):
@@ -385,7 +385,7 @@ class TestDirectory:
         assert calls == []
 
     def test_a_run_that_starts_in_a_directory_that_is_gone_fails_its_phases(self):
-        setting = Setting((), {}, {}, False, returning_to(None))
+        setting = AttemptSettings((), {}, {}, False, directory_restorer(None))
         outcome = Attempter(setting, lambda job: None).send((job('Fine'), None))
         assert isinstance(outcome.exception, FileNotFoundError)
         assert outcome.exception.errno == errno.ENOENT
@@ -406,7 +406,7 @@ class TestStoredExceptions:
         try:
             raise LookupError('of the script')
         except LookupError:
-            try_once(
+            run_attempt(
                 job('Broken', Check=raising(ValueError()), Run=raising(OSError())),
                 report=lambda phase, seconds, value, error: errors.update({phase: error.__context__}),
             )
@@ -424,7 +424,7 @@ class TestStoredExceptions:
         try:
             raise LookupError('of the script')
         except LookupError:
-            try_once(job('Broken', Check=check))
+            run_attempt(job('Broken', Check=check))
         assert effect.__context__ is cause
         assert cause.__context__ is None
 
@@ -435,16 +435,16 @@ class TestStoredExceptions:
 
 def test_nothing_is_owed_when_run_was_not_called():
     owed = []
-    try_once(job('Passes', Cleanup=lambda self: None), on_run_started=owed.append)
-    try_once(job('NoRun', Check=lambda self: 1 / 0, Cleanup=lambda self: None), on_run_started=owed.append)
-    try_once(failing('NoAct', Cleanup=lambda self: None), on_run_started=owed.append, no_act=True)
+    run_attempt(job('Passes', Cleanup=lambda self: None), on_run_started=owed.append)
+    run_attempt(job('NoRun', Check=lambda self: 1 / 0, Cleanup=lambda self: None), on_run_started=owed.append)
+    run_attempt(failing('NoAct', Cleanup=lambda self: None), on_run_started=owed.append, no_act=True)
     assert owed == []
 
 
 class TestAttempts:
     def attempts(self, global_storage=None):
         storage = {} if global_storage is None else global_storage
-        return Attempts(Setting((), {}, storage, False, lambda: None))
+        return AttempterPool(AttemptSettings((), {}, storage, False, lambda: None))
 
     def test_they_return_all_there_is_to_tell(self):
         outcome, reports, owed = self.attempts()(changing('Changed', Cleanup=lambda self: None), True)
@@ -463,7 +463,7 @@ class TestAttempts:
     def test_a_cleanup_is_owed_by_the_attempt_whose_run_was_called_and_by_no_other(self):
         attempts = self.attempts()
         job_classes = [cleaning('Runs'), job('Passes', Cleanup=lambda self: None), changing('None'), cleaning('Again')]
-        owed = [attempts(job_class, False).owed for job_class in job_classes]
+        owed = [attempts(job_class, False).pending_cleanup for job_class in job_classes]
         assert [type(each).__name__ for each in owed] == ['Runs', 'NoneType', 'NoneType', 'Again']
 
     def test_an_interrupt_is_returned_with_what_is_owed(self):
@@ -494,6 +494,8 @@ class TestAttempts:
         with ThreadPoolExecutor(8) as pool:
             made = list(pool.map(attempts, [job_class] * 16, [True] * 16))
         assert [attempted.outcome.exception for attempted in made] == [None] * 16
-        assert len({id(attempted.owed) for attempted in made}) == 16
-        assert {attempted.outcome.result for attempted in made} == {id(attempted.owed.storage) for attempted in made}
+        assert len({id(attempted.pending_cleanup) for attempted in made}) == 16
+        assert {attempted.outcome.result for attempted in made} == {
+            id(attempted.pending_cleanup.storage) for attempted in made
+        }
         assert all([phase for phase, *_ in each.reports] == ['check', 'run', 'recheck'] for each in made)

@@ -4,8 +4,8 @@ import contextlib
 import os
 
 import pytest
-from support.factories import changing, job, try_once
-from support.interrupts import at_every_place
+from support.factories import changing, job, run_attempt
+from support.interrupts import interrupt_everywhere
 
 from dojobber import Event, EventKind
 from dojobber._attempt.cleanup import CleanupStack
@@ -29,7 +29,7 @@ class TestCleanups:
         cleanups = stack_in(os.getcwd())
         for name in names:
             job_class = changing(name, Cleanup=lambda self, name=name: log.append(name))
-            try_once(job_class, on_run_started=cleanups.push)
+            run_attempt(job_class, on_run_started=cleanups.push)
         return cleanups
 
     def test_they_are_owed_as_soon_as_run_starts_and_called_in_reverse(self):
@@ -48,7 +48,7 @@ class TestCleanups:
 
     def test_a_cleanup_of_none_is_none(self):
         cleanups = stack_in(os.getcwd())
-        try_once(changing('A', Cleanup=None), on_run_started=cleanups.push)
+        run_attempt(changing('A', Cleanup=None), on_run_started=cleanups.push)
         events = []
         cleanups.run(events.append)
         assert events == []
@@ -105,7 +105,7 @@ class TestCleanups:
             assert log == ['B', 'A'], (raised, returned)
             results.append((raised, returned))
 
-        at_every_place(attempt, event)
+        interrupt_everywhere(attempt, event)
         assert results.pop() == (None, [None]), 'without an interrupt'
         handed_back = [returned[0] for raised, returned in results if raised is None]
         assert all(isinstance(error, KeyboardInterrupt) for error in handed_back)
@@ -129,7 +129,7 @@ class TestCleanups:
                 assert raised is error
             seen.append(type(raised))
 
-        at_every_place(attempt)
+        interrupt_everywhere(attempt)
         assert seen.pop() is ValueError, 'without an interrupt'
         assert set(seen) == {KeyboardInterrupt}
 

@@ -9,7 +9,7 @@ import textwrap
 import threading
 
 import pytest
-from support.factories import configured, job
+from support.factories import job, make_engine
 
 from dojobber import DoJobber, DoJobberError, DummyJob, EventKind, RunonlyJob
 
@@ -48,7 +48,7 @@ def test_of_two_threads_one_cleans_up_and_the_other_waits_until_that_is_done(cle
         assert go_on.wait(LIMIT)
 
     callers = set()
-    engine = configured(cleaned.graph(cleanup=cleanup), cleanup=False)
+    engine = make_engine(cleaned.graph(cleanup=cleanup), cleanup=False)
     engine.checknrun()
     first = threading.Thread(target=engine.cleanup)
     first.start()
@@ -70,7 +70,7 @@ def test_many_threads_at_once_call_each_once_in_order(cleaned):
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        engine = configured(cleaned.graph(100), cleanup=False, listeners=[lambda event: None])
+        engine = make_engine(cleaned.graph(100), cleanup=False, listeners=[lambda event: None])
         engine.checknrun()
         errors = []
 
@@ -98,7 +98,7 @@ def test_a_listener_may_call_it_while_cleanups_are_called(cleaned, kind, cleanup
         if event.kind is kind:
             engine.cleanup()
 
-    engine = configured(cleaned.graph(), listeners=[listen], cleanup=cleanup)
+    engine = make_engine(cleaned.graph(), listeners=[listen], cleanup=cleanup)
     engine.checknrun()
     engine.cleanup()
     assert sorted(cleaned) == sorted(cleaned.expected())
@@ -117,7 +117,7 @@ def test_so_may_a_cleanup_and_a_signal_handler(cleaned):
 
     before = signal.signal(signal.SIGINT, lambda *_: engine.cleanup())
     try:
-        engine = configured(cleaned.graph(cleanup=cleanup))
+        engine = make_engine(cleaned.graph(cleanup=cleanup))
         engine.checknrun()
     finally:
         signal.signal(signal.SIGINT, before)
@@ -153,7 +153,7 @@ def test_while_jobs_run_it_is_refused_and_no_cleanup_called_early(cleaned, optio
 
     before = signal.signal(signal.SIGINT, call)
     try:
-        engine = configured(job('Calling', [cleaned.graph()], Check=check), listeners=[listen], **options)
+        engine = make_engine(job('Calling', [cleaned.graph()], Check=check), listeners=[listen], **options)
         engine.checknrun()
     finally:
         signal.signal(signal.SIGINT, before)
@@ -233,7 +233,7 @@ def test_a_run_decides_whether_its_instance_has_a_cleanup(options):
         'Kept': (lambda s: 1, old),
     }
     jobs = [job(name, base=RunonlyJob, Run=run, Cleanup=cleanup) for name, (run, cleanup) in kinds.items()]
-    engine = configured(job('Root', jobs, DummyJob), **options)
+    engine = make_engine(job('Root', jobs, DummyJob), **options)
     engine.checknrun()
     assert sorted(log) == ['of the class', 'replaced', 'set']
 
@@ -249,7 +249,7 @@ def test_many_cleanups_that_fail_take_linear_work_and_each_error_is_linked():
             nonlocal calls
             calls += 1
 
-        engine = configured(Cleaned().graph(count, Cleanup=fail), cleanup=False)
+        engine = make_engine(Cleaned().graph(count, Cleanup=fail), cleanup=False)
         engine.checknrun()
         sys.setprofile(note)
         try:

@@ -8,7 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.factories import changing, configured, job
+from support.factories import changing, job, make_engine
 
 from dojobber import DummyJob, RunonlyJob
 
@@ -46,7 +46,7 @@ def test_every_hook_sees_the_context_in_which_checknrun_was_called(options):
         self.storage['ran'] = True
         see(self)
 
-    engine = configured(job('Seeing', Check=check, Run=run, Cleanup=see, __init__=see), **options)
+    engine = make_engine(job('Seeing', Check=check, Run=run, Cleanup=see, __init__=see), **options)
     for digits in (4, 7):
         token = request.set(f'request {digits}')
         seen.clear()
@@ -58,7 +58,7 @@ def test_every_hook_sees_the_context_in_which_checknrun_was_called(options):
 
 
 def test_a_context_that_runs_the_engine_is_the_one_that_jobs_see(options):
-    engine = configured(job('Seeing', Check=lambda self: request.get()), **options)
+    engine = make_engine(job('Seeing', Check=lambda self: request.get()), **options)
     context = contextvars.copy_context()
     context.run(request.set, 'of a task')
     context.run(engine.checknrun)
@@ -77,7 +77,7 @@ def test_jobs_that_run_at_once_do_not_disturb_each_other_in_it():
         return request.get()
 
     root = job('Root', [job('A', Check=check), job('B', Check=check)], DummyJob)
-    engine = configured(root, max_workers=2)
+    engine = make_engine(root, max_workers=2)
     engine.checknrun()
     assert engine.noderesults == {'A': 'A', 'B': 'B', 'Root': None}
     assert request.get() == 'none'
@@ -93,7 +93,7 @@ def test_on_threads_what_a_job_sets_reaches_neither_later_attempts_nor_the_calle
             raise ValueError
 
     leaf = job('Leaf', Check=check, Run=lambda self: None)
-    configured(job('Root', [leaf], Check=check), max_workers=2).checknrun()
+    make_engine(job('Root', [leaf], Check=check), max_workers=2).checknrun()
     assert found == ['none', 'Leaf', 'none', 'none'], 'of two attempts at the Leaf, the first rechecks'
     assert request.get() == 'none'
 
@@ -107,7 +107,7 @@ def test_within_one_attempt_what_check_sets_holds_in_run_and_recheck(options):
             return request.get()
 
     token = request.set('of the caller')
-    engine = configured(job('Root', [Passing, changing('Other')]), **options)
+    engine = make_engine(job('Root', [Passing, changing('Other')]), **options)
     engine.checknrun()
     request.reset(token)
     assert engine.noderesults['Passing'] == 'of this attempt'

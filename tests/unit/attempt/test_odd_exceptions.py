@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.factories import configured, job, worked
+from support.factories import job, make_engine, run_engine
 from support.interrupts import PACKAGE
 
 from dojobber import DummyJob, EventKind, RunonlyJob, State
@@ -76,7 +76,7 @@ def test_what_follows_an_odd_exception_is_done_as_ever(options, is_handling, hoo
         job(f'Good{number}', base=RunonlyJob, Run=lambda self: 1, Cleanup=lambda self: log.append(type(self).__name__))
         for number in range(3)
     ]
-    engine = configured(job('Root', [culprit, *good], DummyJob), default_tries=2, **options)
+    engine = make_engine(job('Root', [culprit, *good], DummyJob), default_tries=2, **options)
     try:
         engine.checknrun()
     except BaseException as error:
@@ -104,7 +104,7 @@ def test_a_cleanup_that_raises_an_odd_one_keeps_no_other_from_being_called(make)
         job('Other', base=RunonlyJob, Run=lambda self: None, Cleanup=throw),
         job('Last', base=RunonlyJob, Run=lambda self: None, Cleanup=lambda self: log.append('Last')),
     ]
-    engine = configured(job('Root', jobs, DummyJob))
+    engine = make_engine(job('Root', jobs, DummyJob))
     raised = None
     try:
         engine.checknrun()
@@ -133,7 +133,7 @@ def test_the_traceback_of_one_object_that_is_raised_each_time_does_not_grow(opti
 
     lengths = []
     for tries in 2, 40:
-        engine = worked(job('Waiting', Check=deeper, Run=deeper, TRIES=tries), **options)
+        engine = run_engine(job('Waiting', Check=deeper, Run=deeper, TRIES=tries), **options)
         lengths.append(entries(engine.nodeexceptions['Waiting']))
     assert lengths[0] == lengths[1] == 4
 
@@ -159,7 +159,7 @@ def test_the_traceback_of_an_error_that_came_from_a_thread_of_the_job_is_whole(o
             entry = entry.tb_next
         return found
 
-    engine = worked(job('Asking', Check=check, TRIES=2), **options)
+    engine = run_engine(job('Asking', Check=check, TRIES=2), **options)
     found = names(engine.nodeexceptions['Asking'])
     assert found[0] == 'check'
     assert found[-2:] == ['outer', 'inner']
@@ -194,7 +194,7 @@ def retry_by_loop(self):
 def test_nor_is_one_cut_that_passes_the_same_function_several_times(options, check):
     with pytest.raises(LookupError) as caught:
         check(job('ByHand')())
-    engine = worked(job('Checking', Check=check), no_act=True, **options)
+    engine = run_engine(job('Checking', Check=check), no_act=True, **options)
     error = engine.nodeexceptions['Checking']
     assert entries(error) == entries(caught.value) - 1, 'all but the frame of this test'
 
@@ -211,7 +211,7 @@ def test_nor_is_that_of_a_function_that_calls_itself_cut(options):
 
     with pytest.raises(LookupError) as caught:
         countdown(None)
-    engine = worked(job('Counting', Check=countdown, TRIES=1), **options)
+    engine = run_engine(job('Counting', Check=countdown, TRIES=1), **options)
     assert entries(engine.nodeexceptions['Counting']) == entries(caught.value) - 1, 'all but the frame of this test'
 
 
@@ -238,7 +238,7 @@ class Struck:
 
         first = made('First')
         jobs = [first, made('Second', [first]), made('Third')]
-        self.engine = configured(job('Root', jobs, DummyJob), listeners=[self._listen], **options)
+        self.engine = make_engine(job('Root', jobs, DummyJob), listeners=[self._listen], **options)
         self.events = []
 
     def _listen(self, event):

@@ -11,8 +11,8 @@ import sys
 import threading
 
 import pytest
-from support.factories import changing, configured, failing, job, printed, worked
-from support.faults import TROUBLES, MuteError, Stop
+from support.factories import changing, failing, job, make_engine, run_engine, stderr_lines
+from support.faults import CONDITIONS, CustomInterrupt, UnprintableError
 
 from dojobber import DoJobber, DoJobberError, DummyJob, State
 
@@ -44,7 +44,7 @@ class TestJobsThatMeddle:
 
         broken = job('Broken', Check=meddle, Run=meddle, TRIES=2, RETRY_DELAY=0)
         root = job('Root', [cleaning(log, 'Done'), broken])
-        engine = worked(root)
+        engine = run_engine(root)
         assert engine.nodestatus == {'Done': True, 'Broken': False, 'Root': None}
         assert engine.outcomes['Broken'].tries == 2
         engine.checknrun()
@@ -64,7 +64,7 @@ class TestJobsThatMeddle:
             kwargs['other'] = True
             raise ValueError
 
-        engine = configured(job('Root', [job('Meddles', Check=meddle, Run=meddle)]), default_tries=2)
+        engine = make_engine(job('Root', [job('Meddles', Check=meddle, Run=meddle)]), default_tries=2)
         engine.set_args(1, name='x')
         engine.checknrun()
         engine.checknrun()
@@ -74,7 +74,7 @@ class TestJobsThatMeddle:
     def test_a_job_that_calls_cleanup_itself_is_refused_and_nothing_is_cleaned_up_twice(self, options):
         log = []
         calls = job('Calls', [cleaning(log, 'One')], Check=lambda self: engine.cleanup())
-        engine = configured(job('Root', [calls, cleaning(log, 'Two')]), default_tries=1, **options)
+        engine = make_engine(job('Root', [calls, cleaning(log, 'Two')]), default_tries=1, **options)
         engine.checknrun()
         assert sorted(log) == ['One', 'Two']
         assert engine.nodestatus == {'One': True, 'Calls': False, 'Two': True, 'Root': None}
@@ -86,7 +86,7 @@ class TestJobsThatMeddle:
 
     def test_a_job_that_calls_cleanup_for_earlier_runs_is_refused_and_loses_no_cleanup_of_any(self):
         log = []
-        engine = configured(cleaning(log, 'Earlier'), cleanup=False)
+        engine = make_engine(cleaning(log, 'Earlier'), cleanup=False)
         engine.checknrun()
         calls = job('Calls', Check=lambda self: engine.cleanup())
         engine.configure(job('Root', [calls, cleaning(log, 'Later')]), default_tries=1)
@@ -104,7 +104,7 @@ class TestJobsThatMeddle:
             engine.cleanup()
 
         root = job('Root', [cleaning(log, 'One'), changing('Two', Cleanup=cleanup), cleaning(log, 'Three')])
-        engine = configured(root, cleanup=False)
+        engine = make_engine(root, cleanup=False)
         engine.checknrun()
         engine.cleanup()
         assert log == ['Three', 'Two', 'One']
@@ -112,7 +112,7 @@ class TestJobsThatMeddle:
     def test_a_cleanup_that_starts_a_run_is_refused_and_stops_no_other(self):
         log = []
         again = changing('Again', Cleanup=lambda self: engine.checknrun())
-        engine = configured(job('Root', [cleaning(log, 'One'), again, cleaning(log, 'Three')]))
+        engine = make_engine(job('Root', [cleaning(log, 'One'), again, cleaning(log, 'Three')]))
         with pytest.raises(DoJobberError, match=r'^checknrun\(\) is already running'):
             engine.checknrun()
         assert log == ['Three', 'One']
@@ -124,17 +124,17 @@ class TestErrorsThatCannotBeShown:
     @pytest.mark.parametrize('options', [{'verbose': True}, {'debug': True}])
     def test_they_spoil_no_line(self, kind, options):
         def strike(self):
-            TROUBLES[kind].strike('')
+            CONDITIONS[kind].strike('')
 
         odd = changing('Odd', Run=strike, Cleanup=strike)
         root = job('Root', [changing('Done'), odd, job('Fine')])
-        engine = configured(root, default_tries=1, **options)
+        engine = make_engine(root, default_tries=1, **options)
 
         def run():
-            with pytest.raises(TROUBLES[kind].error):
+            with pytest.raises(CONDITIONS[kind].error):
                 engine.checknrun()
 
-        lines = [line for line in printed(run) if not line.startswith(' ')]
+        lines = [line for line in stderr_lines(run) if not line.startswith(' ')]
         assert [line.partition(' "')[0] for line in lines if not line.endswith('.cleanup running')] == [
             'Done.check: fail',
             'Done.run: pass',
@@ -147,32 +147,32 @@ class TestErrorsThatCannotBeShown:
         ]
 
     def test_a_listener_that_raises_one_is_logged_all_the_same(self, caplog):
-        engine = worked(job('Fine'), listeners=[lambda event: TROUBLES['an error without words'].strike('')])
+        engine = run_engine(job('Fine'), listeners=[lambda event: CONDITIONS['an error without words'].strike('')])
         assert engine.success()
         assert [record.levelno for record in caplog.records] == [logging.CRITICAL]
 
     def test_a_picture_of_one_is_drawn(self, tmp_path):
-        engine = worked(job('Odd', Check=raising(MuteError())), default_tries=1)
+        engine = run_engine(job('Odd', Check=raising(UnprintableError())), default_tries=1)
         for name in ('graph.dot', 'graph.mmd'):
             engine.write_graph(tmp_path / name)
-            assert 'MuteError' in (tmp_path / name).read_text(encoding='utf-8')
+            assert 'UnprintableError' in (tmp_path / name).read_text(encoding='utf-8')
 
 
 class TestAnEngineInsideAnother:
     """A Job of the outer one works the inner one."""
 
     def nested(self, log, inner_check, **options):
-        inner = configured(job('InnerRoot', [cleaning(log, 'Inner')], Check=inner_check), **options)
+        inner = make_engine(job('InnerRoot', [cleaning(log, 'Inner')], Check=inner_check), **options)
 
         def check(job):
             inner.checknrun()
             log.append('inner is done')
 
         middle = job('Middle', Check=check)
-        outer = configured(job('Root', [cleaning(log, 'Outer'), middle, job('Other')]), default_tries=1)
+        outer = make_engine(job('Root', [cleaning(log, 'Outer'), middle, job('Other')]), default_tries=1)
         return outer, inner
 
-    @pytest.mark.parametrize('error', [KeyboardInterrupt(), Stop()])
+    @pytest.mark.parametrize('error', [KeyboardInterrupt(), CustomInterrupt()])
     def test_an_interrupt_inside_ends_both_and_each_cleans_up(self, error):
         log, before = [], os.getcwd()
 
@@ -200,8 +200,10 @@ class TestAnEngineInsideAnother:
 
     def test_a_cleanup_error_inside_fails_the_job_outside(self):
         error = ValueError()
-        inner = configured(changing('Inner', Cleanup=raising(error)))
-        outer = worked(job('Root', [job('Works', Check=lambda self: inner.checknrun()), job('Other')]), default_tries=1)
+        inner = make_engine(changing('Inner', Cleanup=raising(error)))
+        outer = run_engine(
+            job('Root', [job('Works', Check=lambda self: inner.checknrun()), job('Other')]), default_tries=1
+        )
         assert outer.nodestatus == {'Works': False, 'Other': True, 'Root': None}
         assert outer.nodeexceptions == {'Works': error}
         assert inner.success()
@@ -213,7 +215,7 @@ class Busy:
     def __init__(self, log):
         self.errors = []
         self._at_work, self._go_on = threading.Event(), threading.Event()
-        self.engine = configured(job('Root', [cleaning(log, 'Busy'), job('Waits', Check=lambda job: self._wait())]))
+        self.engine = make_engine(job('Root', [cleaning(log, 'Busy'), job('Waits', Check=lambda job: self._wait())]))
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
         assert self._at_work.wait(60)
@@ -245,8 +247,8 @@ class TestTwoThreads:
         busy.finish()
 
     def test_an_interrupt_in_one_engine_is_none_of_the_other(self, busy, log):
-        hit = configured(job('Root', [cleaning(log, 'Hit')], Check=raising(Stop())))
-        with pytest.raises(Stop):
+        hit = make_engine(job('Root', [cleaning(log, 'Hit')], Check=raising(CustomInterrupt())))
+        with pytest.raises(CustomInterrupt):
             hit.checknrun()
         assert log == ['Hit']
         assert busy.engine.nodestatus == {'Busy': True, 'Waits': None, 'Root': None}
@@ -361,7 +363,7 @@ class TestFullDisk:
 
     @pytest.fixture
     def engine(self):
-        return worked(job('Root', [changing('Changed'), failing('Broken')]), default_tries=1)
+        return run_engine(job('Root', [changing('Changed'), failing('Broken')]), default_tries=1)
 
     @pytest.mark.parametrize('fmt', ['dot', 'mermaid', 'svg', 'png'])
     @pytest.mark.parametrize('size', [0, 100])
@@ -409,7 +411,7 @@ class TestAfterAFailedConfigure:
         log, told = [], []
         done = cleaning(log, 'Done')
         broken = job('Broken', Check=lambda self, *args: log.append(args) or 1 / 0)
-        engine = configured(
+        engine = make_engine(
             job('Root', [done, broken]), cleanup=False, default_tries=1, listeners=[lambda event: told.append(event)]
         )
         engine.set_args('kept')
@@ -430,8 +432,10 @@ class TestAfterAFailedConfigure:
 
     def test_so_is_what_an_interrupt_left(self):
         log = []
-        engine = configured(type('Root', (DummyJob,), {'DEPS': [cleaning(log, 'Done', Check=raising(Stop()))]}))
-        with pytest.raises(Stop):
+        engine = make_engine(
+            type('Root', (DummyJob,), {'DEPS': [cleaning(log, 'Done', Check=raising(CustomInterrupt()))]})
+        )
+        with pytest.raises(CustomInterrupt):
             engine.checknrun()
         with pytest.raises(DoJobberError):
             engine.configure(self.circle())

@@ -79,10 +79,10 @@ def test_the_bar_is_drawn_below_a_region_that_scrolls_and_taken_away(terminal):
     assert b'\x1b[23;1H79 columns' in drawn
     bar.refresh()
     assert terminal.written() == b''  # nothing has changed
-    bar.give_back()
+    bar.restore_terminal()
     assert terminal.written().rindex(WHOLE) > 0
     bar.refresh()
-    bar.give_back()
+    bar.restore_terminal()
     assert terminal.written() == b''
 
 
@@ -125,7 +125,7 @@ def test_a_terminal_that_is_gone_ends_the_bar(terminal):
     with open(os.devnull, 'wb') as nowhere:
         os.dup2(nowhere.fileno(), terminal.ours)  # which closes it
     bar.refresh()
-    bar.give_back()
+    bar.restore_terminal()
     with bar.above() as end_of_line:
         assert end_of_line == ''
 
@@ -152,7 +152,7 @@ def test_only_the_process_that_shows_the_bar_draws_it(terminal):
     child = os.fork()
     if not child:
         bar.refresh()
-        bar.give_back()
+        bar.restore_terminal()
         os._exit(0)
     os.waitpid(child, 0)
     assert terminal.written() == b''

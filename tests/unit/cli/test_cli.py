@@ -12,7 +12,7 @@ import time
 
 import pytest
 from support.factories import changing, failing, job
-from support.run_command import BASES, ENVIRONMENT, PATIENCE, command, run, write_jobs
+from support.run_command import BASE_JOBS, ENVIRONMENT, TIMEOUT, command, run_command, write_jobs
 
 from dojobber import DummyJob, RunonlyJob, cli
 from dojobber.cli.signals import SIGNALS
@@ -138,7 +138,7 @@ def test_what_may_be_secret_is_never_repeated(capsys, arguments):
 
 
 def test_a_value_where_the_root_belongs_is_not_repeated(tmp_path):
-    status, out, err = run(tmp_path, 'password=s3cret')
+    status, out, err = run_command(tmp_path, 'password=s3cret')
     assert (status, out) == (2, '')
     assert 'KEY=VALUE needs --set' in err
     assert 's3cret' not in err
@@ -211,7 +211,7 @@ def test_a_tree_may_be_deep(capsys):
 
 def test_through_a_pipe_there_is_neither_bar_nor_colour(tmp_path):
     write_jobs(tmp_path, GRAPH)
-    status, out, err = run(tmp_path, 'jobs.py', '-v')
+    status, out, err = run_command(tmp_path, 'jobs.py', '-v')
     assert status == 1
     assert '\x1b' not in out + err
     assert [line.split()[1:3] for line in out.splitlines()] == [
@@ -228,7 +228,7 @@ def test_through_a_pipe_there_is_neither_bar_nor_colour(tmp_path):
 
 def test_force_color_brings_colours_but_no_bar_to_a_pipe(tmp_path):
     write_jobs(tmp_path, GRAPH)
-    _, out, _ = run(tmp_path, 'jobs.py', FORCE_COLOR='1')
+    _, out, _ = run_command(tmp_path, 'jobs.py', FORCE_COLOR='1')
     assert '\x1b[1;31m✗ Broken' in out
     assert '━' not in out
 
@@ -236,7 +236,9 @@ def test_force_color_brings_colours_but_no_bar_to_a_pipe(tmp_path):
 def test_without_rich_the_command_works_plainly(tmp_path):
     write_jobs(tmp_path, GRAPH)
     (tmp_path / 'rich.py').write_text('raise ImportError', encoding='utf-8')
-    status, out, err = run(tmp_path, 'jobs.py', FORCE_COLOR='1', PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
+    status, out, err = run_command(
+        tmp_path, 'jobs.py', FORCE_COLOR='1', PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path])
+    )
     assert (status, err) == (1, RETRIED)
     assert '\x1b' not in out
     assert '» All     blocked by Broken' in out
@@ -347,7 +349,7 @@ import atexit
 atexit.register(print, 'at exit')
 """,
     )
-    status, out, err = run(tmp_path, 'jobs.py', '--json')
+    status, out, err = run_command(tmp_path, 'jobs.py', '--json')
     assert typed(json.loads(out), DOCUMENT) == DOCUMENT
     assert status == 1
     for text in 'imported', 'printed', 'by a child', 'cleaned', 'at exit':
@@ -365,14 +367,14 @@ jobs = [type(name, (Job,), {'Check': lambda self: results[type(self).__name__]})
 class All(DummyJob): DEPS = jobs
 """,
     )
-    status, out, _ = run(tmp_path, 'jobs.py', '--json')
+    status, out, _ = run_command(tmp_path, 'jobs.py', '--json')
     results = [each['result'] for each in json.loads(out, parse_constant=pytest.fail)['jobs']]
     assert (status, results) == (0, ['{1}', 'nan', '<Mute>', '{(1, 2): 3}', 1.5, None])
 
 
 def test_a_usage_error_leaves_stdout_empty(tmp_path):
     write_jobs(tmp_path, GRAPH)
-    assert run(tmp_path, 'jobs.py:Nobody', '--json')[:2] == (2, '')
+    assert run_command(tmp_path, 'jobs.py:Nobody', '--json')[:2] == (2, '')
 
 
 @pytest.mark.parametrize('status', [0, 1])
@@ -410,7 +412,7 @@ class Waits(Waiting):
         stderr=subprocess.PIPE,
         encoding='utf-8',
     ) as child:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while True:  # a FIFO can be opened so when somebody reads it
             try:
                 gate = os.open(tmp_path / 'gate', os.O_WRONLY | os.O_NONBLOCK)
@@ -420,7 +422,7 @@ class Waits(Waiting):
                 time.sleep(0.01)
         child.send_signal(number)
         try:
-            out, err = child.communicate(timeout=PATIENCE)
+            out, err = child.communicate(timeout=TIMEOUT)
         finally:
             child.kill()  # else a failure would wait for it without end
             os.close(gate)
@@ -449,10 +451,10 @@ def test_the_document_says_which_signal_ended_it(tmp_path, number, status):
 @pytest.mark.parametrize('status', [0, 5])
 def test_a_cleanup_that_exits_has_failed(tmp_path, status):
     write_jobs(tmp_path, f'class Exits(Changing):\n    def Cleanup(self): sys.exit({status})')
-    code, out, err = run(tmp_path, 'jobs.py')
+    code, out, err = run_command(tmp_path, 'jobs.py')
     assert (code, err) == (1, f'Exits.cleanup: fail "{status}"\n')
     assert out.splitlines()[-1].startswith('1 job: 1 changed')
-    document = json.loads(run(tmp_path, 'jobs.py', '--json')[1])
+    document = json.loads(run_command(tmp_path, 'jobs.py', '--json')[1])
     assert document['cleanup_error'] == {'type': 'SystemExit', 'message': str(status)}
 
 
@@ -492,7 +494,7 @@ class All(DummyJob): DEPS = [Denied, Curt, Explains, Calls, Looks, Recovers, Man
 
 def test_why_the_last_run_of_a_failed_job_raised_is_said_too(tmp_path):
     write_jobs(tmp_path, RUN_ERRORS)
-    _, out, err = run(tmp_path, 'jobs.py')
+    _, out, err = run_command(tmp_path, 'jobs.py')
     assert 'only root' not in err
     lines = out.splitlines()
     *failures, _ = lines[next(number for number, line in enumerate(lines) if line.startswith('»')) + 1 :]
@@ -510,7 +512,7 @@ def test_why_the_last_run_of_a_failed_job_raised_is_said_too(tmp_path):
 
 def test_the_document_tells_what_each_last_run_raised(tmp_path):
     write_jobs(tmp_path, RUN_ERRORS)
-    jobs = json.loads(run(tmp_path, 'jobs.py', '--json')[1])['jobs']
+    jobs = json.loads(run_command(tmp_path, 'jobs.py', '--json')[1])['jobs']
     assert {each['name']: each['run_error'] and each['run_error']['message'] for each in jobs} == {
         'Denied': 'only root may do this',
         'Curt': 'no',
@@ -525,17 +527,17 @@ def test_the_document_tells_what_each_last_run_raised(tmp_path):
 
 def test_a_job_that_interrupts_the_run_by_no_signal_has_failed(tmp_path):
     write_jobs(tmp_path, 'class Leaves(Changing):\n    def act(self): raise GeneratorExit')
-    code, out, err = run(tmp_path, 'jobs.py')
+    code, out, err = run_command(tmp_path, 'jobs.py')
     assert (code, err) == (1, '')
     assert out.splitlines()[0].endswith(': GeneratorExit')
-    document = json.loads(run(tmp_path, 'jobs.py', '--json')[1])
+    document = json.loads(run_command(tmp_path, 'jobs.py', '--json')[1])
     assert (document['exit_status'], document['cleanup_error']) == (1, None)
 
 
 def test_the_document_tells_of_a_cleanup_that_failed_after_a_signal(tmp_path):
     code = 'def act(self): os.kill(os.getpid(), 2)\n    def Cleanup(self): raise OSError("in use")'
     write_jobs(tmp_path, f'class Stops(Changing):\n    {code}')
-    code, out, _ = run(tmp_path, 'jobs.py', '--json')
+    code, out, _ = run_command(tmp_path, 'jobs.py', '--json')
     document = json.loads(out)
     assert (code, document['interrupted_by']) == (130, 'SIGINT')
     assert document['cleanup_error'] == {'type': 'OSError', 'message': 'in use'}
@@ -561,7 +563,7 @@ def test_a_signal_that_was_ignored_stays_so(capsys):
 
 def test_a_script_of_its_own_shows_what_its_root_is_for(tmp_path):
     (tmp_path / 'script.py').write_text(
-        f'{BASES}\nclass Root(DummyJob):\n    """Do all of it."""\nfrom dojobber.cli import main\nmain(Root)\n',
+        f'{BASE_JOBS}\nclass Root(DummyJob):\n    """Do all of it."""\nfrom dojobber.cli import main\nmain(Root)\n',
         encoding='utf-8',
     )
 

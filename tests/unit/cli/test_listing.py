@@ -10,7 +10,7 @@ from support.factories import job
 from dojobber import DummyJob, RunonlyJob, __version__, cli
 from dojobber._plan.plan import make_plan
 from dojobber.cli.listing import listing
-from dojobber.cli.screen.terminal import columns
+from dojobber.cli.screen.terminal import cell_width
 
 
 def lines_of(*names, encoding='utf-8'):
@@ -19,7 +19,7 @@ def lines_of(*names, encoding='utf-8'):
 
 
 def test_kinds_stand_below_each_other_whatever_the_script_of_the_names():
-    starts = [columns(line[: line.index('Job')]) for line in lines_of('服务器', 'Zoe\u0308', 'InstallPackages')[:-1]]
+    starts = [cell_width(line[: line.index('Job')]) for line in lines_of('服务器', 'Zoe\u0308', 'InstallPackages')[:-1]]
     assert starts == [17, 17, 17]
 
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from dojobber.cli.screen.notices import Notices
+from dojobber.cli.notices import Notices
 
 
 class Clock:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dojobber.cli.root import NotFoundError, find_root, imports_undone
+from dojobber.cli.root import RootNotFoundError, imports_undone, load_root
 
 JOBS = """
 from dojobber import DummyJob, Job
@@ -47,33 +47,33 @@ def write(tmp_path, monkeypatch):
 
 
 def complaint(text):
-    with pytest.raises(NotFoundError) as caught:
-        find_root(text)
+    with pytest.raises(RootNotFoundError) as caught:
+        load_root(text)
     assert '\n' not in str(caught.value)
     return str(caught.value)
 
 
 def test_a_file_and_a_job_name_a_root(write):
     path = write('some jobs.py')
-    assert find_root(f'{path}:Middle').__name__ == 'Middle'
-    assert find_root('some jobs.py:Lowest').__name__ == 'Lowest'
+    assert load_root(f'{path}:Middle').__name__ == 'Middle'
+    assert load_root('some jobs.py:Lowest').__name__ == 'Lowest'
 
 
 def test_a_module_and_a_job_name_a_root(write):
     write('package/jobs.py')
-    assert find_root('package.jobs:Middle').__name__ == 'Middle'
+    assert load_root('package.jobs:Middle').__name__ == 'Middle'
 
 
 def test_without_a_name_it_is_the_job_that_no_other_needs_or_derives_from(write):
     write('jobs.py')
-    assert find_root('jobs.py').__name__ == 'Highest'
-    assert find_root('jobs').__name__ == 'Highest'
+    assert load_root('jobs.py').__name__ == 'Highest'
+    assert load_root('jobs').__name__ == 'Highest'
 
 
 def test_jobs_imported_from_elsewhere_are_no_roots(write):
     write('other.py', JOBS.replace('Highest', 'Unneeded'))
     write('jobs.py', f'from other import *\n{JOBS}')
-    assert find_root('jobs.py').__name__ == 'Highest'
+    assert load_root('jobs.py').__name__ == 'Highest'
 
 
 def test_several_roots_are_all_named(write):
@@ -89,19 +89,19 @@ def test_no_root_is_said(write):
 def test_a_file_imports_what_lies_beside_it(write):
     write('folder/helper.py', 'from dojobber import DummyJob')
     write('folder/jobs.py', 'from helper import DummyJob\nclass Root(DummyJob): pass')
-    assert find_root('folder/jobs.py').__name__ == 'Root'
+    assert load_root('folder/jobs.py').__name__ == 'Root'
 
 
 def test_a_file_called_like_a_module_takes_nothing_from_others(write):
     import json
 
-    assert find_root(write('json.py')).__name__ == 'Highest'
+    assert load_root(write('json.py')).__name__ == 'Highest'
     assert sys.modules['json'] is json
 
 
 def test_what_is_asked_in_a_module_finds_itself_there(write):
     write('jobs.py', f'import sys\n{JOBS}\nassert sys.modules[__name__].Highest is Highest')
-    assert find_root('jobs.py').__module__ == 'jobs'
+    assert load_root('jobs.py').__module__ == 'jobs'
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_current_directory_that_is_gone_is_said(write, tmp_path, monkeypatch):
     gone.rmdir()
     assert complaint('jobs') == 'jobs cannot be imported: the current directory does not exist any more'
     with imports_undone():
-        assert find_root(write('jobs.py')).__name__ == 'Highest'
+        assert load_root(write('jobs.py')).__name__ == 'Highest'
 
 
 def test_where_it_is_undone_nothing_of_a_file_is_left_in_the_way_of_the_next(write):
@@ -161,7 +161,7 @@ def test_where_it_is_undone_nothing_of_a_file_is_left_in_the_way_of_the_next(wri
     for folder in 'one', 'two':
         write(f'{folder}/jobs.py', f'{JOBS}\nHighest.where = {folder!r}')
         with imports_undone():
-            root = find_root(f'{folder}/jobs.py')
+            root = load_root(f'{folder}/jobs.py')
             assert sys.modules[root.__module__].Highest is root
         assert root.where == folder
         assert root.__module__ == 'jobs'
@@ -177,5 +177,5 @@ def test_a_file_that_cannot_be_imported_is_not_left_among_the_modules(write):
 def test_modules_that_are_imported_by_their_names_stay(write):
     write('jobs.py')
     with imports_undone():
-        root = find_root('jobs')
+        root = load_root('jobs')
     assert sys.modules['jobs'].Highest is root

@@ -12,10 +12,10 @@ import threading
 
 import pytest
 from support.factories import changing, failing, job
-from support.run_command import BASES, ENVIRONMENT, PATIENCE, command, run, run_in_shell, write_jobs
+from support.run_command import BASE_JOBS, ENVIRONMENT, TIMEOUT, command, run_command, run_in_shell, write_jobs
 
 from dojobber.cli import app as cli
-from dojobber.cli.screen.streams import Output
+from dojobber.cli.streams import Output
 
 needs_full = pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
 
@@ -74,7 +74,7 @@ def test_a_reader_that_has_gone_is_no_failure_and_not_worth_a_word(tmp_path, arg
         stderr=subprocess.PIPE,
     ) as child:
         os.close(writing)
-        _, err = child.communicate(timeout=PATIENCE)
+        _, err = child.communicate(timeout=TIMEOUT)
     assert (child.returncode, err) == (3 if '-n' in arguments else 0, b'')
 
 
@@ -91,7 +91,7 @@ class Root(Changing):
     def Cleanup(self): raise OSError('in use')
 """
     write_jobs(tmp_path, code)
-    usual = run(tmp_path, 'jobs.py', *arguments)
+    usual = run_command(tmp_path, 'jobs.py', *arguments)
     status, out, _ = run_in_shell(tmp_path, redirection, 'jobs.py', *arguments)
     assert status == usual[0]
     assert len(out.splitlines()) == len(usual[1].splitlines())
@@ -115,7 +115,7 @@ def test_a_job_that_leaves_no_stdout_hides_neither_lines_nor_recap(tmp_path, lin
     )
     if plain:
         (tmp_path / 'rich.py').write_text('raise ImportError', encoding='utf-8')
-    status, out, err = run(tmp_path, 'jobs.py', PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
+    status, out, err = run_command(tmp_path, 'jobs.py', PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
     assert (status, err) == (0, '')
     assert [each.split()[1] for each in out.splitlines()] == ['First', 'Root', 'jobs:']
 
@@ -134,7 +134,7 @@ class Second(Failing):
 class Root(DummyJob): DEPS = [Second]
 """
     write_jobs(tmp_path, code)
-    status, out, _ = run(tmp_path, 'jobs.py', *arguments)
+    status, out, _ = run_command(tmp_path, 'jobs.py', *arguments)
     assert status == 1
     if '--json' in arguments:
         assert [each['state'] for each in json.loads(out)['jobs']] == ['changed', 'failed', 'blocked']
@@ -148,13 +148,13 @@ def test_a_job_that_leaves_no_stdout_leaves_the_document_and_the_status_alone(tm
     write_jobs(
         tmp_path, f'class First(Changing):\n    def act(self):\n        {line}\nclass Root(Changing): DEPS = [First]'
     )
-    status, out, err = run(tmp_path, 'jobs.py', '--json')
+    status, out, err = run_command(tmp_path, 'jobs.py', '--json')
     assert (status, json.loads(out)['exit_status'], err) == (0, 0, '')
 
 
 def test_a_job_that_closes_the_descriptor_of_stdout_is_found_out(tmp_path):
     write_jobs(tmp_path, 'class Root(Changing):\n    def act(self): os.close(1)')
-    status, out, err = run(tmp_path, 'jobs.py')
+    status, out, err = run_command(tmp_path, 'jobs.py')
     assert (status, out, err) == (1, '', 'stdout: [Errno 9] Bad file descriptor\n')
 
 
@@ -175,7 +175,7 @@ class After(Changing):
 class Root(DummyJob): DEPS = [Catches, After]
 """
     write_jobs(tmp_path, code)
-    status, out, err = run(tmp_path, 'jobs.py', '-j2')
+    status, out, err = run_command(tmp_path, 'jobs.py', '-j2')
     assert (status, err) == (0, '')
     assert sorted(each.split()[1] for each in out.splitlines()) == ['After', 'Catches', 'Prompt', 'Root', 'jobs:']
 
@@ -183,7 +183,7 @@ class Root(DummyJob): DEPS = [Catches, After]
 @pytest.mark.parametrize('arguments', [['--list'], ['--tree'], ['--list', '--json'], ['--json']])
 def test_what_the_import_of_a_file_prints_is_not_in_the_output(tmp_path, arguments):
     write_jobs(tmp_path, f'print("imported")\nsubprocess.run(["echo", "by a child"])\n{FINE}')
-    status, out, err = run(tmp_path, 'jobs.py', *arguments)
+    status, out, err = run_command(tmp_path, 'jobs.py', *arguments)
     assert (status, err) == (0, 'imported\nby a child\n')
     assert 'imported' not in out + 'by a child'
     assert 'Leaf' in out
@@ -207,9 +207,9 @@ atexit.register(print, 'at exit')
         command('jobs.py', '--json'), cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as child:
         gate = os.open(tmp_path / 'gate', os.O_WRONLY)  # waits for the child to open it
-        status = child.wait(PATIENCE)
+        status = child.wait(TIMEOUT)
         os.close(gate)
-        out, err = child.communicate(timeout=PATIENCE)
+        out, err = child.communicate(timeout=TIMEOUT)
     assert (status, json.loads(out)['exit_status']) == (0, 0)
     assert sorted(err.decode().splitlines()) == ['at exit', 'by a child', 'by a thread']
 
@@ -332,7 +332,7 @@ def test_characters_that_stdout_does_not_have_are_escaped():
 
 def test_help_says_what_a_root_is_for_in_any_encoding(tmp_path):
     (tmp_path / 'script.py').write_text(
-        f'{BASES}\nclass Root(DummyJob):\n    """Grüße."""\nfrom dojobber.cli import main\nmain(Root)\n',
+        f'{BASE_JOBS}\nclass Root(DummyJob):\n    """Grüße."""\nfrom dojobber.cli import main\nmain(Root)\n',
         encoding='utf-8',
     )
     done = subprocess.run(

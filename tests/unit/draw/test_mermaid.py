@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import json
 import re
 import shutil
@@ -8,10 +7,12 @@ import subprocess
 
 import dojobber_example as example
 import pytest
-from support.factories import changing, configured, failing, job, worked
+from support.factories import changing, failing, job, make_engine, run_engine
+from support.names import NAMES, job_named
+from support.rendering import picture
 
 from dojobber import DummyJob, GraphError, RunonlyJob
-from dojobber._draw.mermaid import MOST_CHARACTERS, MOST_EDGES
+from dojobber._draw.mermaid import MAX_CHARACTERS, MAX_EDGES
 
 PARSE = """
 import { JSDOM } from 'jsdom';
@@ -32,15 +33,13 @@ console.log(JSON.stringify({
 
 
 def mermaid(engine, **options):
-    filed = io.StringIO()
-    engine.write_graph(filed, 'mermaid', **options)
-    return filed.getvalue()
+    return picture(engine, 'mermaid', **options).decode()
 
 
-def test_it_has_every_job_in_its_shape_and_colours_and_every_edge():
+def test_a_flowchart_has_every_job_in_its_shape_and_colors_and_every_edge():
     runs = type('Runs', (RunonlyJob,), {'Run': lambda self: None})
     group = type('Group', (DummyJob,), {'DEPS': [runs]})
-    engine = worked(job('Root', [group, changing('Changed'), failing('Broken')]), default_tries=2)
+    engine = run_engine(job('Root', [group, changing('Changed'), failing('Broken')]), default_tries=2)
     assert mermaid(engine) == (
         'flowchart TB\n'
         '    j0{{"Runs"}}:::passed_after_its_Run\n'
@@ -61,8 +60,8 @@ def test_it_has_every_job_in_its_shape_and_colours_and_every_edge():
     )
 
 
-def test_what_could_mean_something_is_an_entity_code():
-    label = re.search(r'j0\("(.*)"\)', mermaid(configured(job('a"b#c&<d>`e`\n\x1bé日 %'))))
+def test_characters_with_a_meaning_in_mermaid_become_entity_codes():
+    label = re.search(r'j0\("(.*)"\)', mermaid(make_engine(job('a"b#c&<d>`e`\n\x1bé日 %'))))
     assert label.group(1) == 'a#34;b#35;c#38;#60;d#62;#96;e#96;<br/>#92;x1bé日 #37;'
 
 
@@ -82,73 +81,72 @@ def test_what_could_mean_something_is_an_entity_code():
         ('fa:fa-user', 'fa#58;fa-user'),
     ],
 )
-def test_punctuation_of_names_is_a_code_only_where_it_could_mean_something(name, label):
-    assert f'j0("{label}")' in mermaid(configured(job(name)))
+def test_punctuation_of_names_becomes_an_entity_code_only_where_it_has_a_meaning(name, label):
+    assert f'j0("{label}")' in mermaid(make_engine(job(name)))
 
 
-def test_a_lone_job_and_an_empty_name_are_fine():
-    assert 'j0(" ")' in mermaid(configured(job('')))
-    assert 'linkStyle' not in mermaid(configured(job('')))
+def test_a_single_job_with_an_empty_name_can_be_drawn():
+    assert 'j0(" ")' in mermaid(make_engine(job('')))
+    assert 'linkStyle' not in mermaid(make_engine(job('')))
 
 
-def test_rankdir_turns_it():
-    assert mermaid(configured(job('Root')), rankdir='LR').startswith('flowchart LR\n')
+def test_rankdir_turns_the_flowchart():
+    assert mermaid(make_engine(job('Root')), rankdir='LR').startswith('flowchart LR\n')
 
 
-def test_more_edges_than_mermaid_draws_are_refused():
+def test_more_than_500_edges_are_refused():
     leaves = [job(f'Leaf{number}') for number in range(501)]
-    assert mermaid(configured(job('Root', leaves[:500]))).count('-->') == 500
+    assert mermaid(make_engine(job('Root', leaves[:500]))).count('-->') == 500
     with pytest.raises(GraphError, match='at most 500 edges, this graph has 501') as caught:
-        mermaid(configured(job('Root', leaves)))
+        mermaid(make_engine(job('Root', leaves)))
     assert caught.value.culprit == 'mermaid'
 
 
-def test_more_text_than_mermaid_draws_is_refused():
-    # JavaScript counts a letter beyond the first 65,536 twice. A Job takes its name, an edge, and 40 other characters.
+def test_characters_are_counted_as_in_javascript():
+    # JavaScript counts characters above U+FFFF twice.
     def leaves(letter):
         return [job(letter * 100 + f'{number:03}') for number in range(300)]
 
-    assert len(mermaid(configured(job('Root', leaves('x'))))) < 50_000
+    assert len(mermaid(make_engine(job('Root', leaves('x'))))) < 50_000
     with pytest.raises(GraphError, match=r'at most 50000 characters, this graph takes \d{5}: use svg') as caught:
-        mermaid(configured(job('Root', leaves('\N{CJK UNIFIED IDEOGRAPH-20000}'))))
+        mermaid(make_engine(job('Root', leaves('\N{CJK UNIFIED IDEOGRAPH-20000}'))))
     assert caught.value.culprit == 'mermaid'
 
 
-def test_as_many_characters_as_mermaid_draws_are_drawn():
-    def named(length):
-        return configured(job('Root', [job('x' * 1400 + f'{number:02}') for number in range(34)] + [job('y' * length)]))
+def test_more_than_50_000_characters_are_refused():
+    leaves = [job('x' * 1400 + f'{number:02}') for number in range(34)]
 
-    length = 50_000 - len(mermaid(named(1))) + 1
-    assert len(mermaid(named(length))) == 50_000
+    def engine_of_name(length):
+        return make_engine(job('Root', [*leaves, job('y' * length)]))
+
+    length = 50_000 - len(mermaid(engine_of_name(1))) + 1
+    assert len(mermaid(engine_of_name(length))) == 50_000
     with pytest.raises(GraphError, match='this graph takes 50001'):
-        mermaid(named(length + 1))
+        mermaid(engine_of_name(length + 1))
 
 
 @pytest.mark.npm
-def test_mermaid_itself_understands_it(tmp_path):
+def test_mermaid_itself_parses_the_flowchart(tmp_path):
     npm, node = shutil.which('npm'), shutil.which('node')
     if not npm or not node:
         pytest.skip('needs Node.js with npm')
     command = [npm, 'install', '--no-audit', '--no-fund', 'mermaid', 'jsdom']
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=600)
     (tmp_path / 'parse.mjs').write_text(PARSE, encoding='utf-8')
 
     def parsed(engine):
-        done = subprocess.run(
-            [node, 'parse.mjs'], cwd=tmp_path, input=mermaid(engine).encode(), capture_output=True, check=False
-        )
+        command, text = [node, 'parse.mjs'], mermaid(engine).encode()
+        done = subprocess.run(command, cwd=tmp_path, input=text, capture_output=True, check=False, timeout=60)
         assert done.returncode == 0, done.stderr.decode()
         return json.loads(done.stdout)
 
-    engine = configured(example.WatchMovie)
+    engine = make_engine(example.WatchMovie)
     engine.set_args(movie='MST3K')
     engine.checknrun()
     graph = parsed(engine)
     assert len(graph['nodes']) == len(engine.nodestatus)
     assert len(graph['edges']) == len(engine.graph.edges())
-    assert graph['limits'] == [MOST_EDGES, MOST_CHARACTERS]
+    assert graph['limits'] == [MAX_EDGES, MAX_CHARACTERS]
 
-    from support.names import NAMES, named
-
-    leaves = [named(name) for name in dict.fromkeys(NAMES)]
-    assert len(parsed(configured(job('Root', leaves)))['edges']) == len(leaves)
+    leaves = [job_named(name) for name in dict.fromkeys(NAMES)]
+    assert len(parsed(make_engine(job('Root', leaves)))['edges']) == len(leaves)

@@ -6,30 +6,18 @@ import pytest
 from coloraide.everything import ColorAll as Color
 
 from dojobber import Outcome, State
-from dojobber._draw.style import (
-    EDGE,
-    HOLDING_EDGE,
-    LINES,
-    LOOKS,
-    UNTRIED,
-    WRAP,
-    Node,
-    is_holding,
-    legend,
-    look,
-    tooltip,
-    words,
-)
+from dojobber._draw import Node
+from dojobber._draw.style import BLOCKING_EDGE_COLOR, EDGE_COLOR, STYLES, legend, style_of
 
-FILLS = dict.fromkeys(each.fill for each in LOOKS.values())
+FILLS = dict.fromkeys(style.fill for style in STYLES.values())
 
 
-def node(name='Job', needs=(), kind='Job', summary='', outcome=None, error=''):
-    return Node(name, needs, kind, summary, outcome, error)
+def node(state):
+    return Node('Job', (), 'Job', '', state and Outcome(state), '')
 
 
-def test_every_state_has_the_look_that_the_design_gives_it():
-    assert {state: tuple(each)[1:] for state, each in LOOKS.items()} == {
+def test_every_state_has_the_colors_of_the_design():
+    assert {state: tuple(style)[1:] for state, style in STYLES.items()} == {
         State.OK: ('#90d596', '#000000', '#2f7d3b', 1, False),
         State.CHANGED: ('#0d4a35', '#ffffff', '#0d4a35', 1, False),
         State.FAILED: ('#ff571a', '#000000', '#7a0c00', 3, False),
@@ -39,70 +27,41 @@ def test_every_state_has_the_look_that_the_design_gives_it():
     }
 
 
-@pytest.mark.parametrize('each', LOOKS.values())
-def test_every_text_can_be_read_on_its_fill(each):
-    assert Color(each.text).contrast(Color(each.fill), method='wcag21') >= 4.5
+@pytest.mark.parametrize('style', STYLES.values())
+def test_text_is_readable_on_its_fill(style):
+    assert Color(style.text).contrast(Color(style.fill), method='wcag21') >= 4.5
 
 
-@pytest.mark.parametrize('color', [EDGE, HOLDING_EDGE, UNTRIED.border])
-def test_every_line_can_be_seen_on_white(color):
+@pytest.mark.parametrize('color', [EDGE_COLOR, BLOCKING_EDGE_COLOR, STYLES[State.NOT_RUN].border])
+def test_lines_are_visible_on_white(color):
     assert Color(color).contrast(Color('white'), method='wcag21') >= 3
 
 
 @pytest.mark.parametrize('deficiency', [None, 'protan', 'deutan', 'tritan'])
-def test_the_four_fills_stay_apart_for_everybody(deficiency):
-    seen = [Color(fill).filter(deficiency) if deficiency else Color(fill) for fill in FILLS]
-    assert len(seen) == 4
-    for one, other in itertools.combinations(seen, 2):
-        assert one.delta_e(other, method='2000') > 15  # 1 is what one can just notice side by side
+def test_the_four_fills_differ_under_every_color_blindness(deficiency):
+    colors = [Color(fill).filter(deficiency) if deficiency else Color(fill) for fill in FILLS]
+    assert len(colors) == 4
+    for first, second in itertools.combinations(colors, 2):
+        assert first.delta_e(second, method='2000') > 15  # 1 is just noticeable side by side
 
 
-def test_the_four_fills_stay_apart_in_black_and_white_print():
+def test_the_four_fills_differ_in_black_and_white_print():
     lightness = sorted(Color(fill).convert('lab')['lightness'] for fill in FILLS)
     assert all(lighter - darker > 10 for darker, lighter in zip(lightness, lightness[1:]))
 
 
-def test_below_the_name_are_the_tries_when_there_were_several():
-    assert words(node(outcome=Outcome(State.OK, 1))) == []
-    assert words(node(outcome=Outcome(State.OK, 2))) == ['(2 tries)']
-    assert words(node()) == []
-
-
-def test_a_failed_job_shows_its_error_wrapped_and_cut():
-    failed = Outcome(State.FAILED, 1)
-    assert words(node(outcome=failed, error='Remote batteries\nare dead.')) == ['Remote batteries are dead.']
-    long = words(node(outcome=failed, error='word ' * 1000))
-    assert len(long) == LINES
-    assert all(len(line) <= WRAP for line in long)
-    assert long[-1].endswith(' …')
-    assert words(node(outcome=Outcome(State.WOULD_RUN, 1), error='not done')) == []
-
-
-def test_the_tooltip_says_it_all():
-    outcome = Outcome(State.FAILED, 3)
-    text = tooltip(node(kind='RunonlyJob', summary='Order it.', outcome=outcome, error='no\nanswer'))
-    assert text == 'RunonlyJob\nOrder it.\nfailed, after 3 tries\nno\nanswer'
-    assert tooltip(node()) == 'Job'
-    assert tooltip(node(outcome=Outcome(State.BLOCKED, blocked_by=('A', 'B')))) == 'Job\nblocked\nby A, B'
-    assert len(tooltip(node(outcome=outcome, error='x' * 1_000_000))) < 3000
-
-
-def test_an_edge_is_thick_from_a_blocked_job_to_what_holds_it():
-    blocked = node(needs=('A', 'B'), outcome=Outcome(State.BLOCKED, blocked_by=('A',)))
-    assert [is_holding(blocked, need) for need in blocked.needs] == [True, False]
-    assert not is_holding(node(needs=('A',)), 'A')
-
-
-def test_the_legend_counts_what_the_run_was_about():
-    outcomes = [Outcome(State.FAILED), Outcome(State.OK), Outcome(State.OK), Outcome(State.BLOCKED), None]
-    counted = legend([node(outcome=outcome) for outcome in outcomes])
-    assert [(each.word, count) for each, count in counted] == [
+def test_the_legend_counts_the_jobs_of_the_last_run():
+    counts = legend(map(node, [State.FAILED, State.OK, State.OK, State.BLOCKED, None]))
+    assert [(style.status, count) for style, count in counts] == [
         ('passed at the first check', 2),
         ('failed', 1),
         ('blocked', 1),
     ]
-    assert legend([node()]) == []
 
 
-def test_what_no_run_was_about_looks_untried():
-    assert look(node()) is UNTRIED
+def test_there_is_no_legend_before_any_run():
+    assert legend([node(None)]) == []
+
+
+def test_jobs_outside_the_last_run_look_not_run():
+    assert style_of(node(None)) is style_of(node(State.NOT_RUN))

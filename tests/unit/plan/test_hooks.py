@@ -8,7 +8,7 @@ import gc
 import warnings
 
 import pytest
-from support.factories import configured, job, worked
+from support.factories import job, make_engine, run_engine
 
 from dojobber import DoJobber, Job, PlanError, RunonlyJob, State
 
@@ -104,7 +104,7 @@ def test_configure_refuses_a_hook_that_would_do_nothing(hook, wrapping, function
 def test_a_hook_that_overrides_such_a_one_counts(function):
     lazy = job('Lazy', Check=function, Run=function, Cleanup=function)
     sound = {hook: lambda self: 'done' for hook in ('Check', 'Run')}
-    assert worked(job('Sound', base=lazy, Cleanup=None, **sound)).noderesults == {'Sound': 'done'}
+    assert run_engine(job('Sound', base=lazy, Cleanup=None, **sound)).noderesults == {'Sound': 'done'}
 
 
 def test_decorators_that_wait_for_the_end_are_not_refused():
@@ -125,10 +125,10 @@ def test_decorators_that_wait_for_the_end_are_not_refused():
     async def cleanup(self):
         log.append('cleaned')
 
-    engine = worked(job('Asking', Check=check))
+    engine = run_engine(job('Asking', Check=check))
     assert engine.noderesults == {'Asking': 'answer'}
     both = job('Both', base=RunonlyJob, Run=Calls(lambda self: 'ran'), Cleanup=cleanup)
-    assert worked(both).noderesults == {'Both': 'ran'}
+    assert run_engine(both).noderesults == {'Both': 'ran'}
     assert log == ['cleaned']
 
 
@@ -148,7 +148,7 @@ def numbers():
 )
 @pytest.mark.parametrize('options', [{}, {'max_workers': 2}], ids=str)
 def test_a_generator_that_is_not_the_hooks_own_is_a_result(options, check):
-    assert list(worked(job('Numbers', Check=check), **options).noderesults['Numbers']) == [1, 2]
+    assert list(run_engine(job('Numbers', Check=check), **options).noderesults['Numbers']) == [1, 2]
 
 
 def described(function):
@@ -169,11 +169,11 @@ HIDDEN = {
 def test_what_configure_cannot_see_fails_its_phase_and_says_why(options, hiding, function):
     hidden = HIDDEN[hiding](function)
     if hiding != 'property':  # which is not a method to configure() either
-        engine = worked(job('Checking', Check=hidden), default_tries=1, **options)
+        engine = run_engine(job('Checking', Check=hidden), default_tries=1, **options)
         assert engine.nodestatus == {'Checking': False}
         assert described(function) in str(engine.nodeexceptions['Checking'])
         assert 'Checking' in str(engine.nodeexceptions['Checking'])
-    engine = worked(job('Running', base=RunonlyJob, Run=hidden), default_tries=1, **options)
+    engine = run_engine(job('Running', base=RunonlyJob, Run=hidden), default_tries=1, **options)
     assert engine.nodestatus == {'Running': False}
     assert described(function) in str(engine.nodeexceptions['Running'])
 
@@ -183,7 +183,7 @@ def test_so_does_what_init_puts_on_the_instance(function):
     def init(self):
         self.Check = functools.partial(function, self)
 
-    engine = worked(job('Late', __init__=init), default_tries=1)
+    engine = run_engine(job('Late', __init__=init), default_tries=1)
     assert engine.nodestatus == {'Late': False}
     assert described(function) in str(engine.nodeexceptions['Late'])
 
@@ -195,7 +195,7 @@ def test_a_cleanup_of_that_kind_fails_like_one_that_raises_and_hides_no_other(op
     log = []
     first = job('First', base=RunonlyJob, Run=lambda self: None, Cleanup=lambda self: log.append('cleaned'))
     lazy = job('Lazy', [first], base=RunonlyJob, Run=lambda self: None, Cleanup=HIDDEN[hiding](function))
-    engine = configured(lazy, **options)
+    engine = make_engine(lazy, **options)
     with pytest.raises(Exception, match=f"Cleanup of 'Lazy' .*{described(function)}"):
         engine.checknrun()
     assert log == ['cleaned']
@@ -221,7 +221,7 @@ def test_what_a_generator_has_opened_is_closed():
         return opened
 
     advanced.__wrapped__ = check.__wrapped__
-    engine = worked(job('Opening', Check=advanced), default_tries=1)
+    engine = run_engine(job('Opening', Check=advanced), default_tries=1)
     assert engine.nodestatus == {'Opening': False}
     assert set(log) == {'closed'}
 
@@ -243,7 +243,7 @@ def test_a_coroutine_that_does_not_let_itself_be_closed_fails_its_phase_too():
         waiting.send(None)
         return waiting
 
-    engine = worked(job('Stuck', [], Check=check), job('Fine'), default_tries=1)
+    engine = run_engine(job('Stuck', [], Check=check), job('Fine'), default_tries=1)
     assert engine.outcomes['Stuck'].state is State.FAILED
 
 
@@ -254,10 +254,10 @@ def test_a_hook_that_was_wrapped_in_itself_is_looked_at_in_finite_time():
     check.__wrapped__ = check
     looped = functools.partial(check)
     looped.__wrapped__ = looped
-    assert list(worked(job('Looped', Check=check)).noderesults['Looped']) == [1, 2]
+    assert list(run_engine(job('Looped', Check=check)).noderesults['Looped']) == [1, 2]
 
     class Round(Job):
         Check = staticmethod(looped)
 
-    engine = worked(Round, default_tries=1)
+    engine = run_engine(Round, default_tries=1)
     assert set(engine.nodestatus) == {'Round'}

@@ -13,7 +13,7 @@ import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.factories import configured, failing, job, scripted, worked
+from support.factories import failing, job, make_engine, run_engine, scripted
 
 from dojobber import CycleError, DepsError, DoJobber, DummyJob, Job, PlanError, RunonlyJob, State
 
@@ -98,7 +98,7 @@ def parted(base):
 def test_deps_that_a_descriptor_makes_by_a_generator_are_read_for_each_class():
     root = parted('descriptor')
     for _ in range(2):
-        engine = worked(root)
+        engine = run_engine(root)
         assert list(engine.outcomes) == ['Disk', 'Database', 'Network', 'Proxy', 'All']
         assert {('Proxy', 'Network'), ('Database', 'Disk')} < set(engine.graph.edges())
         assert ('Proxy', 'Disk') not in engine.graph.edges()
@@ -107,10 +107,10 @@ def test_deps_that_a_descriptor_makes_by_a_generator_are_read_for_each_class():
 def test_configure_writes_nothing_on_classes_that_it_does_not_own():
     before = Job.DEPS, DummyJob.DEPS, dict(vars(Job))
     for _ in range(2):
-        configured(parted('metaclass'))
-        configured(parted('descriptor'))
+        make_engine(parted('metaclass'))
+        make_engine(parted('descriptor'))
     assert (Job.DEPS, DummyJob.DEPS, dict(vars(Job))) == before
-    configured(job('Root', [job('Leaf')]))
+    make_engine(job('Root', [job('Leaf')]))
 
 
 def test_an_iterator_that_stands_in_a_class_is_kept_for_all_who_inherit_it_and_read_again():
@@ -118,7 +118,7 @@ def test_an_iterator_that_stands_in_a_class_is_kept_for_all_who_inherit_it_and_r
     base = job('Base', iter([leaf]))
     root = job('Root', [base, type('Heir', (base,), {})], DummyJob)
     for _ in range(2):
-        assert set(configured(root).graph.edges()) == {
+        assert set(make_engine(root).graph.edges()) == {
             ('Base', 'Leaf'),
             ('Heir', 'Leaf'),
             ('Root', 'Base'),
@@ -149,7 +149,7 @@ def test_no_metaclass_drops_a_job_or_hinders_the_run(members, options):
     pattern = failing('Broken')  # kept: a class that is collected empties its dictionary
     broken = meta('Broken', (Job,), {**vars(pattern), 'TRIES': 1})
     root = meta('Root', (DummyJob,), {'DEPS': [first, second, broken, first]})
-    engine = worked(root, **options)
+    engine = run_engine(root, **options)
     assert engine.nodestatus == {'First': True, 'Second': True, 'Broken': False, 'Root': None}
     engine.checknrun('Second')
     engine.checknrun(second)
@@ -180,7 +180,7 @@ def test_what_a_metaclass_injects_when_it_is_called_is_there(options):
         return self.connection, self.storage, self.global_storage
 
     made = Injecting('Made', (Job,), {'__init__': init, 'Check': check})
-    engine = worked(job('Root', [made]), **options)
+    engine = run_engine(job('Root', [made]), **options)
     assert engine.noderesults['Made'] == ('open', {'made': True}, {'made': True})
 
 
@@ -208,7 +208,7 @@ def test_a_class_that_makes_one_instance_only_starts_afresh_each_time(options, w
 
     meta = type('Meta', (type,), {'__call__': call} if way == '__call__' else {})
     single = meta('Single', (RunonlyJob,), {'Run': run, **({'__new__': new} if way == '__new__' else {})})
-    engine = configured(single, **options)
+    engine = make_engine(single, **options)
     for times in 1, 2, 3:
         engine.checknrun()
         assert engine.noderesults == {'Single': times}
@@ -238,9 +238,9 @@ def test_a_job_may_be_a_dataclass_of_any_kind(more, options):
         'Cleanup': lambda self: None,
     }
     made = dataclasses.dataclass(**more)(type('Made', (Job,), members))
-    assert worked(made, default_tries=1, **options).noderesults == {'Made': ('ada', True)}
+    assert run_engine(made, default_tries=1, **options).noderesults == {'Made': ('ada', True)}
     runs = dataclasses.dataclass(**more)(type('Runs', (RunonlyJob,), {'Run': lambda self: 'ran'}))
-    assert worked(runs, default_tries=1, **options).noderesults == {'Runs': 'ran'}
+    assert run_engine(runs, default_tries=1, **options).noderesults == {'Runs': 'ran'}
 
 
 def test_an_abstract_job_is_refused_by_configure_and_what_is_missing_named():
@@ -272,7 +272,7 @@ def test_an_abstract_job_is_refused_by_configure_and_what_is_missing_named():
     with pytest.raises(PlanError, match=r"'Half' is abstract.* Run") as caught:
         DoJobber().configure(job('Root', [Half]))
     assert caught.value.culprit is Half
-    assert worked(Whole).noderesults == {'Whole': True}
+    assert run_engine(Whole).noderesults == {'Whole': True}
 
 
 class Whole:
@@ -286,12 +286,12 @@ class Whole:
 
 
 def test_max_workers_may_be_an_integer_of_another_library():
-    assert worked(job('Fine'), max_workers=Whole(2)).success()
+    assert run_engine(job('Fine'), max_workers=Whole(2)).success()
     for wrong in Whole(0), Whole(-1), 2.0, '2', fractions.Fraction(2), float('inf'):
         with pytest.raises(PlanError, match='max_workers'):
             DoJobber().configure(job('Fine'), max_workers=wrong)
     numpy = pytest.importorskip('numpy')
-    assert worked(job('Fine'), max_workers=numpy.int64(2)).success()
+    assert run_engine(job('Fine'), max_workers=numpy.int64(2)).success()
 
 
 def test_a_class_that_was_made_twice_is_told_from_two_of_one_name(tmp_path):
@@ -325,7 +325,7 @@ def test_no_instance_is_kept_after_the_run(options):
         return 1
 
     leaves = [job(f'J{number}', Check=check, __hash__=object.__hash__) for number in range(4)]
-    engine = configured(job('Root', [*leaves, scripted('Flaky', [], [], passes_at=2)], Check=check), **options)
+    engine = make_engine(job('Root', [*leaves, scripted('Flaky', [], [], passes_at=2)], Check=check), **options)
     engine.checknrun()
     gc.collect()
     assert len(alive) == 0
@@ -361,7 +361,7 @@ def test_a_job_may_derive_from_a_class_with_a_new_of_its_own_too(base, is_job_fi
 
     hooks = {'Check': check, 'Run': run, 'Cleanup': lambda self: cleaned.append(self.storage)}
     mixed = type('Mixed', (Job, base) if is_job_first else (base, Job), hooks)
-    engine = worked(mixed, default_tries=1, **options)
+    engine = run_engine(mixed, default_tries=1, **options)
     assert engine.noderesults == {'Mixed': (True, 'made', {})}, engine.nodeexceptions
     assert cleaned == [{'ran': True}]
 
@@ -384,7 +384,7 @@ def test_hooks_may_be_properties_that_return_a_callable(descriptor, options):
         def Cleanup(self):
             return lambda: log.append('cleaned')
 
-    engine = configured(Computed, default_tries=1, **options)
+    engine = make_engine(Computed, default_tries=1, **options)
     engine.set_args('wanted')
     engine.checknrun()
     assert engine.noderesults == {'Computed': 0}, engine.nodeexceptions

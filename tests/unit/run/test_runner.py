@@ -6,12 +6,12 @@ from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future,
 
 import pytest
 from support.factories import FakeClock, changing, failing, job
-from support.interrupts import at_every_place
+from support.interrupts import interrupt_everywhere
 
 from dojobber import Outcome, State
-from dojobber._attempt.attempt import Setting
+from dojobber._attempt.attempt import AttemptSettings
 from dojobber._attempt.cleanup import CleanupStack
-from dojobber._attempt.directory import returning_to
+from dojobber._attempt.directory import directory_restorer
 from dojobber._plan.plan import make_plan
 from dojobber._plan.schedule import Schedule
 from dojobber._run.listeners import Listeners
@@ -37,7 +37,7 @@ class RunUnderTest:
         listeners = Listeners([self.events.append] if listeners is None else listeners, self.skipped.append)
         self.runner = Runner(
             plan,
-            Setting((), {}, {}, no_act, returning_to(os.getcwd())),
+            AttemptSettings((), {}, {}, no_act, directory_restorer(os.getcwd())),
             Recorder(plan, schedule, self.results, listeners, self.cleanups),
             self.clock,
         )
@@ -135,7 +135,7 @@ def test_the_threads_end_wherever_an_interrupt_strikes():
         raised = strike(lambda: run.go(2))
         assert raised is None or isinstance(raised, KeyboardInterrupt)
 
-    at_every_place(attempt)
+    interrupt_everywhere(attempt)
     assert len(threads) > 10
     for thread in threads:
         thread.join(20)

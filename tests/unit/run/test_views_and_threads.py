@@ -9,7 +9,7 @@ import sys
 import threading
 
 import pytest
-from support.factories import configured, failing, job, scripted, worked
+from support.factories import failing, job, make_engine, run_engine, scripted
 from support.interrupts import PACKAGE
 
 from dojobber import DoJobber, State
@@ -46,7 +46,7 @@ def test_threads_that_look_meanwhile_meet_no_error_and_leave_nothing_stale(optio
     leaves = [scripted(f'J{number}', [], [], passes_at=1 + number % 3) for number in range(60)]
     root = job('Root', [*leaves, failing('Lost')])
     names = [*(leaf.__name__ for leaf in leaves), 'Lost', 'Root']
-    engine = configured(root, **options)
+    engine = make_engine(root, **options)
     errors, is_over = [], threading.Event()
 
     def watch():
@@ -124,7 +124,7 @@ def test_a_look_may_begin_before_the_last_job_ends_and_go_on_after_the_run_from_
     flaky = scripted('Flaky', [], [], passes_at=2)
     looks, number = [], 1
     while True:
-        engine = configured(job('Last', [flaky], Check=check))
+        engine = make_engine(job('Last', [flaky], Check=check))
         engine.checknrun()
         look = looks[-1]
         look.go_on.set()
@@ -144,10 +144,10 @@ def test_a_look_may_begin_before_the_last_job_ends_and_go_on_after_the_run_from_
 @pytest.mark.parametrize('how', LOOKS)
 def test_of_several_threads_that_are_the_first_to_ask_each_gets_the_whole_answer(how):
     root = job('Root', [scripted('Flaky', [], [], passes_at=2), failing('Lost')])
-    expected = LOOKS[how](worked(root))
+    expected = LOOKS[how](run_engine(root))
     number = 1
     while True:
-        engine = worked(root)
+        engine = run_engine(root)
         look = PausedLook(lambda engine=engine: LOOKS[how](engine), number)
         look.start()
         look.has_come.wait(LIMIT)

@@ -242,10 +242,10 @@ class TestSeveralAtOnce:
 class PlainClient:
     """Sends the index of a Job, and takes back what the future holds."""
 
-    def pack(self, index):
+    def encode(self, index):
         return index
 
-    def unpack(self, index, response):
+    def decode(self, index, response):
         return response
 
 
@@ -365,7 +365,7 @@ class TestFutures:
         error = ValueError('cannot be read')
 
         class Unreadable(PlainClient):
-            def unpack(self, index, response):
+            def decode(self, index, response):
                 raise error
 
         done, recorder = Future(), RecordingRecorder()
@@ -379,7 +379,7 @@ class TestFutures:
         error = RemoteError('cannot be sent')
 
         class Refusing(PlainClient):
-            def pack(self, index):
+            def encode(self, index):
                 raise error
 
         recorder = RecordingRecorder(lambda result: Recorded(False))

@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import pytest
-from support.factories import changing, configured, job
+from support.factories import changing, job, make_engine
 
 from dojobber import DummyJob, EventKind, RunonlyJob, State
 
@@ -68,7 +68,7 @@ class Uncallable(Future):
 
 @pytest.mark.parametrize('instead', [lambda future: None, lambda future: Handle(), lambda future: 42])
 def test_an_executor_that_returns_no_future_is_told_so(instead):
-    engine = configured(wide(3), executor=Odd(instead))
+    engine = make_engine(wide(3), executor=Odd(instead))
     error = in_time(engine.checknrun)
     assert isinstance(error, TypeError)
     assert 'submit()' in str(error)
@@ -82,14 +82,14 @@ def test_so_is_a_thread_pool_of_that_kind():
             super().submit(*args, **kwargs)
 
     with Silent(2) as executor:
-        engine = configured(wide(3), executor=executor)
+        engine = make_engine(wide(3), executor=executor)
         error = in_time(engine.checknrun)
     assert 'submit' in str(error) or 'add_done_callback' in str(error)
     assert not engine.success()
 
 
 def test_a_future_that_takes_no_callback_ends_the_run_with_what_it_says():
-    engine = configured(wide(3), executor=Odd(lambda future: Uncallable()))
+    engine = make_engine(wide(3), executor=Odd(lambda future: Uncallable()))
     assert 'no callbacks here' in str(in_time(engine.checknrun))
 
 
@@ -124,7 +124,7 @@ def test_a_future_that_calls_back_twice_or_never_is_waited_for_once(kind, monkey
         if event.kind is EventKind.ATTEMPT_FINISHED:
             finished.append(event.job)
 
-    engine = configured(wide(2), executor=Odd(convert), listeners=[listen])
+    engine = make_engine(wide(2), executor=Odd(convert), listeners=[listen])
     assert in_time(engine.checknrun) is None
     assert engine.success()
     assert sorted(finished) == ['J0', 'J1', 'Root']
@@ -153,7 +153,7 @@ def test_a_submit_that_raises_ends_the_run_after_what_it_had_taken_and_the_clean
     executor = Closing()
     hooks = {'Run': lambda self: 1, 'Cleanup': lambda self: None}
     jobs = [job(f'J{number}', base=RunonlyJob, **hooks) for number in range(5)]
-    engine = configured(job('Root', jobs, DummyJob), executor=executor, listeners=[listen])
+    engine = make_engine(job('Root', jobs, DummyJob), executor=executor, listeners=[listen])
     assert str(in_time(engine.checknrun)) == 'no more, please'
     states = {name: outcome.state for name, outcome in engine.outcomes.items()}
     done = {name for name, state in states.items() if state is State.CHANGED}

@@ -14,12 +14,12 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.factories import FakeClock, chain, changing, configured, failing, job, printed, worked
-from support.interrupts import at_every_place
-from support.strategies import built, graphs
+from support.factories import FakeClock, chain, changing, failing, job, make_engine, run_engine, stderr_lines
+from support.interrupts import interrupt_everywhere
+from support.strategies import build_graph, graphs
 
 from dojobber import DoJobber, DummyJob, EventKind, PlanError, State
-from dojobber._attempt.attempt import Attempts
+from dojobber._attempt.attempt import AttempterPool
 
 LIMIT = 20  # seconds after which something that should happen at once is taken for a deadlock
 
@@ -151,11 +151,11 @@ def seen(specs, busy=None, **options):
         events.append(event)
         threads.add(threading.current_thread())
 
-    root = built(specs, log)
+    root = build_graph(specs, log)
     if busy is not None:
         busy.watch(root)
-    engine = configured(root, verbose=True, listeners=[listener], **options)
-    lines = printed(engine.checknrun)
+    engine = make_engine(root, verbose=True, listeners=[listener], **options)
+    lines = stderr_lines(engine.checknrun)
     threads.discard(threading.current_thread())
     return Seen(engine, log, lines, events, threads)
 
@@ -259,7 +259,7 @@ class TestThousandGraphs:
 
 def check_interrupt(specs, workers, data):
     whole = []
-    configured(built(specs, whole)).checknrun()
+    make_engine(build_graph(specs, whole)).checknrun()
     strike = data.draw(st.integers(0, len([entry for entry in whole if entry[1] != 'cleanup']) - 1))
 
     class Log(list):
@@ -273,7 +273,7 @@ def check_interrupt(specs, workers, data):
                 raise Stop(entry[0])
 
     log = Log()
-    engine = configured(built(specs, log), max_workers=workers)
+    engine = make_engine(build_graph(specs, log), max_workers=workers)
     with pytest.raises(Stop) as caught:
         in_time(engine.checknrun)
     first = list(log)
@@ -291,7 +291,7 @@ class TestHowMany:
     def test_so_many_jobs_as_are_allowed_are_at_work_at_once(self, on_threads):
         together = threading.Barrier(4)
         root = job('Root', [job(f'J{n}', Check=lambda self: together.wait(LIMIT)) for n in range(8)])
-        engine = configured(root, default_tries=1, **on_threads(4))
+        engine = make_engine(root, default_tries=1, **on_threads(4))
         in_time(engine.checknrun)
         assert engine.success(), 'four met at the barrier, twice'
 
@@ -308,7 +308,7 @@ class TestHowMany:
 
         root = job('Root', [job(f'J{n}', Check=check) for n in range(8)])
         with ThreadPoolExecutor(8) as pool:
-            in_time(configured(root, max_workers=2, executor=pool).checknrun)
+            in_time(make_engine(root, max_workers=2, executor=pool).checknrun)
         assert max(counts) == 2
 
     @pytest.mark.parametrize('max_workers', [None, 1])
@@ -319,23 +319,23 @@ class TestHowMany:
             seen.append((threading.current_thread(), set(threading.enumerate()) - before))
 
         root = job('Root', [job('A', Check=check), job('B', Check=check)], Check=check)
-        worked(root, max_workers=max_workers)
+        run_engine(root, max_workers=max_workers)
         assert seen == [(threading.current_thread(), set())] * 3
 
     def test_more_than_one_work_on_threads_of_their_own(self):
-        engine = worked(job('Root', Check=lambda self: threading.current_thread()), max_workers=2)
+        engine = run_engine(job('Root', Check=lambda self: threading.current_thread()), max_workers=2)
         assert engine.noderesults['Root'] is not threading.current_thread()
         assert engine.noderesults['Root'].name.startswith('dojobber')
 
     @pytest.mark.parametrize('root', [job('Root', [job(f'J{n}') for n in range(1500)]), chain(1500, job('Leaf'))])
     def test_many_jobs_are_worked_as_well(self, root):
-        engine = configured(root, max_workers=3)
+        engine = make_engine(root, max_workers=3)
         in_time(engine.checknrun)
         assert engine.success()
 
     def test_a_subgraph_is_worked_alone(self, on_threads):
         root = job('Root', [failing('Other'), job('Middle', [changing('Leaf')])])
-        engine = configured(root, **on_threads(3))
+        engine = make_engine(root, **on_threads(3))
         engine.checknrun('Middle')
         assert engine.nodestatus == {'Leaf': True, 'Middle': True}
 
@@ -351,7 +351,7 @@ class TestConfigure:
 
     def check_refused(self, option, bad):
         seen = []
-        engine = worked(job('Root', Check=lambda self: threading.current_thread()), listeners=[seen.append])
+        engine = run_engine(job('Root', Check=lambda self: threading.current_thread()), listeners=[seen.append])
         count = len(seen)
         with pytest.raises(PlanError, match=option) as caught:
             engine.configure(job('Other'), no_act=True, verbose=True, **{option: bad})
@@ -362,7 +362,7 @@ class TestConfigure:
         assert len(seen) == 2 * count
 
     def test_a_later_configure_without_them_is_serial_again(self):
-        engine = worked(job('Root'), max_workers=4)
+        engine = run_engine(job('Root'), max_workers=4)
         engine.configure(job('Root', Check=lambda self: threading.current_thread()))
         engine.checknrun()
         assert engine.noderesults['Root'] is threading.current_thread()
@@ -371,11 +371,11 @@ class TestConfigure:
 class TestExecutor:
     def test_it_is_not_shut_down_and_may_be_used_again(self, pool):
         root = job('Root', [changing('Leaf')], Check=lambda self: threading.current_thread().name)
-        engine = worked(root, executor=pool)
+        engine = run_engine(root, executor=pool)
         for _ in range(2):
             engine.checknrun()
             assert engine.noderesults['Root'].startswith('users')
-        assert worked(root, executor=pool).success()
+        assert run_engine(root, executor=pool).success()
         assert pool.submit(int, '5').result() == 5
 
     def test_what_its_owner_has_submitted_meanwhile_has_its_turn(self):
@@ -390,18 +390,18 @@ class TestExecutor:
         first = job('A', Check=lambda self: log.append(after(all_wait, 'A')))
         leaves = [first, *(job(name, Check=lambda self: log.append(type(self).__name__)) for name in 'BC')]
         with ThreadPoolExecutor(1) as pool:
-            in_time(configured(job('Root', leaves), executor=pool, listeners=[listener]).checknrun)
+            in_time(make_engine(job('Root', leaves), executor=pool, listeners=[listener]).checknrun)
         assert log == ['A', 'of the owner', 'B', 'C']
 
     def test_it_is_not_shut_down_after_an_interrupt_either(self, pool):
         with pytest.raises(Stop):
-            worked(job('Root', Check=raising(Stop())), executor=pool)
+            run_engine(job('Root', Check=raising(Stop())), executor=pool)
         assert pool.submit(int, '5').result() == 5
 
     def test_one_that_is_shut_down_is_a_clear_error_and_the_engine_goes_on_with_another(self, pool):
         gone = ThreadPoolExecutor(2)
         gone.shutdown()
-        engine = configured(job('Root'), executor=gone)
+        engine = make_engine(job('Root'), executor=gone)
         for _ in range(2):
             with pytest.raises(RuntimeError, match='shutdown'):
                 engine.checknrun()
@@ -424,7 +424,7 @@ class TestExecutor:
             meet.wait(LIMIT)
 
         shuts, stays = cleaning(log, 'Shuts', Run=shut), cleaning(log, 'Stays', Run=stay)
-        engine = configured(job('Root', [stays, job('Next', [shuts])]), executor=leaving)
+        engine = make_engine(job('Root', [stays, job('Next', [shuts])]), executor=leaving)
         with pytest.raises(RuntimeError, match='shutdown'):
             in_time(engine.checknrun)
         assert log == ['Shuts', 'Stays']
@@ -450,7 +450,7 @@ class TestExecutor:
 
         events = []
         root = job('Root', [job('Shuts', Check=shut), cleaning([], 'Queued')])
-        engine = configured(root, executor=leaving, listeners=[events.append], default_tries=1)
+        engine = make_engine(root, executor=leaving, listeners=[events.append], default_tries=1)
         in_time(engine.checknrun)
         assert engine.nodestatus == {'Shuts': True, 'Queued': False, 'Root': None}
         assert isinstance(engine.nodeexceptions['Queued'], CancelledError)
@@ -463,7 +463,7 @@ class TestExecutor:
     @pytest.mark.filterwarnings('ignore')  # some versions of Python print what the initializer raised
     def test_one_that_is_broken_ends_the_run(self, caplog):
         with ThreadPoolExecutor(1, initializer=raising(ValueError('no licence')), initargs=(None,)) as broken:
-            engine = configured(job('Root', [job('A'), job('B')]), executor=broken)
+            engine = make_engine(job('Root', [job('A'), job('B')]), executor=broken)
             with pytest.raises(BrokenExecutor):
                 in_time(engine.checknrun)
         assert not engine.partial_success()
@@ -484,7 +484,7 @@ class TestTelling:
 
         names = 'A', 'B', 'C'
         root = type('Root', (DummyJob,), {'DEPS': [cleaning([], name, Run=run) for name in names]})
-        worked(root, listeners=[listener], **on_threads(3))
+        run_engine(root, listeners=[listener], **on_threads(3))
         assert threads == {threading.current_thread()}
         kinds = EventKind.CHECK, EventKind.RUN, EventKind.RECHECK, EventKind.ATTEMPT_FINISHED
         told = [(event.kind, event.job) for event in events]
@@ -510,7 +510,7 @@ class TestTelling:
             meets[1].wait(LIMIT)
 
         root = type('Root', (DummyJob,), {'DEPS': [job(name, Check=check, Run=run) for name in 'ABC']})
-        lines = printed(worked, root, verbose=True, **on_threads(3))
+        lines = stderr_lines(run_engine, root, verbose=True, **on_threads(3))
         blocks = [lines[place : place + 3] for place in (0, 3, 6)]
         whole = [[f'{name}.check: fail', f'{name}.run: pass', f'{name}.recheck: pass'] for name in 'ABC']
         assert sorted(blocks) == whole
@@ -525,7 +525,7 @@ class TestTelling:
                 told.set()
 
         root = job('Root', [job('Quick'), job('Slow', Check=lambda self: after(told))])
-        engine = configured(root, max_workers=2, listeners=[listener])
+        engine = make_engine(root, max_workers=2, listeners=[listener])
         in_time(engine.checknrun)
         assert seen == [{'Quick': True, 'Slow': None, 'Root': None}]
         assert engine.success()
@@ -544,7 +544,7 @@ class TestStorage:
             seen.append(self.global_storage)
 
         leaves = [changing(f'J{n}', Run=run, Cleanup=cleanup) for n in range(6)]
-        engine = worked(job('Root', leaves, Check=lambda self: dict(self.global_storage)), **on_threads(3))
+        engine = run_engine(job('Root', leaves, Check=lambda self: dict(self.global_storage)), **on_threads(3))
         assert len(seen) == 12
         assert all(storage is seen[0] for storage in seen)
         assert engine.noderesults['Root'] == {f'J{n}': True for n in range(6)}
@@ -560,7 +560,7 @@ class TestStorage:
             return self.storage['names']
 
         root = type('Root', (DummyJob,), {'DEPS': [job(n, Check=check, Run=lambda self: None) for n in 'AB']})
-        engine = worked(root, **on_threads(2))
+        engine = run_engine(root, **on_threads(2))
         assert engine.noderesults == {'A': ['A', 'A'], 'B': ['B', 'B'], 'Root': None}
 
     @pytest.mark.parametrize('handled', [True, False])
@@ -570,9 +570,9 @@ class TestStorage:
             try:
                 raise KeyError('of the script')
             except KeyError:
-                engine = worked(root, **on_threads(2))
+                engine = run_engine(root, **on_threads(2))
         else:
-            engine = worked(root, **on_threads(2))
+            engine = run_engine(root, **on_threads(2))
         error = engine.nodeexceptions['Broken']
         assert error.__context__ is None
         frame = error.__traceback__.tb_frame
@@ -594,7 +594,7 @@ class TestDirectory:
             os.chdir('/')
 
         moves = job('Moves', Check=check, Run=lambda self: os.chdir('elsewhere'), Cleanup=cleanup)
-        worked(job('Root', [moves]), **on_threads(2))
+        run_engine(job('Root', [moves]), **on_threads(2))
         assert seen == [str(tmp_path), str(tmp_path / 'elsewhere'), str(tmp_path)]
         assert os.getcwd() == str(tmp_path)
 
@@ -606,7 +606,7 @@ class TestDirectory:
             raise Stop
 
         with pytest.raises(Stop):
-            worked(job('Root', Check=check), **on_threads(2))
+            run_engine(job('Root', Check=check), **on_threads(2))
         assert os.getcwd() == str(tmp_path)
 
 
@@ -620,7 +620,7 @@ class TestRetries:
 
         retried = job('Retried', __init__=lambda self: tries.append(1), Check=check, RETRY_DELAY=0.01)
         slow = job('Slow', Check=lambda self: after(again), TRIES=1)
-        engine = configured(job('Root', [slow, retried]), **on_threads(2))
+        engine = make_engine(job('Root', [slow, retried]), **on_threads(2))
         in_time(engine.checknrun)
         assert engine.success()
 
@@ -637,7 +637,7 @@ class TestRetries:
         waits = job('Waits', __init__=lambda self: tries.append(others.is_set()), Check=check, RETRY_DELAY=500)
         last = job('Last', [chain(20, job('Leaf'))], Check=lambda self: others.set())
         clock = Clock()
-        in_time(configured(job('Root', [waits, last]), clock, **on_threads(2)).checknrun)
+        in_time(make_engine(job('Root', [waits, last]), clock, **on_threads(2)).checknrun)
         assert tries == [False, True]
         assert clock.sleeps == []
 
@@ -646,7 +646,7 @@ class TestRetries:
         fake_clock.sleep = raising(KeyboardInterrupt())
         root = job('Root', [cleaning(log, 'Done'), failing('Broken', RETRY_DELAY=5)])
         with pytest.raises(KeyboardInterrupt):
-            worked(root, clock=fake_clock, **on_threads(2))
+            run_engine(root, clock=fake_clock, **on_threads(2))
         assert log == ['Done']
 
 
@@ -688,7 +688,7 @@ class TestInterrupts:
                 cleaning(log, 'Slower', Run=slow),
             ],
         )
-        engine = configured(root, listeners=[listener], **on_threads(3))
+        engine = make_engine(root, listeners=[listener], **on_threads(3))
         with pytest.raises(type(interrupt)) as caught:
             in_time(engine.checknrun)
         assert caught.value is interrupt
@@ -705,7 +705,7 @@ class TestInterrupts:
 
         hits = [job(name, Check=hit) for name in ('Hit1', 'Hit2')]
         root = job('Root', [*hits, job('Ready', Check=lambda self: touched.append(1))])
-        engine = configured(root, max_workers=2)
+        engine = make_engine(root, max_workers=2)
         with pytest.raises(Stop):
             in_time(engine.checknrun)
         assert touched == []
@@ -726,7 +726,7 @@ class TestInterrupts:
             hit('run')
 
         leaves = job('Leaves', __init__=lambda self: hit('init'), Check=check, Run=run)
-        engine = worked(job('Root', [leaves, job('Stays')]), default_tries=1, **on_threads(2))
+        engine = run_engine(job('Root', [leaves, job('Stays')]), default_tries=1, **on_threads(2))
         passes = where in ('check', 'run')
         assert engine.nodestatus == {'Leaves': passes, 'Stays': True, 'Root': True if passes else None}
 
@@ -750,7 +750,7 @@ class TestInterrupts:
         before = signal.signal(signal.SIGINT, handler)
         try:
             root = job('Root', [cleaning(log, 'A', Run=run), job('Quick')])
-            engine = configured(root, listeners=[listener], **on_threads(2))
+            engine = make_engine(root, listeners=[listener], **on_threads(2))
             with pytest.raises(KeyboardInterrupt):
                 engine.checknrun()
         finally:
@@ -772,7 +772,7 @@ class TestInterrupts:
             begun.set()
 
         with Struck(1) as pool:
-            engine = configured(job('Root', [cleaning(log, 'Begun', Run=run)]), executor=pool)
+            engine = make_engine(job('Root', [cleaning(log, 'Begun', Run=run)]), executor=pool)
             with pytest.raises(KeyboardInterrupt):
                 in_time(engine.checknrun)
         assert log == ['Begun']
@@ -796,7 +796,7 @@ class TestInterrupts:
 
         hit = cleaning(log, 'Hit', Run=strike)
         root = job('Root', [cleaning(log, 'Slow', Run=slow), hit])
-        engine = configured(root, cleanup=False, listeners=[listener], **on_threads(2))
+        engine = make_engine(root, cleanup=False, listeners=[listener], **on_threads(2))
         with pytest.raises(Stop):
             in_time(engine.checknrun)
         assert log == []
@@ -822,7 +822,7 @@ class TestInterrupts:
 
         leaves = [cleaning(log, 'A', Run=run), cleaning(log, 'B', Run=run), cleaning(log, 'C')]
         options = {**on_threads(2), 'max_workers': 2}
-        engine = configured(job('Root', [job('Next', leaves)]), listeners=[listener], **options)
+        engine = make_engine(job('Root', [job('Next', leaves)]), listeners=[listener], **options)
         with pytest.raises(KeyboardInterrupt) as caught:
             in_time(engine.checknrun)
         assert caught.value is interrupt
@@ -862,14 +862,14 @@ class TestInterrupts:
                 raise KeyboardInterrupt(event.job)
 
         root = job('Root', [cleaning(log, 'A', Run=run), cleaning(log, 'B', Run=run), cleaning(log, 'C', Run=run_on)])
-        engine = configured(root, listeners=[listener], **on_threads(3))
+        engine = make_engine(root, listeners=[listener], **on_threads(3))
 
         def work():
             with pytest.raises(KeyboardInterrupt):
                 in_time(engine.checknrun)
 
         try:
-            lines += printed(work)
+            lines += stderr_lines(work)
         finally:
             let_go.set()
         assert log == ['B', 'A']
@@ -893,7 +893,7 @@ class TestCleanup:
             cleaning(log, 'B', Run=run, Cleanup=raising(error)),
             cleaning(log, 'C', Run=run),
         ]
-        engine = configured(job('Root', names), **on_threads(3))
+        engine = make_engine(job('Root', names), **on_threads(3))
         raised = []
 
         def work():
@@ -902,7 +902,7 @@ class TestCleanup:
             except ValueError as caught:
                 raised.append(caught)
 
-        lines = printed(work)
+        lines = stderr_lines(work)
         assert raised == [error]
         assert log == ['C', 'A']
         assert lines == ['B.cleanup: fail "no"']
@@ -911,14 +911,14 @@ class TestCleanup:
     def test_an_interrupt_wins_over_what_cleanups_raise(self, on_threads):
         error = ValueError('no')
         dirty = changing('Dirty', Cleanup=raising(error))
-        engine = configured(job('Root', [dirty], Check=raising(Stop())), **on_threads(2))
+        engine = make_engine(job('Root', [dirty], Check=raising(Stop())), **on_threads(2))
         with pytest.raises(Stop) as caught:
             in_time(engine.checknrun)
         assert caught.value.__context__ is error
 
     def test_it_is_called_in_the_callers_thread(self, on_threads):
         threads = []
-        worked(changing('A', Cleanup=lambda self: threads.append(threading.current_thread())), **on_threads(2))
+        run_engine(changing('A', Cleanup=lambda self: threads.append(threading.current_thread())), **on_threads(2))
         assert threads == [threading.current_thread()]
 
     def test_each_attempt_has_its_own(self, on_threads):
@@ -933,12 +933,12 @@ class TestCleanup:
         def check(self):
             assert self.storage.get('number') == 3
 
-        worked(job('Root', [job('Late', Check=check, Run=run, Cleanup=cleanup), job('B')]), **on_threads(2))
+        run_engine(job('Root', [job('Late', Check=check, Run=run, Cleanup=cleanup), job('B')]), **on_threads(2))
         assert log == [3, 2, 1]
 
     def test_in_no_act_there_is_none(self, on_threads):
         log = []
-        engine = worked(cleaning(log, 'A'), no_act=True, **on_threads(2))
+        engine = run_engine(cleaning(log, 'A'), no_act=True, **on_threads(2))
         assert log == []
         assert engine.outcomes['A'].state is State.WOULD_RUN
 
@@ -960,10 +960,10 @@ def test_wherever_an_interrupt_strikes_what_was_begun_is_recorded_once_and_its_o
                 assert engine.outcomes['Job'].tries == event.attempt
 
         cleans = changing('Job', Run=run, Cleanup=lambda self: cleaned.append(self))
-        engine = configured(cleans, listeners=[look], **options)
+        engine = make_engine(cleans, listeners=[look], **options)
         lines = []
         raised = []
-        lines += printed(lambda: raised.append(strike(engine.checknrun)))
+        lines += stderr_lines(lambda: raised.append(strike(engine.checknrun)))
         with contextlib.suppress(KeyboardInterrupt):
             engine.cleanup()
         if not engine.outcomes:
@@ -977,7 +977,7 @@ def test_wherever_an_interrupt_strikes_what_was_begun_is_recorded_once_and_its_o
             assert cleaned == ran, raised
             assert (outcome.state, outcome.tries) == (State.CHANGED, 1), raised
 
-    at_every_place(attempt)
+    interrupt_everywhere(attempt)
 
 
 def test_a_job_whose_try_somebody_else_has_cancelled_has_failed():
@@ -987,7 +987,7 @@ def test_a_job_whose_try_somebody_else_has_cancelled_has_failed():
             future.cancel()
             return future
 
-    engine = configured(job('Root', [job('Leaf')]), executor=Cancelling(), default_tries=1)
+    engine = make_engine(job('Root', [job('Leaf')]), executor=Cancelling(), default_tries=1)
     engine.checknrun()
     assert engine.nodestatus == {'Leaf': False, 'Root': None}
     assert isinstance(engine.nodeexceptions['Leaf'], CancelledError)
@@ -1000,8 +1000,8 @@ def test_a_job_whose_attempt_breaks_down_has_failed_and_the_run_goes_on(monkeypa
             raise error  # in the engine's own code, where no Job can make it fail
         return make(self, job_class, is_reported)
 
-    make = Attempts.__call__
-    monkeypatch.setattr(Attempts, '__call__', attempt)
-    engine = worked(job('Root', [job('Breaks'), job('Fine')]), max_workers=2, default_tries=1)
+    make = AttempterPool.__call__
+    monkeypatch.setattr(AttempterPool, '__call__', attempt)
+    engine = run_engine(job('Root', [job('Breaks'), job('Fine')]), max_workers=2, default_tries=1)
     assert engine.nodestatus == {'Breaks': False, 'Fine': True, 'Root': None}
     assert engine.nodeexceptions == {'Breaks': error}

@@ -10,7 +10,7 @@ import threading
 import tracemalloc
 
 import pytest
-from support.factories import changing, configured, failing, job, worked
+from support.factories import changing, failing, job, make_engine, run_engine
 
 from dojobber import DoJobberError, DummyJob
 
@@ -55,10 +55,10 @@ def wide(count=20, **members):
 @pytest.mark.parametrize('count', [10**7, sys.maxsize, 10**30])
 def test_as_many_workers_as_one_likes_cost_nothing(count):
     root = wide(3)
-    worked(root, max_workers=2)
+    run_engine(root, max_workers=2)
     tracemalloc.start()
     try:
-        assert worked(root, max_workers=count).success()
+        assert run_engine(root, max_workers=count).success()
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -91,7 +91,7 @@ def test_where_no_more_threads_can_be_started_those_that_are_there_do_all(monkey
         together.discard(self)
 
     leaves = [job(f'J{number}', Check=check) for number in range(40)]
-    engine = configured(job('Root', [*leaves, failing('Lost')]), max_workers=30)
+    engine = make_engine(job('Root', [*leaves, failing('Lost')]), max_workers=30)
     assert in_time(engine.checknrun) is None
     assert [engine.nodestatus[leaf.__name__] for leaf in leaves] == [True] * 40
     assert engine.outcomes['Lost'].tries == 3
@@ -101,7 +101,7 @@ def test_where_no_more_threads_can_be_started_those_that_are_there_do_all(monkey
 
 def test_where_none_can_be_started_that_is_what_is_raised_and_nothing_has_run(monkeypatch):
     limited(monkeypatch, 0)
-    engine = configured(wide(), max_workers=3)
+    engine = make_engine(wide(), max_workers=3)
     assert str(in_time(engine.checknrun)) == "can't start new thread"
     assert not engine.partial_success()
     monkeypatch.undo()
@@ -110,7 +110,7 @@ def test_where_none_can_be_started_that_is_what_is_raised_and_nothing_has_run(mo
 
 
 def test_threads_end_with_their_run():
-    worked(wide(), max_workers=5)
+    run_engine(wide(), max_workers=5)
     for thread in engines_threads():
         thread.join(LIMIT)
     assert engines_threads() == []
@@ -177,7 +177,7 @@ def test_one_engine_is_run_by_one_thread_at_a_time():
                 threading.Event().wait(0.001)
                 inside.pop()
 
-            engine = configured(job('Slow', Check=check))
+            engine = make_engine(job('Slow', Check=check))
             barrier = threading.Barrier(4)
 
             def call(engine=engine, barrier=barrier):

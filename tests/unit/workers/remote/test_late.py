@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from support.run_command import run, run_script, write_jobs
+from support.run_command import run_command, run_script, write_jobs
 
 HEAD = """
 import multiprocessing
@@ -148,7 +148,7 @@ def test_a_job_is_sent_whose_annotations_cannot_be_evaluated(method, tmp_path):
 @pytest.mark.parametrize('options', [[], ['-n'], ['-v', '-d'], ['-j', '2'], ['--json'], ['--list'], ['--tree']])
 def test_the_command_evaluates_no_annotation(options, tmp_path):
     write_jobs(tmp_path, COMMAND)
-    status, out, err = run(tmp_path, 'jobs.py:Root', '--set', 'folder=here', *options)
+    status, out, err = run_command(tmp_path, 'jobs.py:Root', '--set', 'folder=here', *options)
     assert status == 0
     assert 'Needed' in out
     assert 'Nowhere' not in out + err
@@ -165,6 +165,6 @@ def test_a_job_is_sent_with_names_that_are_imported_lazily_and_were_not_used_bef
 @pytest.mark.skipif(sys.version_info < (3, 15), reason='needs Python 3.15, which can import lazily')
 def test_the_command_works_where_all_imports_are_lazy(tmp_path):
     write_jobs(tmp_path, 'import json\nclass Root(Job):\n    def Check(self):\n        return json.loads("[1]")')
-    status, out, err = run(tmp_path, 'jobs.py', '--json', PYTHON_LAZY_IMPORTS='all')
+    status, out, err = run_command(tmp_path, 'jobs.py', '--json', PYTHON_LAZY_IMPORTS='all')
     assert (status, err) == (0, '')
     assert '"result": [' in out

@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 
 from dojobber import StorageConflictError
 from dojobber._workers.remote.ledger import Ledger
-from dojobber._workers.remote.storage import Changes, Written
+from dojobber._workers.remote.storage import StorageDiff, Written
 
 
 def wrote(*deleted, **values):
     """Return the changes of a Job that assigned and deleted these."""
-    return Changes({key: Written(value) for key, value in values.items()}, deleted)
+    return StorageDiff({key: Written(value) for key, value in values.items()}, deleted)
 
 
 def used(**values):
     """Return those of a Job in whose hands an object filled in what was missing."""
-    return Changes({key: Written(value, True) for key, value in values.items()}, ())
+    return StorageDiff({key: Written(value, True) for key, value in values.items()}, ())
 
 
 def tell(ledger, index, changes):
@@ -28,7 +28,7 @@ def tell(ledger, index, changes):
     ledger.storage_of(index)
     conflict = ledger.conflict(index, changes)
     if conflict is None:
-        ledger.note(index, changes)
+        ledger.record(index, changes)
     return conflict
 
 
@@ -64,7 +64,7 @@ class TestStorageOf:
             assert (found is not None) == conflicts
             accepted[index] = {}
             if found is None:
-                ledger.note(index, changes)
+                ledger.record(index, changes)
                 accepted[index] = {**{key: f'{key} by {index}' for key in assigned}, **dict.fromkeys(deleted)}
 
     def test_own_earlier_tries_are_seen_and_add_up(self):
@@ -104,7 +104,9 @@ class TestConflict:
         assert tell(ledger, 0, wrote(key=1)) is None
         conflict = tell(ledger, 1, wrote(key=1))
         assert isinstance(conflict, StorageConflictError)
-        assert str(conflict).startswith("'A' and 'B' both write global_storage['key'] and neither needs the other: ")
+        assert str(conflict).startswith(
+            "'A' and 'B' both write global_storage['key'], and neither depends on the other: "
+        )
 
     def test_two_in_whose_hands_one_object_filled_in_the_same_do_not_conflict(self):
         ledger = Ledger(['Make', 'A', 'B', 'Root'], [[], [0], [0], [1, 2]])
@@ -128,6 +130,6 @@ class TestConflict:
                 raise ValueError('no')
 
         key, ledger = Shy(), Ledger(['A', 'B'], [[], []])
-        changes = Changes({key: Written(1)}, ())
+        changes = StorageDiff({key: Written(1)}, ())
         tell(ledger, 0, changes)
         assert 'global_storage[<unprintable>]' in str(tell(ledger, 1, changes))

@@ -13,13 +13,13 @@ import types
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.factories import arrive, changing, failing, job, wait_for
+from support.factories import changing, failing, job, mark_reached, wait_until_reached
 
 from dojobber import DummyJob, Job, Outcome, RemoteError, RunonlyJob, State, StorageConflictError
-from dojobber._attempt.attempt import Attempts, Setting
+from dojobber._attempt.attempt import AttempterPool, AttemptSettings
 from dojobber._plan.plan import make_plan
-from dojobber._workers.remote.client import Courier, RemoteTraceback
-from dojobber._workers.remote.worker import attempt_remotely
+from dojobber._workers.remote.client import RemoteClient, RemoteTraceback
+from dojobber._workers.remote.worker import run_request
 
 
 class Trip:
@@ -29,13 +29,13 @@ class Trip:
         plan = make_plan(root, 1, 0)
         self.global_storage = {}
         self.names = list(plan.names)
-        self.courier = Courier(plan, Setting(args, kwargs, self.global_storage, no_act, None), is_reported)
+        self.courier = RemoteClient(plan, AttemptSettings(args, kwargs, self.global_storage, no_act, None), is_reported)
 
     def packed(self, name):
-        return self.courier.pack(self.names.index(name))
+        return self.courier.encode(self.names.index(name))
 
     def tried(self, name):
-        return self.courier.unpack(self.names.index(name), attempt_remotely(self.packed(name)))
+        return self.courier.decode(self.names.index(name), run_request(self.packed(name)))
 
     def all_tried(self):
         """Try the whole graph and return the outcomes by name."""
@@ -141,7 +141,7 @@ class TestAttempt:
         attempted = Trip(job('Fine', Check=lambda self, a, b: (a, b)), 1, b='two').tried('Fine')
         assert attempted.outcome[:4] == (State.OK, 1, (1, 'two'), None)
         assert [report[0] for report in attempted.reports] == ['check']
-        assert attempted.owed is None
+        assert attempted.pending_cleanup is None
 
     def test_a_job_that_has_to_run_is_changed(self):
         attempted = Trip(changing('Changed')).tried('Changed')
@@ -177,32 +177,32 @@ class TestAttempt:
 
         outcome = outcome_of(job('Struck', Check=check))
         assert outcome.state is State.FAILED
-        assert 'cannot be tried on a worker: KeyboardInterrupt' in str(outcome.exception)
+        assert 'a worker cannot run the Job: KeyboardInterrupt' in str(outcome.exception)
 
     def test_nothing_is_reported_that_nobody_asked_for(self):
         attempted = Trip(changing('Changed'), is_reported=False).tried('Changed')
         assert (attempted.outcome.state, list(attempted.reports)) == (State.CHANGED, [])
 
     def test_what_cannot_be_tried_at_all_has_failed(self):
-        attempted = Trip(job('Fine')).courier.unpack(0, attempt_remotely(b'scrambled'))
+        attempted = Trip(job('Fine')).courier.decode(0, run_request(b'scrambled'))
         error = attempted.outcome.exception
         assert attempted == (Outcome(State.FAILED, 1, None, error), [('check', 0.0, None, error)], None)
-        assert str(error) == f'a Job cannot be tried on a worker: {said_of_scrambled()}'
+        assert str(error) == f'a worker cannot run the Job: {said_of_scrambled()}'
 
     def test_nothing_that_happens_as_a_job_arrives_is_raised_on_the_worker(self, monkeypatch):
         parcel = pickle.dumps(StruckLater())
         with monkeypatch.context() as struck:
             struck.setattr(StruckLater, 'comes', True)
-            answer = attempt_remotely(parcel)
-        attempted = Trip(job('Fine')).courier.unpack(0, answer)
-        assert 'cannot be tried on a worker: KeyboardInterrupt' in str(attempted.outcome.exception)
+            answer = run_request(parcel)
+        attempted = Trip(job('Fine')).courier.decode(0, answer)
+        assert 'a worker cannot run the Job: KeyboardInterrupt' in str(attempted.outcome.exception)
 
     def test_an_answer_that_nobody_can_read_is_a_failure(self):
-        attempted = Trip(job('Fine')).courier.unpack(0, b'scrambled')
+        attempted = Trip(job('Fine')).courier.decode(0, b'scrambled')
         error = attempted.outcome.exception
         assert isinstance(error, RemoteError)
         assert attempted == (Outcome(State.FAILED, 1, None, error), [('check', 0.0, None, error)], None)
-        assert str(error) == f"what 'Fine' left cannot travel: {said_of_scrambled()}"
+        assert str(error) == f"the result of 'Fine' cannot be read: {said_of_scrambled()}"
 
     @pytest.mark.parametrize('where', ['result', 'global_storage', 'storage'])
     def test_an_interrupt_that_comes_while_an_answer_is_read_is_one_still(self, monkeypatch, where):
@@ -216,10 +216,10 @@ class TestAttempt:
             return StruckLater() if where == 'result' else True
 
         trip = Trip(changing('Struck', Check=check, Run=run, Cleanup=lambda self: None))
-        answer = attempt_remotely(trip.packed('Struck'))
+        answer = run_request(trip.packed('Struck'))
         monkeypatch.setattr(StruckLater, 'comes', True)
         with pytest.raises(KeyboardInterrupt):
-            trip.courier.unpack(0, answer)
+            trip.courier.decode(0, answer)
 
     def test_the_directory_is_put_back_between_the_phases_and_after_the_job(self, tmp_path):
         home = os.getcwd()
@@ -245,9 +245,9 @@ class TestAttempt:
             raise MemoryError  # in the engine's own code, where no Job can make it fail
 
         home = os.getcwd()
-        monkeypatch.setattr(Attempts, '__call__', attempt)
+        monkeypatch.setattr(AttempterPool, '__call__', attempt)
         outcome = outcome_of(job('Breaks'))
-        assert 'cannot be tried on a worker: MemoryError' in str(outcome.exception)
+        assert 'a worker cannot run the Job: MemoryError' in str(outcome.exception)
         assert os.getcwd() == home
 
     def test_a_job_that_removes_the_directory_of_the_worker_has_passed_all_the_same(self, tmp_path):
@@ -261,15 +261,15 @@ class TestAttempt:
 
         def check(self):
             os.chdir(folder)
-            arrive(folder, 'moved')
-            wait_for(folder, 'the other has come and gone')
+            mark_reached(folder, 'moved')
+            wait_until_reached(folder, 'the other has come and gone')
             return os.getcwd()
 
         with ThreadPoolExecutor(1) as thread:
             moves = thread.submit(outcome_of, job('Moves', Check=check))
-            wait_for(folder, 'moved')
+            wait_until_reached(folder, 'moved')
             stays = outcome_of(job('Stays', Check=lambda self: os.getcwd()))
-            arrive(folder, 'the other has come and gone')
+            mark_reached(folder, 'the other has come and gone')
             assert moves.result().result == stays.result == folder
         assert os.getcwd() == home
 
@@ -303,7 +303,7 @@ class TestParcel:
             Trip(job('Fine'), handle=threading.Lock())
         why = caught.value.__cause__
         assert isinstance(why, TypeError)
-        assert str(caught.value) == f'the arguments of set_args() cannot travel: TypeError: {why}'
+        assert str(caught.value) == f'the arguments of set_args() cannot be sent to a worker process: TypeError: {why}'
 
     def test_a_class_that_cannot_travel_is_named(self):
         held = job('Holds', lock=threading.Lock())
@@ -311,7 +311,7 @@ class TestParcel:
             Trip(held).packed('Holds')
         why = caught.value.__cause__
         assert isinstance(why, TypeError)
-        assert str(caught.value) == f"'Holds' cannot travel: TypeError: {why}"
+        assert str(caught.value) == f"'Holds' cannot be sent to a worker process: TypeError: {why}"
         assert caught.value.culprit is held
 
     def test_an_interrupt_that_comes_while_one_is_packed_is_one_still(self):
@@ -342,9 +342,12 @@ class TestResult:
     @pytest.mark.parametrize(
         ('made', 'words'),
         [
-            (lambda: threading.Lock(), 'a lock (this cannot travel as it is: TypeError: cannot pickle'),
-            (lambda: (number for number in ()), 'a generator (this cannot travel as it is: TypeError: cannot pickle'),
-            (lambda: Unloadable(), 'a Unloadable (this cannot travel as it is: ValueError: invalid literal'),
+            (lambda: threading.Lock(), 'a lock (which cannot be sent unchanged: TypeError: cannot pickle'),
+            (
+                lambda: (number for number in ()),
+                'a generator (which cannot be sent unchanged: TypeError: cannot pickle',
+            ),
+            (lambda: Unloadable(), 'a Unloadable (which cannot be sent unchanged: ValueError: invalid literal'),
         ],
     )
     def test_one_that_cannot_travel_is_replaced_by_an_error_that_says_so(self, made, words):
@@ -402,9 +405,8 @@ class TestException:
         assert isinstance(error, RemoteError)
         assert str(error).startswith(words)
         assert error.culprit.startswith(words)
-        assert '(this cannot travel as it is: ' in str(error)
+        assert '(which cannot be sent unchanged: ' in str(error)
         assert why in str(error)
-        assert str(error).endswith(')')
         assert 'in check\n    raise error()' in str(error.__cause__), 'its traceback is told all the same'
 
     def test_one_that_cannot_say_what_it_is_travels_too(self):
@@ -442,17 +444,17 @@ class TestException:
         ('made', 'words'),
         [
             (lambda: Stop(threading.Lock()), 'Stop: <unlocked'),
-            (lambda: TwistedStop('word'), 'TwistedStop: word! (this cannot'),
+            (lambda: TwistedStop('word'), 'TwistedStop: word! (which cannot'),
         ],
     )
     def test_an_interrupt_that_does_not_survive_the_trip_is_one_still(self, made, words):
         error = outcome_of(raising(made)).exception
         assert not isinstance(error, Exception)
         assert words in str(error)
-        assert 'cannot travel' in str(error)
+        assert 'cannot be sent' in str(error)
 
     def test_of_what_was_not_raised_no_traceback_travels(self):
-        answer = pickle.loads(attempt_remotely(Trip(job('Fine')).packed('Fine')))
+        answer = pickle.loads(run_request(Trip(job('Fine')).packed('Fine')))
         assert answer.tracebacks == ['', '']
 
 
@@ -571,8 +573,7 @@ class TestGlobalStorage:
         error = attempted.outcome.exception
         assert (attempted.outcome.state, attempted.outcome.result) == (State.FAILED, None)
         assert isinstance(error, RemoteError)
-        assert str(error).startswith(f"what 'Puts' put into global_storage['bad'] cannot travel ({why}")
-        assert str(error).endswith(')')
+        assert str(error).startswith(f"'Puts' wrote a value to global_storage['bad'] that cannot be sent: {why}")
         assert trip.global_storage == {'fine': 1}
         assert error.culprit == 'Puts'
         assert attempted.reports[-1][0] == 'recheck'
@@ -584,8 +585,8 @@ class TestGlobalStorage:
         attempted = Trip(failing('Puts', Run=run, Cleanup=lambda self: 'done')).tried('Puts')
         error = attempted.outcome.exception
         assert isinstance(error, RemoteError)
-        assert "what 'Puts' put into global_storage[<unlocked _thread.lock" in str(error)
-        assert attempted.owed.Cleanup() == 'done'
+        assert "'Puts' wrote a value to global_storage[<unlocked _thread.lock" in str(error)
+        assert attempted.pending_cleanup.Cleanup() == 'done'
 
     def test_an_interrupt_is_not_hidden_by_a_value_that_cannot_travel(self):
         def check(self):
@@ -614,29 +615,32 @@ class TestCleanup:
             return self.storage, self.path, self.global_storage
 
         trip = Trip(changing('Cleans', Run=run, Cleanup=cleanup))
-        owed = trip.tried('Cleans').owed
+        owed = trip.tried('Cleans').pending_cleanup
         assert owed.Cleanup() == ({'ran': True}, '/there', {'shared': 'yes'})
         assert owed.global_storage is trip.global_storage
         assert type(owed).__name__ == 'Cleans'
 
     def test_it_is_not_owed_where_run_was_not_called(self):
-        assert Trip(job('Fine', Run=None, Cleanup=lambda self: None)).tried('Fine').owed is None
+        assert Trip(job('Fine', Run=None, Cleanup=lambda self: None)).tried('Fine').pending_cleanup is None
 
     def test_it_is_owed_by_a_run_that_failed(self):
-        assert Trip(failing('Broken', Cleanup=lambda self: 'done')).tried('Broken').owed.Cleanup() == 'done'
+        assert Trip(failing('Broken', Cleanup=lambda self: 'done')).tried('Broken').pending_cleanup.Cleanup() == 'done'
 
     def test_it_is_owed_by_a_run_whose_error_cannot_travel(self):
         def run(self):
             raise ValueError(threading.Lock())
 
-        assert Trip(failing('Broken', Run=run, Cleanup=lambda self: 'done')).tried('Broken').owed.Cleanup() == 'done'
+        assert (
+            Trip(failing('Broken', Run=run, Cleanup=lambda self: 'done')).tried('Broken').pending_cleanup.Cleanup()
+            == 'done'
+        )
 
     def test_the_storage_of_a_job_that_has_none_stays_there(self):
         def run(self):
             self.storage['ran'] = os.urandom(100_000)
 
         def size(**members):
-            return len(attempt_remotely(Trip(changing('Big', Run=run, **members)).packed('Big')))
+            return len(run_request(Trip(changing('Big', Run=run, **members)).packed('Big')))
 
         assert size(Cleanup=lambda self: None) > 100_000
         assert size() < 10_000
@@ -649,9 +653,9 @@ class TestCleanup:
         attempted = Trip(locks).tried('Locks')
         assert attempted.outcome.state is State.CHANGED
         with pytest.raises(RemoteError, match=r'Locks cannot be cleaned up: .*cannot pickle') as caught:
-            attempted.owed.Cleanup()
+            attempted.pending_cleanup.Cleanup()
         assert caught.value.culprit is locks
-        assert type(attempted.owed).__name__ == 'Locks'
+        assert type(attempted.pending_cleanup).__name__ == 'Locks'
 
 
 @pytest.fixture
@@ -667,15 +671,15 @@ class TestOnlyOnTheWorker:
     """Can be pickled and made again there, but not here."""
 
     UNREAD = (
-        r'^Cleans cannot be cleaned up: its storage cannot travel: ModuleNotFoundError: '
+        r'^Cleans cannot be cleaned up: its storage cannot be read: ModuleNotFoundError: '
         r"No module named 'only_on_the_worker'$"
     )
 
     def back(self, job_class):
         trip = Trip(job_class)
-        answer = attempt_remotely(trip.packed(job_class.__name__))
+        answer = run_request(trip.packed(job_class.__name__))
         sys.modules.pop('only_on_the_worker')
-        return trip.courier.unpack(0, answer)
+        return trip.courier.decode(0, answer)
 
     def check_failed(self, attempted):
         assert attempted.outcome.state is State.FAILED
@@ -691,7 +695,7 @@ class TestOnlyOnTheWorker:
 
         attempted = self.back(changing('Cleans', Check=check, Cleanup=lambda self: self.storage))
         self.check_failed(attempted)
-        assert attempted.owed.Cleanup() == {'ran': True}
+        assert attempted.pending_cleanup.Cleanup() == {'ran': True}
 
     @pytest.mark.usefixtures('elsewhere')
     def test_an_exception_is_a_failure_that_says_so(self):
@@ -707,7 +711,7 @@ class TestOnlyOnTheWorker:
 
         attempted = self.back(job('Puts', Check=check))
         self.check_failed(attempted)
-        assert "what 'Puts' put into global_storage['thing'] cannot" in str(attempted.outcome.exception)
+        assert "'Puts' wrote a value to global_storage['thing'] that cannot" in str(attempted.outcome.exception)
 
     @pytest.mark.usefixtures('elsewhere')
     def test_a_storage_fails_the_cleanup_only(self):
@@ -717,7 +721,7 @@ class TestOnlyOnTheWorker:
         attempted = self.back(changing('Cleans', Run=run, Cleanup=lambda self: None))
         assert attempted.outcome.state is State.CHANGED
         with pytest.raises(RemoteError, match=self.UNREAD):
-            attempted.owed.Cleanup()
+            attempted.pending_cleanup.Cleanup()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -826,7 +830,7 @@ class TestChain:
 
         error = self.back(check)
         assert [type(each) for each in causes(error)] == [ValueError, RemoteError, RemoteTraceback]
-        assert str(error.__cause__).startswith('NeedsTwoError: /bin/false ended with 1 (this cannot travel')
+        assert str(error.__cause__).startswith('NeedsTwoError: /bin/false ended with 1 (which cannot be sent')
 
     def test_a_circle_and_a_long_chain_arrive(self):
         def circle():
@@ -883,28 +887,28 @@ class TestParts:
 
     def test_a_result_that_exits_when_it_is_read_fails_the_job_and_the_rest_is_kept(self, monkeypatch):
         trip = Trip(self.run_and_check(LeavingError))
-        answer = attempt_remotely(trip.packed('Leaves'))
+        answer = run_request(trip.packed('Leaves'))
         monkeypatch.setattr(LeavingError, 'leaves', True)
-        attempted = trip.courier.unpack(0, answer)
+        attempted = trip.courier.decode(0, answer)
         assert attempted.outcome.state is State.FAILED
-        assert str(attempted.outcome.exception) == "what 'Leaves' left cannot travel: SystemExit: 3"
-        assert attempted.owed.Cleanup() == ({'ran': 'there'}, {'written': [1]})
+        assert str(attempted.outcome.exception) == "the result of 'Leaves' cannot be read: SystemExit: 3"
+        assert attempted.pending_cleanup.Cleanup() == ({'ran': 'there'}, {'written': [1]})
 
     def test_a_result_that_interrupts_each_time_it_is_read_interrupts_once(self, monkeypatch):
         trip = Trip(self.run_and_check(StruckLater))
-        answer = attempt_remotely(trip.packed('Leaves'))
+        answer = run_request(trip.packed('Leaves'))
         monkeypatch.setattr(StruckLater, 'comes', True)
         with pytest.raises(KeyboardInterrupt):
-            trip.courier.unpack(0, answer)
-        attempted = trip.courier.unpack(0, answer)
+            trip.courier.decode(0, answer)
+        attempted = trip.courier.decode(0, answer)
         assert (attempted.outcome.state, type(attempted.outcome.exception)) == (State.FAILED, KeyboardInterrupt)
-        assert attempted.owed.Cleanup() == ({'ran': 'there'}, {'written': [1]})
+        assert attempted.pending_cleanup.Cleanup() == ({'ran': 'there'}, {'written': [1]})
 
     @pytest.mark.parametrize('answer', [b'', b'scrambled', pickle.dumps(5), pickle.dumps(('told', [], [], b'', None))])
     def test_an_answer_of_another_kind_is_a_failure(self, answer):
-        attempted = Trip(job('Fine')).courier.unpack(0, answer)
+        attempted = Trip(job('Fine')).courier.decode(0, answer)
         assert attempted.outcome.state is State.FAILED
-        assert str(attempted.outcome.exception).startswith("what 'Fine' left cannot travel: ")
+        assert str(attempted.outcome.exception).startswith("the result of 'Fine' cannot be read: ")
 
     @pytest.mark.usefixtures('elsewhere')
     def test_a_key_that_cannot_be_read_fails_the_job_and_its_cleanup_is_owed_all_the_same(self):
@@ -913,12 +917,12 @@ class TestParts:
             self.global_storage[sys.modules['only_on_the_worker'].Thing] = 1
 
         trip = Trip(changing('Puts', Run=run, Cleanup=lambda self: self.storage))
-        answer = attempt_remotely(trip.packed('Puts'))
+        answer = run_request(trip.packed('Puts'))
         sys.modules.pop('only_on_the_worker')
-        attempted = trip.courier.unpack(0, answer)
+        attempted = trip.courier.decode(0, answer)
         assert attempted.outcome.state is State.FAILED
-        assert "what 'Puts' wrote cannot travel: ModuleNotFoundError" in str(attempted.outcome.exception)
-        assert attempted.owed.Cleanup() == {'ran': True}
+        assert "what 'Puts' wrote cannot be read: ModuleNotFoundError" in str(attempted.outcome.exception)
+        assert attempted.pending_cleanup.Cleanup() == {'ran': True}
 
     @pytest.mark.parametrize('where', ['result', 'global_storage', 'error'])
     def test_an_interrupt_while_one_part_is_packed_leaves_the_cleanup_owed(self, where):
@@ -934,7 +938,7 @@ class TestParts:
 
         attempted = Trip(changing('Struck', Check=check, Run=run, Cleanup=lambda self: self.storage)).tried('Struck')
         assert attempted.outcome.state is State.FAILED
-        assert attempted.owed.Cleanup() == {'ran': True}
+        assert attempted.pending_cleanup.Cleanup() == {'ran': True}
 
     def test_an_interrupt_whenever_a_storage_is_packed_is_one_and_the_cleanup_fails(self):
         def run(self):
@@ -942,8 +946,8 @@ class TestParts:
 
         attempted = Trip(changing('Struck', Run=run, Cleanup=lambda self: None)).tried('Struck')
         assert (attempted.outcome.state, type(attempted.outcome.exception)) == (State.FAILED, KeyboardInterrupt)
-        with pytest.raises(RemoteError, match='interrupted each time'):
-            attempted.owed.Cleanup()
+        with pytest.raises(RemoteError, match='interrupted whenever'):
+            attempted.pending_cleanup.Cleanup()
 
     def test_an_interrupt_that_comes_once_while_a_storage_is_packed_loses_nothing(self):
         class Once:
@@ -962,7 +966,7 @@ class TestParts:
         trip = Trip(changing('Struck', Run=run, Cleanup=lambda self: self.storage))
         attempted = trip.tried('Struck')
         assert (attempted.outcome.state, type(attempted.outcome.exception)) == (State.FAILED, KeyboardInterrupt)
-        assert attempted.owed.Cleanup() == {'ran': 'whole'}
+        assert attempted.pending_cleanup.Cleanup() == {'ran': 'whole'}
         assert trip.global_storage == {'written': True}
 
     @pytest.mark.parametrize('where', ['result', 'global_storage', 'storage', 'error'])
@@ -981,9 +985,9 @@ class TestParts:
         assert attempted.outcome.state is (State.CHANGED if where in ('result', 'storage') else State.FAILED)
         if where == 'storage':
             with pytest.raises(RemoteError, match='SpeechlessError: <unprintable>'):
-                attempted.owed.Cleanup()
+                attempted.pending_cleanup.Cleanup()
         else:
-            assert attempted.owed.Cleanup() == 'done'
+            assert attempted.pending_cleanup.Cleanup() == 'done'
 
     def test_what_cannot_be_packed_is_a_remote_error_whatever_is_raised(self):
         class Exits:
@@ -991,7 +995,7 @@ class TestParts:
                 sys.exit(4)
 
         for held in (Unwilling(), Exits()):
-            with pytest.raises(RemoteError, match="'Holds' cannot travel: "):
+            with pytest.raises(RemoteError, match="'Holds' cannot be sent to a worker process: "):
                 Trip(job('Holds', held=held)).packed('Holds')
             with pytest.raises(RemoteError, match='the arguments of set_args'):
                 Trip(job('Fine'), held)
@@ -1070,7 +1074,7 @@ class TestAttributes:
             self.global_storage['shared'] = 'yes'
 
         trip = Trip(changing('Cleans', base=base, Run=run, Cleanup=cleanup))
-        owed = trip.tried('Cleans').owed
+        owed = trip.tried('Cleans').pending_cleanup
         assert type(owed) is trip.courier._jobs[0]
         assert owed.global_storage is trip.global_storage == {'shared': 'yes'}
         return owed
@@ -1097,11 +1101,11 @@ class TestAttributes:
             done = subprocess.run(
                 [sys.executable, '-c', ATTEMPT], input=trip.packed('Sent'), capture_output=True, check=True, timeout=60
             )
-            attempted = trip.courier.unpack(0, done.stdout)
+            attempted = trip.courier.decode(0, done.stdout)
         else:
             attempted = trip.tried('Sent')
         assert attempted.outcome.state is State.CHANGED
-        assert (attempted.owed.Cleanup(), attempted.owed._Sent__private) == ('h', 'h')
+        assert (attempted.pending_cleanup.Cleanup(), attempted.pending_cleanup._Sent__private) == ('h', 'h')
 
     def test_a_job_that_says_how_it_is_pickled_is_pickled_so(self):
         owed = self.owed(WithState, lambda self: (self.path, self.kept, self.storage, self.lock.locked()))
@@ -1112,9 +1116,9 @@ class TestAttributes:
     @pytest.mark.parametrize(
         ('put', 'words'),
         [
-            (lambda job: job.storage.update(good=1, bad=threading.Lock()), "its storage['bad'] cannot travel: "),
-            (lambda job: setattr(job, 'bad', threading.Lock()), 'its bad cannot travel: '),
-            (lambda job: setattr(job, 'handle', threading.Lock()), 'its handle cannot travel: '),
+            (lambda job: job.storage.update(good=1, bad=threading.Lock()), "its storage['bad'] cannot be sent: "),
+            (lambda job: setattr(job, 'bad', threading.Lock()), 'its bad cannot be sent: '),
+            (lambda job: setattr(job, 'handle', threading.Lock()), 'its handle cannot be sent: '),
         ],
     )
     def test_what_cannot_be_pickled_is_named(self, put, words):
@@ -1125,7 +1129,7 @@ class TestAttributes:
         attempted = Trip(changing('Holds', base=Mixed, Run=run, Cleanup=lambda self: None)).tried('Holds')
         assert attempted.outcome.state is State.CHANGED
         with pytest.raises(RemoteError) as caught:
-            attempted.owed.Cleanup()
+            attempted.pending_cleanup.Cleanup()
         assert f'Holds cannot be cleaned up: {words}' in str(caught.value)
         assert 'cannot pickle' in str(caught.value)
 
@@ -1164,14 +1168,14 @@ class TestClass:
             check=True,
             timeout=60,
         )
-        attempted = Trip(root).courier.unpack(0, done.stdout)
+        attempted = Trip(root).courier.decode(0, done.stdout)
         assert attempted.outcome.result is root
         assert root.other is log
 
 
 ATTEMPT = (
-    'import sys; from dojobber._workers.remote.worker import attempt_remotely; '
-    'sys.stdout.buffer.write(attempt_remotely(sys.stdin.buffer.read()))'
+    'import sys; from dojobber._workers.remote.worker import run_request; '
+    'sys.stdout.buffer.write(run_request(sys.stdin.buffer.read()))'
 )
 
 
@@ -1221,4 +1225,4 @@ class TestReaders:
 
         _, second = self.outcomes(types.SimpleNamespace(), setting('one'), setting('two'))
         assert isinstance(second.exception, StorageConflictError)
-        assert 'let its __getstate__ leave that out' in str(second.exception)
+        assert 'exclude that in its __getstate__' in str(second.exception)

@@ -54,7 +54,7 @@ class ToldError(Exception):
 
 
 class PrefixingError(Exception):
-    """Changes its words each time it is made."""
+    """StorageDiff its words each time it is made."""
 
     def __init__(self, word):
         super().__init__(f'error: {word}')

@@ -30,7 +30,7 @@ def stored(values):
 
 def left(storage):
     """Return what a Job would send back of it: values and kinds by key, and the deleted keys."""
-    changes, failure = storage.changes('Job')
+    changes, failure = storage.diff('Job')
     assert failure is None
     return {key: decode(written.value) for key, written in changes.written.items()}, set(changes.deleted)
 
@@ -285,7 +285,7 @@ class TestReading:
         assert 'key 1' in storage
         storage['new'] = 1
         del storage['key 0']
-        assert storage.changes('Job')[0].deleted == ('key 0',)
+        assert storage.diff('Job')[0].deleted == ('key 0',)
         assert Counted.count == 0
         assert storage['key 3'].word == 'hello'
         assert Counted.count == 1
@@ -294,7 +294,7 @@ class TestReading:
         storage = stored({'good': [1], 'bad': Unreadable()})
         assert storage['good'] == [1]
         for ask in (lambda: storage['bad'], lambda: storage.get('bad'), storage.items, lambda: {**storage}):
-            with pytest.raises(RemoteError, match=r"global_storage\['bad'\] cannot be read on a worker: ValueError"):
+            with pytest.raises(RemoteError, match=r"global_storage\['bad'\] cannot be read in a worker: ValueError"):
                 ask()
         assert left(storage) == ({}, set())
         del storage['bad']
@@ -357,15 +357,17 @@ class TestChanges:
     def test_what_cannot_be_pickled_is_named_and_the_rest_comes_out(self):
         storage = stored({})
         storage.update(good=1, bad=threading.Lock(), also=2)
-        changes, failure = storage.changes('Puts')
+        changes, failure = storage.diff('Puts')
         assert set(changes.written) == {'good', 'also'}
-        assert str(failure).startswith("what 'Puts' put into global_storage['bad'] cannot travel (TypeError: cannot")
+        assert str(failure).startswith(
+            "'Puts' wrote a value to global_storage['bad'] that cannot be sent: TypeError: cannot"
+        )
 
     def test_an_object_that_keeps_what_it_computed_is_told_from_one_that_was_written(self):
         def kinds(use):
             storage = stored({'a': Settings('x=1 y=2')})
             use(storage)
-            return [written.is_filled for written in storage.changes('Job')[0].written.values()]
+            return [written.is_filled for written in storage.diff('Job')[0].written.values()]
 
         assert kinds(lambda storage: storage['a'].get('x')) == [True]
         assert kinds(lambda storage: setattr(storage['a'], 'text', 'z=3')) == [False]

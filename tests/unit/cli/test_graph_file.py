@@ -14,11 +14,11 @@ import threading
 
 import pytest
 from support.factories import failing, job
-from support.run_command import ENVIRONMENT, PATIENCE, command, run, write_jobs
+from support.run_command import ENVIRONMENT, TIMEOUT, command, run_command, write_jobs
 from support.screen import Screen
 
 from dojobber import DoJobber, DummyJob, GraphError, cli
-from dojobber.cli.drawing import check_graph
+from dojobber.cli.graph_file import check_graph
 
 needs_proc = pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='needs a folder in which nobody makes files')
 
@@ -136,7 +136,7 @@ def test_with_a_listing_the_plan_is_drawn_and_nothing_runs(capsys, tmp_path, roo
     assert called(capsys, root, *arguments, '--graph', str(path), '--rankdir', 'LR') == usual
     assert (usual[0], ran) == (0, [])
     assert path.read_text(encoding='utf-8').startswith('flowchart LR\n')
-    assert 'not_tried' in path.read_text(encoding='utf-8')
+    assert 'not_run' in path.read_text(encoding='utf-8')
 
 
 @pytest.mark.parametrize('arguments', [['-n'], [], ['--only', 'Fine']])
@@ -184,7 +184,7 @@ def drawing(folder, number, *arguments, first='pass'):
         stderr=subprocess.PIPE,
         encoding='utf-8',
     ) as child:
-        limit = threading.Timer(PATIENCE, child.kill)
+        limit = threading.Timer(TIMEOUT, child.kill)
         limit.start()
         gate = os.open(folder / 'gate', os.O_WRONLY)  # waits for the renderer to open it
         child.send_signal(number)
@@ -240,14 +240,14 @@ def test_on_a_terminal_it_is_said_what_takes_so_long(tmp_path):
     write_jobs(tmp_path, BROKEN.format(first='pass'))
     arguments = command('jobs.py', '--list', '--graph', 'graph.svg')
     with Screen(arguments, cwd=tmp_path, env=write_slow_renderer(tmp_path)) as screen:
-        assert screen.until('drawing graph.svg ...') == ['First  Job', 'Last   Job', 'drawing graph.svg ...']
+        assert screen.wait_for('drawing graph.svg ...') == ['First  Job', 'Last   Job', 'drawing graph.svg ...']
         screen.press('\x03')
-        assert screen.end() == 130
+        assert screen.wait_for_exit() == 130
 
 
 def test_what_is_drawn_at_once_is_not_worth_a_word(tmp_path):
     write_jobs(tmp_path, BROKEN.format(first='pass'))
-    assert run(tmp_path, 'jobs.py', '--list', '--graph', 'graph.dot') == (0, 'First  Job\nLast   Job\n', '')
+    assert run_command(tmp_path, 'jobs.py', '--list', '--graph', 'graph.dot') == (0, 'First  Job\nLast   Job\n', '')
 
 
 @pytest.mark.skipif(sys.platform == 'win32', reason='needs named pipes as POSIX has them')
@@ -263,5 +263,5 @@ def test_a_pipe_is_not_opened_before_there_is_something_to_write(capsys, tmp_pat
     reader = threading.Thread(target=read_all, daemon=True)
     reader.start()
     assert called(capsys, root, '--graph', str(path))[0] == 0
-    reader.join(PATIENCE)
+    reader.join(TIMEOUT)
     assert 'Fine' in read[0]

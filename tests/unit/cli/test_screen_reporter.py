@@ -5,12 +5,17 @@ from __future__ import annotations
 import sys
 
 import pytest
+from support.factories import job
 
-from dojobber.cli.screen import terminal
-from dojobber.cli.screen.progress import LOOKS, Progress, fitting, shortened
-from dojobber.cli.screen.terminal import columns, duration, printable
+from dojobber._plan.plan import make_plan
+from dojobber.cli.json_reporter import JsonReporter
+from dojobber.cli.reporter import RunResult
+from dojobber.cli.screen.reporter import LINE_STYLES, ScreenReporter, abbreviate, fit_items
+from dojobber.cli.screen.terminal import cell_width, truncate
+from dojobber.cli.streams import Output
 from dojobber.events import Event, EventKind
 from dojobber.outcome import Outcome, State
+from dojobber.text import duration, escape_unprintable
 
 
 @pytest.mark.parametrize(
@@ -48,17 +53,17 @@ def test_a_duration_that_is_counted_up_has_whole_seconds(seconds, text):
     ],
 )
 def test_many_names_are_shortened(names, text):
-    assert shortened(names) == text
+    assert abbreviate(names) == text
 
 
 def test_what_moves_the_cursor_is_shown_as_an_escape():
-    assert printable('a\x1b[2J\r\n\u202eb\x9b') == r'a\x1b[2J\r\n\u202eb\x9b'
-    assert printable('Zoë 服务器 שרת') == 'Zoë 服务器 שרת'
+    assert escape_unprintable('a\x1b[2J\r\n\u202eb\x9b') == r'a\x1b[2J\r\n\u202eb\x9b'
+    assert escape_unprintable('Zoë 服务器 שרת') == 'Zoë 服务器 שרת'
 
 
 def test_what_the_encoding_lacks_is_shown_as_an_escape():
-    assert printable('Zoë ✓ 服', 'latin-1') == r'Zoë \u2713 \u670d'
-    assert printable('Zoë\n', 'ascii') == r'Zo\xeb\n'
+    assert escape_unprintable('Zoë ✓ 服', 'latin-1') == r'Zoë \u2713 \u670d'
+    assert escape_unprintable('Zoë\n', 'ascii') == r'Zo\xeb\n'
 
 
 KOREAN = ['\u1112\u1161\u11ab\u1100\u116e\u11a8', 'a\ud7b0\ud7fb']  # as macOS stores it, and letters of old
@@ -72,25 +77,25 @@ KOREAN = ['\u1112\u1161\u11ab\u1100\u116e\u11a8', 'a\ud7b0\ud7fb']  # as macOS s
     ],
 )
 def test_columns_are_those_of_a_terminal(text, width):
-    assert columns(text) == width
+    assert cell_width(text) == width
 
 
 def test_columns_are_the_same_without_rich(monkeypatch):
     monkeypatch.setitem(sys.modules, 'rich.cells', None)
-    assert columns('服务器') == 6
+    assert cell_width('服务器') == 6
 
 
 def test_every_state_has_a_symbol_in_ascii_and_a_word_of_its_own():
-    assert set(LOOKS) == set(State)
-    assert len({look.word for look in LOOKS.values()}) == len(LOOKS)
-    assert all(look.ascii.isascii() and printable(look.symbol) == look.symbol for look in LOOKS.values())
+    assert set(LINE_STYLES) == set(State)
+    assert len({look.word for look in LINE_STYLES.values()}) == len(LINE_STYLES)
+    assert all(look.ascii.isascii() and escape_unprintable(look.symbol) == look.symbol for look in LINE_STYLES.values())
 
 
 @pytest.mark.parametrize(
-    ('text', 'width', 'clipped'), [('abcdef', 6, 'abcdef'), ('abcdef', 5, 'ab...'), ('服务器', 5, '服...')]
+    ('text', 'width', 'truncated'), [('abcdef', 6, 'abcdef'), ('abcdef', 5, 'ab...'), ('服务器', 5, '服...')]
 )
-def test_names_are_clipped_by_columns(text, width, clipped):
-    assert terminal.clipped(text, width) == clipped
+def test_names_are_truncated_by_columns(text, width, truncated):
+    assert truncate(text, width) == truncated
 
 
 def test_the_recap_ends_with_the_failures_at_the_root(capsys):
@@ -101,8 +106,8 @@ def test_the_recap_ends_with_the_failures_at_the_root(capsys):
         'Waits': Outcome(State.BLOCKED, blocked_by=('Broken', 'Mute', 'C', 'D', 'E')),
         'Later': Outcome(State.NOT_RUN),
     }
-    progress = Progress(dict.fromkeys(outcomes, 3), dict.fromkeys(outcomes, 0), str)
-    progress.recap(outcomes, {}, {}, 61.26, 'SIGTERM')
+    reporter = ScreenReporter(plan_of(dict.fromkeys(outcomes, 3)))
+    report(reporter, outcomes, 61.26, 'SIGTERM')
     assert capsys.readouterr().out.splitlines() == [
         '- Later   not run',
         '» Waits   blocked by Broken, Mute, C and 2 more',
@@ -114,87 +119,99 @@ def test_the_recap_ends_with_the_failures_at_the_root(capsys):
 
 
 def test_a_run_that_changes_nothing_says_so(capsys):
-    progress = Progress({'Fine': 3}, {'Fine': 0}, str)
-    progress.recap({'Fine': Outcome(State.OK, 1)}, {}, {}, 0.04, None)
+    reporter = ScreenReporter(plan_of({'Fine': 3}))
+    report(reporter, {'Fine': Outcome(State.OK, 1)}, 0.04)
     assert capsys.readouterr().out == '1 job: 1 ok in 40 ms; nothing was changed\n'
 
 
 def test_a_job_whose_run_an_earlier_attempt_has_called_is_not_said_to_be_unchanged(capsys):
-    progress = Progress({'StartServer': 3}, {'StartServer': 0}, str)
+    reporter = ScreenReporter(plan_of({'StartServer': 3}))
     passed_later = Outcome(State.OK, 2, phases={'check': 0.01, 'run': 0.02, 'recheck': 0.01})
-    progress.recap({'StartServer': passed_later}, {}, {}, 0.04, None)
+    report(reporter, {'StartServer': passed_later}, 0.04)
     assert capsys.readouterr().out == '1 job: 1 ok in 40 ms\n'
 
 
 def test_what_is_done_failed_running_and_waiting_is_counted():
-    progress = Progress({'A': 2, 'B': 1}, {'A': 5, 'B': 5}, str)
+    reporter = ScreenReporter(plan_of({'A': 2, 'B': 1}, {'A': 5, 'B': 5}))
 
     def tell(kind, name, attempt=None, outcome=None):
-        progress(Event(kind, name, 1, attempt, value=outcome))
+        reporter(Event(kind, name, 1, attempt, value=outcome))
 
     tell(EventKind.ATTEMPT_STARTED, 'A', 1)
     tell(EventKind.ATTEMPT_STARTED, 'B', 1)
-    assert (list(progress.running), progress.waiting, progress.done) == (['A', 'B'], {}, 0)
-    begun = progress.running['A']
+    assert (list(reporter.running), reporter.waiting, reporter.done) == (['A', 'B'], {}, 0)
+    begun = reporter.running['A']
     tell(EventKind.ATTEMPT_FINISHED, 'A', 1, Outcome(State.FAILED, 1))
     tell(EventKind.ATTEMPT_FINISHED, 'B', 1, Outcome(State.FAILED, 1))
-    assert (progress.running, progress.waiting) == ({}, {'A': (2, begun + 5)})
-    assert (progress.done, progress.failed) == (1, 1)
+    assert (reporter.running, reporter.waiting) == ({}, {'A': (2, begun + 5)})
+    assert (reporter.done, reporter.failed) == (1, 1)
     tell(EventKind.ATTEMPT_STARTED, 'A', 2)
     tell(EventKind.ATTEMPT_FINISHED, 'A', 2, Outcome(State.FAILED, 2))
-    assert (progress.waiting, progress.done, progress.failed) == ({}, 2, 2)
+    assert (reporter.waiting, reporter.done, reporter.failed) == ({}, 2, 2)
     tell(EventKind.CLEANUP_STARTED, 'A')
-    assert list(progress.running) == ['A.cleanup']
+    assert list(reporter.running) == ['A.cleanup']
     tell(EventKind.CLEANUP, 'A')
-    assert not progress.running
+    assert not reporter.running
     tell(EventKind.RUN_FINISHED, None)
-    assert (progress.done, progress.failed) == (2, 2)
+    assert (reporter.done, reporter.failed) == (2, 2)
 
 
 def test_a_job_that_was_interrupted_waits_for_no_other_try():
-    progress = Progress({'A': 5}, {'A': 5}, str)
+    reporter = ScreenReporter(plan_of({'A': 5}, {'A': 5}))
     outcome = Outcome(State.FAILED, 1, exception=KeyboardInterrupt())
-    progress(Event(EventKind.ATTEMPT_STARTED, 'A', 1, 1))
-    progress(Event(EventKind.ATTEMPT_FINISHED, 'A', 1, 1, value=outcome))
-    assert (progress.waiting, progress.failed) == ({}, 1)
+    reporter(Event(EventKind.ATTEMPT_STARTED, 'A', 1, 1))
+    reporter(Event(EventKind.ATTEMPT_FINISHED, 'A', 1, 1, value=outcome))
+    assert (reporter.waiting, reporter.failed) == ({}, 1)
 
 
 def test_the_run_is_ending_after_a_signal_until_another_attempt_starts():
-    progress = Progress({'A': 2}, {'A': 0}, str)
-    progress.ending('SIGINT')
-    assert progress.ended_by == 'SIGINT'
-    finish(progress, 'A', None)
-    assert progress.ended_by is None
+    reporter = ScreenReporter(plan_of({'A': 2}))
+    reporter.on_signal('SIGINT')
+    assert reporter.interrupted_by == 'SIGINT'
+    finish(reporter, 'A', None)
+    assert reporter.interrupted_by is None
 
 
-def finish(progress, name, error, attempt=1):
-    """Tell ``progress`` that an attempt has been made, and has failed with ``error`` unless that is None."""
+def plan_of(tries, delays=None):
+    """Return the plan of Jobs with these attempts and delays, by name; the last one depends on all others."""
+    delays = delays or {}
+    *names, root = tries
+    leaves = [job(name, TRIES=tries[name], RETRY_DELAY=delays.get(name, 0)) for name in names]
+    return make_plan(job(root, leaves, TRIES=tries[root], RETRY_DELAY=delays.get(root, 0), Run=lambda self: None), 1, 0)
+
+
+def report(reporter, outcomes, seconds, interrupted_by=None):
+    reporter.report(RunResult('Root', False, outcomes, seconds, interrupted_by, 0))
+
+
+def finish(reporter, name, error, attempt=1):
+    """Tell ``reporter`` that an attempt has been made, and has failed with ``error`` unless that is None."""
     state = State.OK if error is None else State.FAILED
-    progress(Event(EventKind.ATTEMPT_STARTED, name, 1, attempt))
-    progress(Event(EventKind.ATTEMPT_FINISHED, name, 1, attempt, value=Outcome(state, attempt, exception=error)))
+    reporter(Event(EventKind.ATTEMPT_STARTED, name, 1, attempt))
+    reporter(Event(EventKind.ATTEMPT_FINISHED, name, 1, attempt, value=Outcome(state, attempt, exception=error)))
 
 
 def test_a_job_whose_last_attempt_has_failed_gets_a_line_at_once(capsys):
-    progress = Progress({'Copy': 2, 'All': 1}, {'Copy': 0, 'All': 0}, str)
-    finish(progress, 'Copy', ValueError('disk full'))
+    reporter = ScreenReporter(plan_of({'Copy': 2, 'All': 1}))
+    finish(reporter, 'Copy', ValueError('disk full'))
     assert capsys.readouterr().out == ''
-    finish(progress, 'Copy', ValueError('disk full\nremove something'), attempt=2)
+    finish(reporter, 'Copy', ValueError('disk full\nremove something'), attempt=2)
     assert capsys.readouterr().out == '✗ Copy  failed     2 tries, 0 ms: disk full ...\n'
 
 
-def test_without_lines_nothing_is_printed_on_stdout(capsys):
-    progress = Progress({'Copy': 1}, {'Copy': 0}, str, has_lines=False)
-    with progress.shown():
-        finish(progress, 'Copy', ValueError('disk full'))
+def test_the_json_reporter_prints_no_lines_of_jobs(capsys):
+    reporter = JsonReporter(plan_of({'Copy': 1}), False, Output())
+    with reporter.live():
+        finish(reporter, 'Copy', ValueError('disk full'))
     assert capsys.readouterr() == ('', '')
 
 
 def test_where_no_bar_is_shown_a_failed_attempt_gets_a_line_on_stderr(capsys):
-    progress = Progress({'Wait': 4, 'Poll': float('inf')}, {'Wait': 2, 'Poll': 0}, str)
-    with progress.shown():
-        finish(progress, 'Wait', ConnectionError('refused\nby\x1b the host'))
-        finish(progress, 'Poll', KeyError('name'))
-        finish(progress, 'Poll', None, attempt=2)
+    reporter = ScreenReporter(plan_of({'Wait': 4, 'Poll': float('inf')}, {'Wait': 2}))
+    with reporter.live():
+        finish(reporter, 'Wait', ConnectionError('refused\nby\x1b the host'))
+        finish(reporter, 'Poll', KeyError('name'))
+        finish(reporter, 'Poll', None, attempt=2)
     out, err = capsys.readouterr()
     assert err.splitlines() == [
         'Wait: attempt 1 of 4 failed: refused ...; next in 2 s',
@@ -206,8 +223,9 @@ def test_where_no_bar_is_shown_a_failed_attempt_gets_a_line_on_stderr(capsys):
 def test_an_error_of_many_lines_is_shown_whole_and_indented(capsys):
     text = '\nthe build failed:\r\n\tmain.c:3: \x1b[31merror\n\n  ^~~~ here  \n\n'
     outcomes = {'Build': Outcome(State.FAILED, 1, exception=RuntimeError(text))}
-    run_errors = {'Build': OSError('make: 2 errors\nstop.')}
-    Progress({'Build': 1}, {'Build': 0}, str).recap(outcomes, run_errors, {}, 1.0, None)
+    reporter = ScreenReporter(plan_of({'Build': 1}))
+    reporter(Event(EventKind.RUN, 'Build', 1, 1, exception=OSError('make: 2 errors\nstop.')))
+    report(reporter, outcomes, 1.0)
     assert capsys.readouterr().out.splitlines() == [
         '✗ Build  failed     0 ms: the build failed:',
         r'            main.c:3: \x1b[31merror',
@@ -220,9 +238,10 @@ def test_an_error_of_many_lines_is_shown_whole_and_indented(capsys):
 
 
 def test_the_recap_names_each_cleanup_that_failed(capsys):
-    progress = Progress({'Mount': 1, 'Lock': 1}, {'Mount': 0, 'Lock': 0}, str)
+    reporter = ScreenReporter(plan_of({'Mount': 1, 'Lock': 1}))
+    reporter(Event(EventKind.CLEANUP, 'Mount', exception=OSError('busy\nby cp')))
     outcomes = {name: Outcome(State.CHANGED, 1) for name in ('Mount', 'Lock')}
-    progress.recap(outcomes, {}, {'Mount': OSError('busy\nby cp')}, 2.0, None)
+    report(reporter, outcomes, 2.0)
     assert capsys.readouterr().out.splitlines() == [
         '✗ Mount.cleanup  failed: busy',
         '    by cp',
@@ -245,6 +264,6 @@ def test_the_recap_names_each_cleanup_that_failed(capsys):
     ],
 )
 def test_names_in_the_bar_are_shortened_only_as_far_as_they_must(names, width, text):
-    fitted = fitting([(name, ' 1 s') for name in names], width)
-    assert columns(fitted) <= width
+    fitted = fit_items([(name, ' 1 s') for name in names], width)
+    assert cell_width(fitted) <= width
     assert fitted == text

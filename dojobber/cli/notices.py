@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from time import monotonic
 from typing import Callable
 
-from ..signals import leave_signals_to_main_thread
+from ..text import duration
+from .signals import leave_signals_to_main_thread
 from .streams import complain
-from .terminal import duration
 
 LONG = 60.0
 """Seconds after which a Job that is still running is mentioned, and after as many again."""

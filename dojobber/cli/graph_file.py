@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from ..dojobber import DoJobber
 from ..errors import GraphError
 from ..job import DummyJob
-from .screen.streams import complain, is_terminal, standard_error
-from .screen.terminal import printable
+from ..text import escape_unprintable
 from .signals import INTERRUPTS, Interrupts, Stopped, signal_of
+from .streams import complain, is_terminal, standard_error
 
 PATIENCE = 1.0  # seconds without a word
 
@@ -83,14 +83,14 @@ def draw(engine: DoJobber, path: str, rankdir: str, interrupts: Interrupts) -> t
         why = f'interrupted by {interrupt.name}'
     except (GraphError, OSError) as error:
         why = str(error)
-    complain(f'the graph is not drawn: {printable(why)}')
+    complain(f'the graph is not drawn: {escape_unprintable(why)}')
     return interrupt, False
 
 
 @contextlib.contextmanager
 def _said_if_long(path: str) -> Iterator[None]:
     """Say on a terminal what is going on if this takes long."""
-    timer = threading.Timer(PATIENCE, complain, [f'drawing {printable(path)} ...'])
+    timer = threading.Timer(PATIENCE, complain, [f'drawing {escape_unprintable(path)} ...'])
     timer.daemon = True
     if is_terminal(standard_error()):
         timer.start()

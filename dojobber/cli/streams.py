@@ -8,6 +8,8 @@ import os
 import sys
 from typing import Any
 
+from ..text import escape_unencodable
+
 
 def complain(text: str) -> None:
     """Write a line to stderr; where that is closed, full or no file at all, to nowhere."""
@@ -47,7 +49,7 @@ class Output:
             try:
                 stream.write(text)
             except UnicodeEncodeError as error:
-                stream.write(text.encode(error.encoding, 'backslashreplace').decode(error.encoding))
+                stream.write(escape_unencodable(text, error.encoding))
             _flush_what_can_be(stream)
         except (OSError, ValueError) as error:
             self.failure = error

@@ -1,0 +1,87 @@
+"""The documents that ``--json`` prints: the result of a run, and with ``--list`` or ``--tree`` the plan."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..__version__ import __version__
+from .._plan.plan import Plan
+from ..job import kind_of
+from ..outcome import Outcome, State
+from ..text import error_text, summary, value_text
+from .reporter import Reporter, RunResult
+from .streams import Output
+
+SCHEMA = 1
+"""Version of the documents: raised when a field is removed or changes its meaning."""
+
+
+def write_document(output: Output, document: dict[str, Any]) -> None:
+    """Write a JSON document to stdout, whatever Jobs have redirected meanwhile."""
+    output.put_back()
+    output.write(f'{json.dumps(document, indent=2)}\n')
+
+
+def plan_document(root: str, plan: Plan) -> dict[str, Any]:
+    """Return the plan, or the part of it that ``--only`` selects, as a JSON document."""
+    jobs = [
+        {'name': name, 'kind': kind_of(step.job), 'summary': summary(step.job), 'deps': list(step.dependencies)}
+        for name, step in plan.steps.items()
+    ]
+    return {'schema': SCHEMA, 'version': __version__, 'root': root, 'jobs': jobs}
+
+
+class JsonReporter(Reporter):
+    """Reports the result as a JSON document."""
+
+    def __init__(self, plan: Plan, no_act: bool, output: Output) -> None:
+        super().__init__(plan, no_act)
+        self._output = output
+
+    def report(self, result: RunResult) -> None:
+        """Write the document."""
+        write_document(self._output, self._document(result))
+
+    def _document(self, result: RunResult) -> dict[str, Any]:
+        outcomes = result.outcomes
+        cleanup_errors = list(self.cleanup_errors.values())
+        return {
+            'schema': SCHEMA,
+            'version': __version__,
+            'root': result.root,
+            'no_act': result.no_act,
+            'exit_status': result.exit_status,
+            'interrupted_by': result.interrupted_by,
+            'cleanup_error': _error(cleanup_errors[-1] if cleanup_errors else None),
+            'seconds': result.seconds,
+            'totals': {state.value: sum(outcome.state is state for outcome in outcomes.values()) for state in State},
+            'jobs': [self._job(name, outcome) for name, outcome in outcomes.items()],
+        }
+
+    def _job(self, name: str, outcome: Outcome) -> dict[str, Any]:
+        return {
+            'name': name,
+            'state': outcome.state.value,
+            'tries': outcome.tries,
+            'seconds': outcome.seconds,
+            'phases': dict(outcome.phases),
+            'result': _jsonable(outcome.result),
+            'error': _error(outcome.exception),
+            'run_error': _error(self.run_errors.get(name)),
+            'cleanup_error': _error(self.cleanup_errors.get(name)),
+            'blocked_by': list(outcome.blocked_by),
+        }
+
+
+def _error(error: BaseException | None) -> dict[str, str] | None:
+    return None if error is None else {'type': type(error).__name__, 'message': error_text(error)}
+
+
+def _jsonable(value: Any) -> Any:
+    """Return ``value`` if JSON can represent it, else its ``repr()``."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except Exception:
+        return value_text(value)
+    return value
