@@ -1,4 +1,4 @@
-"""What the engine is compared with: the least that any code must do to work a graph of Jobs."""
+"""The bare loop that the engine is compared with: the least that any code must do to run a graph of Jobs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import Any
 
 
 def post_order(root: Any) -> list[Any]:
-    """Return ``root`` and all that it needs, depth first, each after its own needs, without recursion."""
+    """Return ``root`` and all its dependencies, depth first, each Job after its own dependencies. Not recursive."""
     order = []
     seen = {root}
     stack = [(root, iter(root.DEPS))]
     while stack:
-        job, needs = stack[-1]
-        for need in needs:
-            if need not in seen:
-                seen.add(need)
-                stack.append((need, iter(need.DEPS)))
+        job, dependencies = stack[-1]
+        for dependency in dependencies:
+            if dependency not in seen:
+                seen.add(dependency)
+                stack.append((dependency, iter(dependency.DEPS)))
                 break
         else:
             stack.pop()
@@ -23,17 +23,17 @@ def post_order(root: Any) -> list[Any]:
     return order
 
 
-def work(root: Any, tries: int) -> set[Any]:
-    """Work the graph and return the Jobs that did not pass: those that failed and those that need one of them.
+def run_graph(root: Any, tries: int) -> set[Any]:
+    """Run the graph and return the Jobs that did not pass: those that failed and their dependents.
 
-    Each Job is tried until it passes or has no tries left; then comes the next one. There is no plan to check, no
-    round robin, no clock, no directory, no Cleanup, and nothing is remembered of a Job but that it did not pass.
+    Each Job is attempted until it passes or has used up its ``tries``, and then the next one. There is no validation,
+    no round robin, no clock, no directory and no Cleanup, and all that is stored of a Job is that it did not pass.
     """
     shared: dict[Any, Any] = {}
-    without: set[Any] = set()
+    not_passed: set[Any] = set()
     for job in post_order(root):
-        if without and not without.isdisjoint(job.DEPS):
-            without.add(job)
+        if not_passed and not not_passed.isdisjoint(job.DEPS):
+            not_passed.add(job)
             continue
         for _ in range(tries):
             instance = job()
@@ -50,5 +50,5 @@ def work(root: Any, tries: int) -> set[Any]:
             except Exception:
                 continue
         else:
-            without.add(job)
-    return without
+            not_passed.add(job)
+    return not_passed

@@ -1,6 +1,6 @@
-"""What is measured, each in a fresh process: time, memory, and the import.
+"""Measure time, memory and the import, each in a fresh process.
 
-The garbage collector is on, as it is for a user, and collects before each measurement, so that all begin alike.
+The garbage collector is on, as it is for users. It collects before each measurement, so that all start alike.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HERE = pathlib.Path(__file__).resolve()
 Figures = dict[str, float]
 
 IMPORTS = {'start': 'pass', 'stdlib': 'import dataclasses, enum, logging, traceback', 'dojobber': 'import dojobber'}
-"""What the interpreters do that are compared."""
+"""The statements that the compared interpreters run."""
 
 
 class Case(NamedTuple):
@@ -42,34 +42,34 @@ class Case(NamedTuple):
 
 
 def times(case: Case) -> Figures:
-    """Return the seconds of ``configure``, ``run``, ``ask`` (``success()``) and the ``bare`` loop, and Jobs by outcome.
+    """Return the seconds of ``configure``, ``run``, ``ask`` (``success()``) and the ``bare`` loop, and numbers of Jobs.
 
-    Engine and bare loop take turns, and the fastest turn of each counts: what else the machine does only adds to it.
+    Engine and bare loop take turns, and the fastest turn of each counts, since other load only adds time.
     """
     jobs = case.make()
     turns, bare_turns = [], []
     for _ in range(max(2, min(20, 100_000 // case.jobs))):
         gc.collect()
-        begun = perf_counter()
-        without = bare.work(jobs[-1], graphs.TRIES)
-        bare_turns.append(perf_counter() - begun)
+        started_at = perf_counter()
+        not_passed = bare.run_graph(jobs[-1], graphs.TRIES)
+        bare_turns.append(perf_counter() - started_at)
 
         engine = DoJobber()
         gc.collect()
-        begun = perf_counter()
+        started_at = perf_counter()
         configure(engine, jobs[-1])
-        configured = perf_counter()
+        configured_at = perf_counter()
         engine.checknrun()
-        ran = perf_counter()
+        ended_at = perf_counter()
         engine.success()
-        asked = perf_counter()
-        turns.append((ran - begun, configured - begun, ran - configured, asked - ran))
+        ask = perf_counter() - ended_at
+        turns.append((ended_at - started_at, configured_at - started_at, ended_at - configured_at, ask))
 
         passed = engine.nodestatus
-        if {job for job in jobs if not passed[job.__name__]} != without:
+        if {job for job in jobs if not passed[job.__name__]} != not_passed:
             raise AssertionError(f'the engine and the bare loop disagree about {case}')
         outcomes = list(passed.values())
-        del engine, passed, without  # so that none is freed on another's time
+        del engine, passed, not_passed  # free them outside the measurements
     _, configure_seconds, run, ask = min(turns)
     return {
         'configure': configure_seconds,
@@ -83,15 +83,15 @@ def times(case: Case) -> Figures:
 
 
 def memory(case: Case) -> Figures:
-    """Return bytes: ``plan`` after ``configure()``, ``kept`` after the run, plan included, and ``peak`` in between.
+    """Return bytes: ``plan`` after ``configure()``, ``kept`` after the run including the plan, and ``peak`` in between.
 
-    What was there before the engine is not counted: the Job classes, and what these keep from their first use.
+    The Job classes are not counted, nor what they and the library cache at their first use.
     """
     root = case.make()[-1]
-    bare.work(root, graphs.TRIES)
-    worked = DoJobber()  # on two Jobs, for what the library keeps from its first use
-    configure(worked, Case('chain', 'failing', 2).make()[-1])
-    worked.checknrun()
+    bare.run_graph(root, graphs.TRIES)
+    first = DoJobber()  # fills the caches of the library
+    configure(first, Case('chain', 'failing', 2).make()[-1])
+    first.checknrun()
     gc.collect()
 
     tracemalloc.start()
@@ -109,39 +109,39 @@ def memory(case: Case) -> Figures:
 
 
 def configure(engine: DoJobber, root: type[Job]) -> None:
-    """Configure an engine as all are here."""
+    """Configure an engine like all others of these benchmarks."""
     engine.configure(root, default_tries=graphs.TRIES, default_retry_delay=0)
 
 
-def in_fresh_process(what: str, case: Case) -> Figures:
-    """Return what :func:`times` or :func:`memory`, by name, says in a process of its own."""
-    command = [sys.executable, str(HERE), what, case.shape, case.leaves, str(case.jobs)]
+def in_fresh_process(function: str, case: Case) -> Figures:
+    """Return the result of :func:`times` or :func:`memory`, given by name, in a process of its own."""
+    command = [sys.executable, str(HERE), function, case.shape, case.leaves, str(case.jobs)]
     figures: Figures = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
     return figures
 
 
 def imports(rounds: int) -> list[dict[str, Figures]]:
-    """Return, a round at a time, the seconds of each of ``IMPORTS`` in a fresh interpreter.
+    """Return for each round the seconds that each of ``IMPORTS`` takes in a fresh interpreter.
 
-    ``inside`` is the import alone, ``outside`` all from the start of the process to its end.
+    ``inside`` is the import alone, ``outside`` the whole process.
     """
-    found = [{name: _import(statement) for name, statement in IMPORTS.items()} for _ in range(rounds + 1)]
-    return found[1:]  # the first round writes the bytecode
+    results = [{name: _import(statement) for name, statement in IMPORTS.items()} for _ in range(rounds + 1)]
+    return results[1:]  # the first round writes the bytecode
 
 
 def _import(statement: str) -> Figures:
-    found_in = str(pathlib.Path(dojobber.__file__).parents[1])
+    folder = str(pathlib.Path(dojobber.__file__).parents[1])
     code = (
-        f'import sys, time; sys.path.append({found_in!r}); begun = time.perf_counter(); {statement}; '
-        'print(time.perf_counter() - begun)'
+        f'import sys, time; sys.path.append({folder!r}); started_at = time.perf_counter(); {statement}; '
+        'print(time.perf_counter() - started_at)'
     )
-    with_bytecode = {name: value for name, value in os.environ.items() if name != 'PYTHONDONTWRITEBYTECODE'}
+    environment = {name: value for name, value in os.environ.items() if name != 'PYTHONDONTWRITEBYTECODE'}
     command = [sys.executable, '-c', code]
-    begun = perf_counter()
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=HERE.parent, env=with_bytecode)
-    return {'inside': float(done.stdout), 'outside': perf_counter() - begun}
+    started_at = perf_counter()
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=HERE.parent, env=environment)
+    return {'inside': float(done.stdout), 'outside': perf_counter() - started_at}
 
 
 if __name__ == '__main__':
-    what, shape, leaves, jobs = sys.argv[1:]
-    print(json.dumps({'times': times, 'memory': memory}[what](Case(shape, leaves, int(jobs)))))
+    function, shape, leaves, jobs = sys.argv[1:]
+    print(json.dumps({'times': times, 'memory': memory}[function](Case(shape, leaves, int(jobs)))))

@@ -1,4 +1,4 @@
-"""Many Jobs at once, each case in a fresh process: by the engine, and by a plain loop over the same executor."""
+"""Run many Jobs at once, each case in a fresh process: with the engine, and with a plain loop over its executor."""
 
 from __future__ import annotations
 
@@ -25,68 +25,69 @@ from dojobber import DoJobber, Job
 HERE = pathlib.Path(__file__).resolve()
 
 Turns = list[tuple[float, float]]
-"""Seconds of the engine and of the plain loop, a turn each."""
+"""For each turn, the seconds of the engine and of the plain loop."""
 
 
 class Case(NamedTuple):
-    """A graph to measure, and who works it."""
+    """A graph to measure, and the workers that run it."""
 
     executor: str
     workers: int
     shape: str
     jobs: int
-    """The root included, which never sleeps."""
+    """The number of Jobs, including the root, which never sleeps."""
     shortest: float = 0.0
-    """Seconds that each Job sleeps: drawn with a fixed seed, between this and ``longest``."""
+    """Seconds that a Job sleeps at least; the value is drawn with a fixed seed."""
     longest: float = 0.0
+    """Seconds that a Job sleeps at most."""
 
     @property
     def sleeps(self) -> bool:
-        """Tell whether the Jobs sleep. Otherwise they do nothing, and all the time is overhead."""
+        """Whether the Jobs sleep. If they do nothing, all the time is overhead."""
         return self.longest > 0
 
-    def make(self) -> tuple[graphs.Needs, list[float]]:
+    def make(self) -> tuple[graphs.Dependencies, list[float]]:
         """Return its graph and the seconds that each Job sleeps."""
         draw = random.Random(1)
-        needs = graphs.SHAPES[self.shape](self.jobs)
-        return needs, [*(draw.uniform(self.shortest, self.longest) for _ in needs[1:]), 0.0]
+        dependencies = graphs.SHAPES[self.shape](self.jobs)
+        return dependencies, [*(draw.uniform(self.shortest, self.longest) for _ in dependencies[1:]), 0.0]
 
 
-def ideal(needs: graphs.Needs, seconds: Sequence[float], workers: int) -> float:
-    """Return the seconds that no scheduler can beat: the longest path, or all the work over all the workers."""
+def ideal(dependencies: graphs.Dependencies, seconds: Sequence[float], workers: int) -> float:
+    """Return the seconds that no scheduler can beat: the longest path, or the total work divided by the workers."""
     ends: list[float] = []
-    for indexes, own in zip(needs, seconds):
-        ends.append(own + max((ends[need] for need in indexes), default=0.0))
+    for indexes, own in zip(dependencies, seconds):
+        ends.append(own + max((ends[index] for index in indexes), default=0.0))
     return max(max(ends), sum(seconds) / workers)
 
 
 def nap(seconds: float) -> None:
-    """Do what each Job does."""
+    """Sleep, if there is anything to sleep."""
     if seconds:
         time.sleep(seconds)
 
 
-def naps(job: Any) -> None:
+def check(job: Any) -> None:
     """Check: sleep."""
     nap(job.seconds)
 
 
-def make_jobs(needs: graphs.Needs, seconds: Sequence[float]) -> list[type[Job]]:
-    """Return Job classes for a graph, the root last. Each sleeps in its Check."""
+def make_jobs(dependencies: graphs.Dependencies, seconds: Sequence[float]) -> list[type[Job]]:
+    """Return Job classes for a graph, the root last. Each Job sleeps in its Check."""
     jobs: list[type[Job]] = []
-    for index, (indexes, own) in enumerate(zip(needs, seconds)):
-        members = {'DEPS': [jobs[need] for need in indexes], 'seconds': own, 'Check': naps}
+    for index, (indexes, own) in enumerate(zip(dependencies, seconds)):
+        members = {'DEPS': [jobs[dependency] for dependency in indexes], 'seconds': own, 'Check': check}
         jobs.append(type(f'Job{index}', (Job,), members))
     return jobs
 
 
-def work(executor: Executor, jobs: Sequence[Any], travels: bool = False) -> list[Any]:
-    """Work a graph by a plain loop and return its Jobs in the order in which they ended.
+def run_graph(executor: Executor, jobs: Sequence[Any], remote: bool = False) -> list[Any]:
+    """Run a graph with a plain loop and return its Jobs in the order in which they ended.
 
-    All that is ready is submitted at once. There is no second try, and nothing is remembered.
+    Each Job is submitted as soon as it is ready. There are no retries, and nothing is recorded.
 
     Args:
-        travels: Whether what is submitted goes to another process: then it is no more than what the Check does.
+        remote: Whether the executor runs calls in other processes. Then only the call that Check makes is submitted.
     """
     sorter = TopologicalSorter({job: job.DEPS for job in jobs})
     sorter.prepare()
@@ -94,7 +95,7 @@ def work(executor: Executor, jobs: Sequence[Any], travels: bool = False) -> list
     ended = []
     while sorter.is_active():
         for job in sorter.get_ready():
-            future = executor.submit(nap, job.seconds) if travels else executor.submit(attempt, job)
+            future = executor.submit(nap, job.seconds) if remote else executor.submit(attempt, job)
             future.add_done_callback(lambda future, job=job: done.put((job, future)))  # type: ignore[misc]
         job, future = done.get()
         future.result()
@@ -104,7 +105,7 @@ def work(executor: Executor, jobs: Sequence[Any], travels: bool = False) -> list
 
 
 def attempt(job: Any) -> None:
-    """Try a Job, and do no more."""
+    """Run a minimal attempt of a Job."""
     instance = job()
     instance.storage = {}
     instance.global_storage = {}
@@ -112,8 +113,8 @@ def attempt(job: Any) -> None:
 
 
 @contextlib.contextmanager
-def started(case: Case) -> Iterator[Executor | None]:
-    """Yield the executor of a case, with its workers at work; None for threads, which each turn starts by itself."""
+def running_executor(case: Case) -> Iterator[Executor | None]:
+    """Yield the executor of a case with its workers started; None for threads, which each turn starts for itself."""
     if case.executor == 'threads':
         yield None
     elif case.executor == 'processes':
@@ -128,48 +129,50 @@ def started(case: Case) -> Iterator[Executor | None]:
             threads_per_worker=1,
             host='127.0.0.1',
             dashboard_address='127.0.0.1:0',
-            silence_logs=logging.CRITICAL,  # a worker that is just being stopped may complain
+            silence_logs=logging.CRITICAL,  # workers log complaints while they are stopped
         )
         with cluster, distributed.Client(cluster) as client:
             yield client.get_executor(pure=False)
 
 
 def times(case: Case, turns: int) -> Turns:
-    """Return what ``turns`` turns took. A first one is not counted: it uses all classes for the first time."""
-    needs, seconds = case.make()
-    jobs = make_jobs(needs, seconds)
-    with started(case) as executor:
-        return [(_by_engine(case, jobs[-1], executor), _by_loop(case, jobs, executor)) for _ in range(turns + 1)][1:]
+    """Measure ``turns`` turns, after a first one that fills the caches of all classes."""
+    dependencies, seconds = case.make()
+    jobs = make_jobs(dependencies, seconds)
+    with running_executor(case) as executor:
+        return [(_time_engine(case, jobs[-1], executor), _time_loop(case, jobs, executor)) for _ in range(turns + 1)][
+            1:
+        ]
 
 
-def _by_engine(case: Case, root: type[Job], executor: Executor | None) -> float:
+def _time_engine(case: Case, root: type[Job], executor: Executor | None) -> float:
     gc.collect()
-    begun = perf_counter()
+    started_at = perf_counter()
     engine = DoJobber()
     engine.configure(root, max_workers=case.workers if executor is None else None, executor=executor)
     engine.checknrun()
-    ended = perf_counter()
+    seconds = perf_counter() - started_at
     if not engine.success() or len(engine.nodestatus) != case.jobs:
-        raise AssertionError(f'the engine has not worked {case}: {engine.nodeexceptions}')
-    return ended - begun
+        raise AssertionError(f'the engine failed to run {case}: {engine.nodeexceptions}')
+    return seconds
 
 
-def _by_loop(case: Case, jobs: list[type[Job]], executor: Executor | None) -> float:
+def _time_loop(case: Case, jobs: list[type[Job]], executor: Executor | None) -> float:
     gc.collect()
-    begun = perf_counter()
+    started_at = perf_counter()
     if executor is None:
         with ThreadPoolExecutor(case.workers) as threads:
-            worked = work(threads, jobs)
+            ended = run_graph(threads, jobs)
     else:
-        worked = work(executor, jobs, travels=True)
-    ended = perf_counter()
-    if set(worked) != set(jobs):
-        raise AssertionError(f'the plain loop has not worked {case}')
-    return ended - begun
+        ended = run_graph(executor, jobs, remote=True)
+    seconds = perf_counter() - started_at
+    if set(ended) != set(jobs):
+        raise AssertionError(f'the plain loop failed to run {case}')
+    return seconds
 
 
 def in_fresh_process(case: Case, turns: int) -> Turns:
-    """Return what :func:`times` says in a process of its own."""
+    """Return the result of :func:`times` in a process of its own."""
     command = [sys.executable, str(HERE), json.dumps([case, turns])]
     found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
     return [(engine, loop) for engine, loop in found]

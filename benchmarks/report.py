@@ -1,4 +1,4 @@
-"""From what was measured to the document that ``--json`` prints, and from that to the table and the aims."""
+"""Turn measurements into the document that ``--json`` prints, and that into the table and the aims."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ shape   leaves    Jobs blocked configure    run  ask   bare / bare      engine  
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures depend on, beside the code."""
+    """Return what the figures depend on, apart from the code."""
     cpuinfo = pathlib.Path('/proc/cpuinfo')
     lines = cpuinfo.read_text(encoding='utf-8').splitlines() if cpuinfo.exists() else []
     models = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
@@ -40,19 +40,19 @@ def machine() -> dict[str, Any]:
 
 
 def machine_line(about: dict[str, Any]) -> str:
-    """Return what :func:`machine` found as text."""
+    """Return the result of :func:`machine` as text."""
     names = '{processor}, {cores} cores, {system}, {python}, dojobber {dojobber}'
     return names.format_map(about)
 
 
 def row(case: Case, times: list[Figures], memory: Figures) -> Row:
-    """Return the medians over all processes: microseconds and bytes a Job, and the ratio to the bare loop."""
-    ratios = [(each['configure'] + each['run']) / each['bare'] for each in times]
+    """Return the medians over all processes: microseconds and bytes per Job, and the ratio to the bare loop."""
+    ratios = [(figures['configure'] + figures['run']) / figures['bare'] for figures in times]
     return {
         **case._asdict(),
         **{name: times[0][name] for name in ('passed', 'failed', 'blocked')},
         **{
-            f'{name}_us': median(each[name] for each in times) / case.jobs * 1e6
+            f'{name}_us': median(figures[name] for figures in times) / case.jobs * 1e6
             for name in ('configure', 'run', 'ask', 'bare')
         },
         'ratio': median(ratios),
@@ -62,63 +62,63 @@ def row(case: Case, times: list[Figures], memory: Figures) -> Row:
 
 
 def growth(rows: list[Row]) -> list[Row]:
-    """Return, for each two sizes of a graph, the exponents: 1 where all the time grows as the number of Jobs does."""
-    found = []
-    for one, two in itertools.combinations(sorted(rows, key=lambda each: int(each['jobs'])), 2):
-        kind = {name: one[name] for name in ('shape', 'leaves')}
-        if kind.items() <= two.items() and one['jobs'] < two['jobs']:
-            jobs = math.log(two['jobs'] / one['jobs'])
-            # Times are by the Job, hence the 1.
-            engine, bare = (1 + math.log(spent(two) / spent(one)) / jobs for spent in (_engine_us, _bare_us))
-            found.append({**kind, 'from': one['jobs'], 'to': two['jobs'], 'engine': engine, 'bare': bare})
-    return found
+    """Return the exponents for each two sizes of a graph: 1 means that the total time is proportional to the Jobs."""
+    steps = []
+    for small, large in itertools.combinations(sorted(rows, key=lambda row: int(row['jobs'])), 2):
+        kind = {name: small[name] for name in ('shape', 'leaves')}
+        if kind.items() <= large.items() and small['jobs'] < large['jobs']:
+            jobs = math.log(large['jobs'] / small['jobs'])
+            # The times are per Job, hence the 1.
+            engine, bare = (1 + math.log(spent(large) / spent(small)) / jobs for spent in (_engine_us, _bare_us))
+            steps.append({**kind, 'from': small['jobs'], 'to': large['jobs'], 'engine': engine, 'bare': bare})
+    return steps
 
 
-def _engine_us(one: Row) -> float:
-    return float(one['configure_us'] + one['run_us'])
+def _engine_us(row: Row) -> float:
+    return float(row['configure_us'] + row['run_us'])
 
 
-def _bare_us(one: Row) -> float:
-    return float(one['bare_us'])
+def _bare_us(row: Row) -> float:
+    return float(row['bare_us'])
 
 
-def importing(rounds: list[dict[str, Figures]]) -> Row:
-    """Return medians in milliseconds: the interpreter's start, what each import takes and what it adds to the start."""
-    milliseconds = {'start_ms': median(each['start']['outside'] for each in rounds) * 1e3}
+def import_times(rounds: list[dict[str, Figures]]) -> Row:
+    """Return medians in milliseconds: a process without import, each import alone, and what it adds to the process."""
+    milliseconds = {'start_ms': median(seconds['start']['outside'] for seconds in rounds) * 1e3}
     for name in 'stdlib', 'dojobber':
-        milliseconds[f'{name}_ms'] = median(each[name]['inside'] for each in rounds) * 1e3
-        added = median(each[name]['outside'] - each['start']['outside'] for each in rounds)
+        milliseconds[f'{name}_ms'] = median(seconds[name]['inside'] for seconds in rounds) * 1e3
+        added = median(seconds[name]['outside'] - seconds['start']['outside'] for seconds in rounds)
         milliseconds[f'{name}_over_start_ms'] = added * 1e3
     return {
         'rounds': len(rounds),
         **milliseconds,
-        'ratio': median(each['dojobber']['inside'] / each['stdlib']['inside'] for each in rounds),
+        'ratio': median(seconds['dojobber']['inside'] / seconds['stdlib']['inside'] for seconds in rounds),
     }
 
 
 def aims(document: Row) -> list[Row]:
-    """Return each aim with what was seen; ``met`` is None where it was not measured."""
-    at_size = [each for each in document['cases'] if each['jobs'] == AIM_JOBS]
-    steps = [each for each in document['growth'] if (each['from'], each['to']) == AIM_GROWTH]
-    steep = [{**each, 'added': each['engine'] - each['bare']} for each in steps]
-    kept = [each for each in at_size if each['leaves'] == 'passing']
-    failed = [each for each in [document['failed_job']] if each['jobs'] == AIM_JOBS]
+    """Return each aim with its figure; ``met`` is None if it was not measured."""
+    at_size = [row for row in document['cases'] if row['jobs'] == AIM_JOBS]
+    steps = [step for step in document['growth'] if (step['from'], step['to']) == AIM_GROWTH]
+    above_bare = [{**step, 'added': step['engine'] - step['bare']} for step in steps]
+    passed = [row for row in at_size if row['leaves'] == 'passing']
+    failed = [document['failed_job']] if document['failed_job']['jobs'] == AIM_JOBS else []
     return [
-        judged(f'configure and run at {AIM_JOBS:,} Jobs, times the bare loop', 8, at_size, 'ratio'),
-        judged('growth from {:,} to {:,} Jobs, above the bare loop'.format(*AIM_GROWTH), 0.1, steep, 'added'),
-        judged('bytes kept per Job that passed, its plan included', 1000, kept, 'kept_bytes'),
-        judged('bytes kept per Job that failed, its plan included', 3000, failed, 'kept_bytes'),
-        judged('import, times that of those four modules', 1.5, [document['import']], 'ratio'),
+        judge(f'configure and run at {AIM_JOBS:,} Jobs, times the bare loop', 8, at_size, 'ratio'),
+        judge('growth from {:,} to {:,} Jobs, above the bare loop'.format(*AIM_GROWTH), 0.1, above_bare, 'added'),
+        judge('bytes kept per Job that passed, its plan included', 1000, passed, 'kept_bytes'),
+        judge('bytes kept per Job that failed, its plan included', 3000, failed, 'kept_bytes'),
+        judge('import, times that of the four modules', 1.5, [document['import']], 'ratio'),
     ]
 
 
-def judged(what: str, at_most: float, rows: list[Row], key: str) -> Row:
-    """Return an aim with the worst that was seen of ``key``; ``met`` is None if there are no rows."""
-    worst = max(rows, key=lambda each: float(each[key]), default=None)
+def judge(aim: str, at_most: float, rows: list[Row], key: str) -> Row:
+    """Return an aim with the largest value of ``key``; ``met`` is None if there are no rows."""
+    worst = max(rows, key=lambda row: float(row[key]), default=None)
     if worst is None:
-        return {'aim': what, 'at_most': at_most, 'seen': None, 'where': '', 'met': None}
+        return {'aim': aim, 'at_most': at_most, 'seen': None, 'where': '', 'met': None}
     where = ' '.join(worst[name] for name in ('shape', 'leaves') if name in worst)
-    return {'aim': what, 'at_most': at_most, 'seen': worst[key], 'where': where, 'met': worst[key] <= at_most}
+    return {'aim': aim, 'at_most': at_most, 'seen': worst[key], 'where': where, 'met': worst[key] <= at_most}
 
 
 def table(document: Row) -> str:
@@ -130,10 +130,10 @@ def table(document: Row) -> str:
         '',
         *HEADER.splitlines(),
     ]
-    for before, one in zip([None, *document['cases']], document['cases']):
-        if before and before['shape'] != one['shape']:
+    for previous, row in zip([None, *document['cases']], document['cases']):
+        if previous and previous['shape'] != row['shape']:
             lines.append('')
-        lines.append(_line(one, _since(before, one, document['growth'])))
+        lines.append(_line(row, _since(previous, row, document['growth'])))
     return '\n'.join(
         [
             *lines,
@@ -142,31 +142,31 @@ def table(document: Row) -> str:
             f'import dojobber: {spent["dojobber_ms"]:.1f} ms; dataclasses, enum, logging and traceback: '
             f'{spent["stdlib_ms"]:.1f} ms.',
             f'A process: {spent["start_ms"]:.1f} ms without an import, {spent["dojobber_over_start_ms"]:.1f} ms '
-            f'more with that of dojobber, {spent["stdlib_over_start_ms"]:.1f} ms more with that of those four.',
+            f'more with dojobber, {spent["stdlib_over_start_ms"]:.1f} ms more with the four modules.',
             '',
             *[verdict(aim) for aim in document['aims']],
         ]
     )
 
 
-def _since(before: Row | None, one: Row, steps: list[Row]) -> Row | None:
-    wanted = {**one, 'from': before and before['jobs'], 'to': one['jobs']}
+def _since(previous: Row | None, row: Row, steps: list[Row]) -> Row | None:
+    wanted = {**row, 'from': previous and previous['jobs'], 'to': row['jobs']}
     names = 'shape', 'leaves', 'from', 'to'
     return next((step for step in steps if all(step[name] == wanted[name] for name in names)), None)
 
 
-def _line(one: Row, step: Row | None) -> str:
+def _line(row: Row, step: Row | None) -> str:
     exponents = f'{step["engine"]:10.2f} {step["bare"]:6.2f}' if step else ' ' * 17
     return (
-        f'{one["shape"]:7} {one["leaves"]:7} {one["jobs"]:6} {one["blocked"] / one["jobs"]:6.0%} '
-        f'{one["configure_us"]:9.2f} {one["run_us"]:6.2f} {one["ask_us"]:4.2f} {one["bare_us"]:6.2f} '
-        f'{one["ratio"]:6.1f}  {exponents} '
-        f'{one["plan_bytes"]:6.0f} {one["kept_bytes"]:6.0f} {one["peak_bytes"]:6.0f}'
+        f'{row["shape"]:7} {row["leaves"]:7} {row["jobs"]:6} {row["blocked"] / row["jobs"]:6.0%} '
+        f'{row["configure_us"]:9.2f} {row["run_us"]:6.2f} {row["ask_us"]:4.2f} {row["bare_us"]:6.2f} '
+        f'{row["ratio"]:6.1f}  {exponents} '
+        f'{row["plan_bytes"]:6.0f} {row["kept_bytes"]:6.0f} {row["peak_bytes"]:6.0f}'
     )
 
 
 def verdict(aim: Row) -> str:
-    """Return the line that says what became of an aim."""
+    """Return the line that says whether an aim is met."""
     verdict = {True: 'met', False: 'missed', None: 'not measured'}[aim['met']]
     seen = '' if aim['seen'] is None else f', seen {aim["seen"]:.4g} {aim["where"]}'.rstrip()
     return f'{verdict:12} {aim["aim"]}: at most {aim["at_most"]:g}{seen}'

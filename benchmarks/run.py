@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure what the engine costs, beside a bare loop over the same Jobs. README.rst says what the figures mean."""
+"""Compare the engine with a bare loop over the same Jobs. README.rst explains the figures."""
 
 from __future__ import annotations
 
@@ -19,41 +19,42 @@ SIZES = 100, 1_000, 10_000, 20_000, 100_000
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Measure, and print the table or the document."""
-    options = parsed(argv)
+    """Measure, and print the table or the JSON document."""
+    options = parse_options(argv)
     cases = [
-        measure.Case(*each) for each in itertools.product(options.shapes, options.leaves, sorted(set(options.sizes)))
+        measure.Case(*values)
+        for values in itertools.product(options.shapes, options.leaves, sorted(set(options.sizes)))
     ]
-    document = measured(cases, options.repeats)
+    document = measure_all(cases, options.repeats)
     print(json.dumps(document, indent=2) if options.json else report.table(document))
 
 
-def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the options of the command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog='With the default options it takes about seven minutes on two slow cores.'
+        description=__doc__, epilog='The default options take about seven minutes on two slow cores.'
     )
     leaves = [name for name in graphs.LEAVES if name != 'bad']
     parser.add_argument(
-        '--sizes', type=size, nargs='+', default=SIZES, help=f'numbers of Jobs ({" ".join(map(str, SIZES))})'
+        '--sizes', type=size, nargs='+', default=SIZES, help=f'numbers of Jobs (default: {" ".join(map(str, SIZES))})'
     )
     parser.add_argument('--shapes', nargs='+', default=list(graphs.SHAPES), choices=graphs.SHAPES)
-    parser.add_argument('--leaves', nargs='+', default=leaves, choices=leaves, help='what becomes of the leaves')
-    parser.add_argument('--repeats', type=size, default=3, help='processes to take the median of (%(default)s)')
-    parser.add_argument('--json', action='store_true', help='print one JSON document instead of the table')
+    parser.add_argument('--leaves', nargs='+', default=leaves, choices=leaves, help='how the leaves behave')
+    parser.add_argument('--repeats', type=size, default=3, help='processes for each case (default: %(default)s)')
+    parser.add_argument('--json', action='store_true', help='print a JSON document instead of the table')
     return parser.parse_args(argv)
 
 
 def size(text: str) -> int:
-    """Read a number of at least 1 from the command line."""
+    """Parse a number of at least 1 from the command line."""
     number = int(text.replace(',', '').replace('_', ''))
     if number < 1:
         raise ValueError(text)
     return number
 
 
-def measured(cases: Sequence[measure.Case], repeats: int) -> report.Row:
-    """Measure all cases, a round of processes after the other so that a slow minute of the machine hits all alike."""
+def measure_all(cases: Sequence[measure.Case], repeats: int) -> report.Row:
+    """Measure all cases in rounds of one process each, so that a slow minute of the machine affects all alike."""
     times: dict[measure.Case, list[measure.Figures]] = {case: [] for case in cases}
     for number in range(repeats):
         for case in cases:
@@ -62,7 +63,7 @@ def measured(cases: Sequence[measure.Case], repeats: int) -> report.Row:
     progress('memory')
     jobs = min(report.AIM_JOBS, max(case.jobs for case in cases))
     traced = [*cases, measure.Case('wide', 'bad', jobs)]
-    with ThreadPoolExecutor(2) as pool:  # memory is the same however slow the process is
+    with ThreadPoolExecutor(2) as pool:  # memory does not depend on the load
         *memory, failed = pool.map(partial(measure.in_fresh_process, 'memory'), traced)
     rows = [report.row(case, times[case], bytes_) for case, bytes_ in zip(cases, memory)]
     progress('import')
@@ -72,14 +73,14 @@ def measured(cases: Sequence[measure.Case], repeats: int) -> report.Row:
         'cases': rows,
         'growth': report.growth(rows),
         'failed_job': {'jobs': jobs, 'kept_bytes': failed['kept'] / jobs},
-        'import': report.importing(measure.imports(5 * repeats)),
+        'import': report.import_times(measure.imports(5 * repeats)),
     }
     progress('')
     return {**document, 'aims': report.aims(document)}
 
 
 def progress(text: str) -> None:
-    """Say on a terminal what is being done, in place of what was said before."""
+    """Show on a terminal what is being measured, in place of the previous text."""
     if sys.stderr.isatty():
         print(f'\r\x1b[K{text}', end='', file=sys.stderr, flush=True)
 

@@ -1,9 +1,9 @@
-"""Work a graph of small idempotent Jobs: check, run, recheck, retry, clean up, and draw what happened.
+"""Run a graph of small idempotent Jobs: check, run, recheck, retry, clean up, and draw the result.
 
-A Job is a class. Its ``Check`` raises as long as there is something to do, its ``Run`` does it, and then ``Check`` is
-called again: that verdict counts. ``DEPS`` names the Jobs that have to pass before it. ``DoJobber`` works all that a
-root Job needs, from the leaves up, tries again what failed, and leaves out what needs a Job that cannot pass. Since
-Jobs look before they act, a script can be run again and again, and nothing has to be remembered in between::
+A Job is a class. Its ``Check`` raises an exception as long as there is something to do. Then its ``Run`` does it, and
+``Check`` is called again: that verdict counts. ``DEPS`` lists the Jobs that it depends on. ``DoJobber`` runs a root Job
+and everything it depends on, dependencies first. It retries Jobs that fail, and skips those whose dependencies do not
+pass. Since each Job checks before it acts, a script can be run again and again, and needs to store no state::
 
     from pathlib import Path
     from dojobber import DoJobber, Job
@@ -28,20 +28,20 @@ Jobs look before they act, a script can be run again and again, and nothing has 
     print(engine.nodestatus)  # {'MakeFolder': True, 'WriteGreeting': True}
     print(engine.outcomes['WriteGreeting'].state)  # State.CHANGED
 
-The second time it is ``State.OK``: all was done already. From here, read about
+The second time the state is ``State.OK``, since everything was done already. Continue with the help on
 
 ``Job``, ``RunonlyJob``, ``DummyJob``
-    what a Job can say and do;
+    the base classes of your Jobs, with their hooks and attributes;
 ``DoJobber``
-    the engine: how to configure it, work the graph, ask what happened, and draw it;
+    the engine: configure it, run the graph, query the results, draw them;
 ``Outcome``, ``State``
-    what became of a Job;
+    the record of a Job's result;
 ``Event``, ``EventKind``
-    what listeners are told while it happens;
+    the records that listeners are called with during the run;
 ``DoJobberError``
-    the base of all errors, each of which carries its ``culprit``;
+    the base of all errors; each carries the offending object as ``culprit``;
 ``dojobber.cli.main``
-    the command line, also for a script of one's own; ``dojobber --help`` lists its options.
+    the command line, which a script can call, too; ``dojobber --help`` lists its options.
 
 The README is the manual.
 """

@@ -1,7 +1,7 @@
-"""The exceptions DoJobber raises.
+"""The exceptions that DoJobber raises.
 
-Each is a :class:`DoJobberError` and also the builtin exception a caller would expect; each names what it is about in
-its message and carries it as ``culprit``.
+Each derives from :class:`DoJobberError` and from a built-in exception. Its message names the offending object, says
+what was expected, and ``culprit`` holds that object.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from typing import Any
 
 
 class DoJobberError(Exception):
-    """Base of every error of this package. ``culprit`` is what the error is about; its kind says what that can be.
+    """Base of all errors of this package. ``culprit`` holds the offending object, as each subclass describes.
 
-    It is raised itself, with what ``checknrun()`` was given as culprit, when the engine is at work already.
+    It is raised itself by ``checknrun()`` during a run (the culprit is its argument), and by ``cleanup()`` while Jobs
+    run (None).
     """
 
     culprit: Any
-    """What the error is about; None if it is nothing that could be named."""
+    """The offending object; None if there is none."""
 
     def __init__(self, message: str, culprit: Any = None) -> None:
         super().__init__(message)
@@ -24,56 +25,56 @@ class DoJobberError(Exception):
 
 
 class PlanError(DoJobberError, RuntimeError):
-    """``configure()`` was given something that cannot work. Nothing has changed.
+    """``configure()`` was given something that cannot work. The engine is unchanged.
 
-    ``culprit`` is the Job class, the value that was given, or the name of the argument.
+    ``culprit`` is the Job class, the value of the argument, or its name.
     """
 
 
 class DepsError(PlanError, TypeError):
-    """``DEPS``, or the root itself, is not made of Job classes.
+    """Something in ``DEPS``, or the root, is not a Job class.
 
-    ``culprit`` is the Job class that has these ``DEPS``, or what was given as root.
+    ``culprit`` is the Job class with these ``DEPS``, or the value given as root.
     """
 
 
 class CycleError(PlanError):
-    """Jobs depend on each other in a cycle. ``culprit`` is the ``cycle``."""
+    """Jobs depend on each other in a cycle. ``culprit`` and ``cycle`` hold the path."""
 
     @property
     def cycle(self) -> list[Any]:
-        """The Job classes on the cycle, each depending on the next; the first is repeated at the end."""
+        """The Job classes on the cycle. Each depends on the next; the last is the first one again."""
         return list(self.culprit)
 
 
 class UnknownJobError(DoJobberError, LookupError):
-    """The Job asked for is not in the configured graph. ``culprit`` is what was asked for, a class or a name."""
+    """``checknrun()`` was given a Job that is not in the graph. ``culprit`` is that argument, a class or a name."""
 
 
 class NotConfiguredError(DoJobberError, RuntimeError):
-    """``configure()`` has to be called first. ``culprit`` is the name of what was called before it."""
+    """``configure()`` must be called first. ``culprit`` is the name of the method or attribute that was used before."""
 
 
 class StorageConflictError(DoJobberError, RuntimeError):
-    """Two Jobs, neither of which needs the other, wrote one key of ``global_storage`` in other processes.
+    """Two Jobs in other processes wrote the same key of ``global_storage``, and neither depends on the other.
 
-    It fails the one that came second. ``culprit`` is the key. To change an object that was read is to write its key.
-    But it is no conflict if all that changed are attributes that were missing or None, and both Jobs left the object in
-    the same state: so an object changes that computes something when it is first used.
+    It fails the Job that ended second. ``culprit`` is the key. Changing an object that was read counts as writing its
+    key. There is an exception, for objects that compute a value on first use and keep it: there is no conflict if only
+    attributes changed that were missing or None, and both Jobs left the object in the same state.
     """
 
 
 class RemoteError(DoJobberError, RuntimeError):
-    """Something cannot travel to another process or back. It stands where that would have been.
+    """Something cannot be sent to a worker process or back. It stands in place of that object.
 
-    ``culprit`` is the Job class, its name, or words for what cannot travel; None for the arguments of ``set_args()``,
-    and for all that a worker could not read or that could not be read from it.
+    ``culprit`` is the Job class, its name, the key of ``global_storage``, or a description of the object. It is None if
+    there is nothing to name, as for the arguments of ``set_args()``.
     """
 
 
 class GraphError(DoJobberError, RuntimeError):
-    """The picture asked for cannot be made.
+    """The picture cannot be made.
 
-    ``culprit`` is the format, another argument that cannot be, what is wrong in ``engine.graph``, or the name of the
-    module that is missing.
+    ``culprit`` is the format, another invalid argument, the offending part of ``engine.graph``, or the name of the
+    missing module.
     """

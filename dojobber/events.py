@@ -1,4 +1,4 @@
-"""What happens in a run, as records that listeners are called with."""
+"""The events of a run: the records that listeners are called with."""
 
 from __future__ import annotations
 
@@ -7,71 +7,71 @@ from typing import Any, Callable, NamedTuple
 
 
 class EventKind(Enum):
-    """What an ``Event`` is about.
+    """The kind of an ``Event``.
 
-    ``RUN_STARTED`` and ``RUN_FINISHED`` are told once a ``checknrun()``, with the names of the Jobs and with their
-    Outcomes as ``value``. In between, each try of a Job is told by ``ATTEMPT_STARTED``, then ``CHECK``, ``RUN`` and
-    ``RECHECK`` when these have ended, and ``ATTEMPT_FINISHED``, with the Job's Outcome so far as ``value``. Of a try
-    that is made on a thread or in another process, all but the start is told when it has ended. ``WAITING`` tells that
-    nothing can be tried for some seconds, ``CLEANUP_STARTED`` and ``CLEANUP`` that a Cleanup starts and has ended.
+    A run begins with ``RUN_STARTED`` and ends with ``RUN_FINISHED``. In between, each attempt at a Job emits
+    ``ATTEMPT_STARTED``, then ``CHECK``, ``RUN`` and ``RECHECK`` as these phases end, and ``ATTEMPT_FINISHED``. For an
+    attempt on a thread or in another process, its start is reported at once and everything else when the attempt ends.
+    ``WAITING`` is emitted when no Job can be attempted for some seconds, ``CLEANUP_STARTED`` and ``CLEANUP`` before and
+    after each Cleanup.
     """
 
     RUN_STARTED = 'run started'
-    """``value`` is the tuple of Job names, in plan order."""
+    """The run starts. ``value`` is a tuple of the Job names, in plan order."""
     ATTEMPT_STARTED = 'attempt started'
-    """``job`` is about to be tried, or was handed to a thread or a process for that."""
+    """An attempt at ``job`` starts, or is handed to a thread or process."""
     CHECK = 'check'
-    """The first check ended: ``seconds`` it took, ``value`` it returned, ``exception`` it raised."""
+    """The first check ended: it took ``seconds``, and returned ``value`` or raised ``exception``."""
     RUN = 'run'
-    """Run ended, told in the same way."""
+    """Run ended, with the same fields."""
     RECHECK = 'recheck'
-    """The check after Run ended, told in the same way."""
+    """The check after Run ended, with the same fields."""
     WAITING = 'waiting'
-    """Nothing can be tried for ``seconds``, until ``value`` on the monotonic clock, when ``job`` is retried."""
+    """No Job can be attempted for ``seconds``. ``job`` is next, when the monotonic clock reaches ``value``."""
     ATTEMPT_FINISHED = 'attempt finished'
-    """``seconds`` it took; ``value`` is the Job's ``Outcome`` so far, over all tries; ``exception`` is why this one did
-    not pass."""
+    """The attempt ended: it took ``seconds``. ``value`` is the Job's ``Outcome`` so far, over all attempts, and
+    ``exception`` the error of this attempt."""
     CLEANUP_STARTED = 'cleanup started'
-    """The Cleanup of a try of ``job`` is about to be called; that of a later ``cleanup()`` is told too."""
+    """The Cleanup of an attempt at ``job`` is about to be called, at the end of a run or by ``cleanup()``."""
     CLEANUP = 'cleanup'
-    """It ended: ``seconds`` it took, ``exception`` it raised. Told alone, without seconds, of a Job that still runs and
-    is not cleaned up because the wait for it was interrupted."""
+    """The Cleanup ended: it took ``seconds``, and may have raised ``exception``. If an interrupt ended the wait for a
+    Job that still runs, its Cleanup is not called: then this is emitted alone, without seconds."""
     RUN_FINISHED = 'run finished'
-    """``seconds`` in all, with the Cleanups called; ``value`` maps names to Outcomes; ``exception`` is about to be
+    """The run took ``seconds``, with its Cleanups. ``value`` maps names to Outcomes, and ``exception`` is about to be
     raised."""
 
 
 class Event(NamedTuple):
-    """Something that happened in a run: an immutable record, handed to each listener.
+    """Something that happened in a run. It is immutable; each listener is called with it.
 
-    ``kind`` says what happened, and ``job`` names the Job it happened to; ``round`` and ``attempt`` say in which of its
-    tries; ``seconds``, ``value`` and ``exception`` tell what ``EventKind`` says for each kind. What a kind has no
-    use for is None. A listener that prints what became of each try::
+    ``kind`` is the ``EventKind``, ``job`` the name of the Job; ``round`` and ``attempt`` number the attempt. The
+    meaning of ``seconds``, ``value`` and ``exception`` depends on the kind. Fields that do not apply are None. A
+    listener that prints the state after each attempt::
 
         from dojobber import EventKind
 
-        def tell(event):
+        def print_state(event):
             if event.kind is EventKind.ATTEMPT_FINISHED:
                 print(event.job, event.attempt, event.value.state.value)
 
-        engine.configure(MakeFolder, listeners=[tell])
+        engine.configure(MakeFolder, listeners=[print_state])
         engine.checknrun()  # MakeFolder 1 ok
     """
 
     kind: EventKind
     """What happened."""
     job: str | None = None
-    """Name of the Job; None for the run as a whole."""
+    """Name of the Job; None for events of the whole run."""
     round: int | None = None
-    """Which walk over the graph this try belongs to, counted from 1; None for the run and for Cleanups."""
+    """Number of the pass over the graph, counted from 1; None for events of the whole run and of Cleanups."""
     attempt: int | None = None
-    """Which try of this Job, counted from 1; None likewise. While it waits, the try to come."""
+    """Number of the attempt at this Job, counted from 1; None likewise. While the engine waits, the next attempt."""
     seconds: float | None = None
     """How long it took; for ``WAITING``, how long it will take."""
     value: Any = None
-    """What the kind says; of a phase, what the Job's method returned."""
+    """Depends on the kind; for a phase, the return value of the hook."""
     exception: BaseException | None = None
-    """What was raised, if anything was."""
+    """The exception that was raised, if any."""
 
 
 Listener = Callable[[Event], object]

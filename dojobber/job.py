@@ -8,83 +8,82 @@ from typing import Any, ClassVar, TypeVar
 
 AnyJob = TypeVar('AnyJob', bound='Job')
 
-_given: dict[tuple[int, int], dict[Any, Any]] = {}
-"""By thread and ``id()`` of the class: the global storage of the instance to be made next."""
+_next_storage: dict[tuple[int, int], dict[Any, Any]] = {}
+"""By thread id and ``id()`` of the class, the global storage for the instance that is about to be created."""
 
 
 class Job:
     """One small, idempotent step towards a goal.
 
-    A subclass writes the hooks it needs; ``Check`` and ``Run`` get the arguments of ``DoJobber.set_args()``:
+    A subclass defines these hooks. ``Check`` and ``Run`` are called with the arguments of ``DoJobber.set_args()``.
 
     ``Check(self, *args, **kwargs)``
-        Passes unless it raises. It says whether the desired state is reached already; what it returns is the Job's
-        result. Required.
+        Required. It raises an exception unless the desired state is reached already. What it returns is the Job's
+        result.
     ``Run(self, *args, **kwargs)``
-        Called when ``Check`` failed, to reach that state. What it returns or raises decides nothing: ``Check`` is
-        called again afterwards and its verdict counts. It may be missing: then that phase fails.
+        Optional. Called if ``Check`` failed, to reach the desired state. Then ``Check`` is called again, whether or not
+        ``Run`` succeeded, and only this recheck decides.
     ``Cleanup(self)``
-        Called once after the whole walk for each try whose ``Run`` was started, last started first.
+        Optional. Called at the end of the run, once for each attempt whose ``Run`` was started, in reverse order.
 
-    ``SystemExit`` is an error like any other there, and ``KeyboardInterrupt`` ends the whole run. An error in a
-    ``Cleanup`` fails no Job: it is raised when all are done.
+    In ``Check`` and ``Run``, ``SystemExit`` fails the Job like any other error, and ``KeyboardInterrupt`` ends the run.
+    An error in a ``Cleanup`` fails no Job; it is raised when all Cleanups have been called.
 
-    The class says how it is to be tried: ``DEPS`` lists the Job classes that have to pass before it, in the order to
-    try them; ``TRIES`` is how often to try it, and ``RETRY_DELAY`` the seconds from the start of one try to the start
-    of the next.
+    ``DEPS`` lists the Job classes that it depends on. ``TRIES`` is the maximum number of attempts, and ``RETRY_DELAY``
+    the minimum number of seconds between the starts of two attempts.
 
-    Every try gets an instance of its own, made without arguments. Its hooks find two dicts: ``self.storage``, which is
-    theirs alone, and ``self.global_storage``, which all Jobs of a ``checknrun()`` share. An instance made by hand has
-    empty ones, so that a unit test can call its hooks.
+    Each attempt creates a new instance, without arguments. Its hooks share two dicts: ``self.storage`` belongs to the
+    attempt, ``self.global_storage`` to all Jobs of a ``checknrun()``. An instance that you create yourself, perhaps to
+    test its hooks, has empty ones.
     """
 
     DEPS: ClassVar[Iterable[type[Job]]] = ()
-    """The Job classes that have to pass before this one is tried, in the order to try them."""
+    """The Job classes that must pass before this one is attempted, in the order in which to attempt them."""
 
     TRIES: ClassVar[float | None] = None
-    """How often to try before giving up, at least 1 and maybe ``math.inf``; None means ``default_tries`` of
+    """Maximum number of attempts, at least 1; ``math.inf`` is allowed. None means ``default_tries`` of
     ``configure()``."""
 
     RETRY_DELAY: ClassVar[float | None] = None
-    """Seconds from the start of one try to the start of the next, at least; None means ``default_retry_delay``."""
+    """Minimum number of seconds between the starts of two attempts. None means ``default_retry_delay``."""
 
     storage: dict[Any, Any]
-    """Private to one try: shared by its Check, Run, recheck and Cleanup."""
+    """Private to one attempt: shared by its Check, Run, recheck and Cleanup."""
 
     global_storage: dict[Any, Any]
-    """Shared by all Jobs of one ``checknrun()``. In another process it is a copy of what the Jobs that this one needs
-    wrote, and what changes in it comes back."""
+    """Shared by all Jobs of one ``checknrun()``. In another process it is a copy that contains what the dependencies of
+    this Job wrote, and changes to it are sent back."""
 
     _run_verdict: tuple[Any, BaseException | None] | None = None
-    """What Run returned and raised; None until it was called."""
+    """What Run returned and raised; None before it is called."""
 
     def __new__(cls: type[AnyJob], *args: Any, **kwargs: Any) -> AnyJob:
-        """Make a Job with empty storages, here so that a subclass's ``__init__`` need not call this class's."""
+        """Create a Job with empty storages, so that the ``__init__`` of a subclass need not call ``super()``."""
         job = super().__new__(cls)
-        _set_storages(job, {} if not _given else _given.pop((get_ident(), id(cls)), {}))
+        _set_storages(job, {} if not _next_storage else _next_storage.pop((get_ident(), id(cls)), {}))
         return job
 
 
 class DummyJob(Job):
-    """A Job that does nothing itself: it groups the Jobs in its ``DEPS`` under one name, and passes when they have."""
+    """A Job that does nothing itself. It groups the Jobs in its ``DEPS`` under one name, and passes when they have."""
 
     def Check(self, *args: Any, **kwargs: Any) -> Any:
         """Pass."""
 
 
 class RunonlyJob(Job):
-    """A Job that cannot tell whether it is needed: its ``Run`` is called every time, and decides.
+    """A Job without a ``Check`` of its own: its ``Run`` is called every time, and decides.
 
-    An exception from ``Run`` fails that try; what it returns is the Job's result. In ``no_act`` it never passes, since
-    ``Run`` is not called. Prefer a Job with a ``Check`` where you can.
+    The return value of ``Run`` is the Job's result; an exception fails the attempt. With ``no_act`` it never passes,
+    since ``Run`` is not called. Prefer a Job with a ``Check`` where possible.
     """
 
     def Check(self, *args: Any, **kwargs: Any) -> Any:
-        """Fail before ``Run``; afterwards repeat what ``Run`` returned or raised.
+        """Fail before ``Run`` was called; afterwards return what it returned or raise what it raised.
 
         Raises:
             RuntimeError: ``Run`` was not called yet.
-            BaseException: What ``Run`` raised.
+            BaseException: ``Run`` raised it.
         """
         if self._run_verdict is None:
             raise RuntimeError('Runonly node check intentionally fails first time.')
@@ -95,16 +94,16 @@ class RunonlyJob(Job):
 
 
 KINDS = (DummyJob, RunonlyJob, Job)
-"""What Jobs derive from, the most special first."""
+"""The base classes of Jobs, derived classes first."""
 
 
 def kind_of(job: type[Job]) -> str:
-    """Return the name of what ``job`` derives from."""
+    """Return the name of the base class of ``job``."""
     return next(base.__name__ for base in job.__mro__ if base in KINDS)
 
 
-_new, _init, _set = object.__new__, object.__init__, object.__setattr__
-# object's own: a class may allow no attributes to be set, as a frozen dataclass does
+_new, _init = object.__new__, object.__init__
+_set = object.__setattr__  # works for classes that refuse it, such as frozen dataclasses
 
 
 def _set_storages(job: Any, global_storage: dict[Any, Any]) -> None:
@@ -113,36 +112,36 @@ def _set_storages(job: Any, global_storage: dict[Any, Any]) -> None:
 
 
 def instantiate(job_class: Any, global_storage: dict[Any, Any]) -> Any:
-    """Return a new instance, whose ``__init__`` has found both storages already."""
+    """Return a new instance. Both storages are set before its ``__init__`` is called."""
     if type(job_class).__call__ is not type.__call__:
-        job = _called(job_class, global_storage)
+        job = _call_class(job_class, global_storage)
     else:
-        if job_class.__new__ is Job.__new__ and job_class.__mro__[-2] is Job:  # which would call object's next
+        if job_class.__new__ is Job.__new__ and job_class.__mro__[-2] is Job:  # it would only call object's
             job = _new(job_class)
         else:
             job = job_class.__new__(job_class)
-            if getattr(job, '_run_verdict', None) is not None:  # it was used before
+            if getattr(job, '_run_verdict', None) is not None:  # the instance was used before
                 _set(job, '_run_verdict', None)
         _set_storages(job, global_storage)
         if job_class.__init__ is _init:
             return job
         if isinstance(job, job_class):
             job.__init__()
-    _set(job, 'global_storage', global_storage)  # which __init__ may have replaced
+    _set(job, 'global_storage', global_storage)  # __init__ may have replaced it
     return job
 
 
-def _called(job_class: Any, global_storage: dict[Any, Any]) -> Any:
-    """Call a class whose metaclass has something to add."""
+def _call_class(job_class: Any, global_storage: dict[Any, Any]) -> Any:
+    """Return a new instance of a class whose metaclass defines ``__call__``."""
     key = get_ident(), id(job_class)
-    _given[key] = global_storage
+    _next_storage[key] = global_storage
     is_new = False
     try:
         job = job_class()
-        is_new = key not in _given
+        is_new = key not in _next_storage
     finally:
-        _given.pop(key, None)
-    if not is_new:  # Job.__new__ was not called: it may have been used before
+        _next_storage.pop(key, None)
+    if not is_new:  # Job.__new__ was not called, so the instance may have been used before
         _set_storages(job, global_storage)
         _set(job, '_run_verdict', None)
     return job

@@ -7,17 +7,17 @@ import logging
 import sys
 
 logger: logging.Logger = logging.getLogger('DoJobber')
-"""The developer log. Unless the application or ``dojobber_loglevel`` says otherwise, only what is critical is shown."""
+"""The developer log. Its level is CRITICAL unless the application or ``dojobber_loglevel`` sets another."""
 
 if logger.level == logging.NOTSET:
     logger.setLevel(logging.CRITICAL)
 
 
 def log_critical(text: str, *args: object) -> None:
-    """Log something that the user could not learn otherwise, with the exception being handled, if any.
+    """Log something that the user could not find out otherwise, with the exception being handled, if any.
 
-    ``logging.config`` disables all loggers that it is not told about; this one says what it has to say all the same. A
-    log that cannot be written (stderr may be closed) harms nothing.
+    ``logging.config`` disables the loggers that it does not know, so this logger is enabled again. If the log cannot be
+    written, perhaps because stderr is closed, nothing else happens.
     """
     with contextlib.suppress(Exception):
         logger.disabled = False
@@ -25,20 +25,20 @@ def log_critical(text: str, *args: object) -> None:
 
 
 def show_developer_log(level: int | str) -> None:
-    """Print the developer log from ``level`` on, in this process.
+    """Print the developer log of this process on stderr, from ``level`` on.
 
     Raises:
-        TypeError, ValueError: ``level`` is none of the logging module's.
+        TypeError, ValueError: ``level`` is not a level of the logging module.
     """
     logger.setLevel(level)
     _handler.setLevel(level)
     logger.propagate = False
-    logger.disabled = False  # as an application's logging configuration leaves it, unless told otherwise
+    logger.disabled = False  # an application's logging configuration may have disabled it
     logger.addHandler(_handler)
 
 
 class _StderrHandler(logging.StreamHandler):  # type: ignore[type-arg]  # generic for the type checker only
-    """Writes to what sys.stderr is at that moment; where it is closed or broken, nowhere."""
+    """Writes to the current ``sys.stderr``. If that is closed or broken, the record is lost."""
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stderr

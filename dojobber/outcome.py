@@ -1,4 +1,4 @@
-"""What became of a Job."""
+"""The record of a Job's result."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from .read_only import ReadOnlyDict
 
 
 class State(Enum):
-    """The ways a Job can end up.
+    """The state of a Job after a run.
 
-    ``OK`` and ``CHANGED`` have passed, at the first check or after a Run; ``FAILED`` and ``WOULD_RUN`` have not, the
-    latter because of ``no_act``; ``BLOCKED`` and ``NOT_RUN`` were never tried, because of a Job that did not pass or
-    for another reason. ``passed`` says it in short: True, False, and None for those never tried.
+    Jobs that are ``OK`` or ``CHANGED`` have passed, at the first check or after Run. Those that are ``FAILED`` or
+    ``WOULD_RUN`` have not; the latter need ``Run``, which ``no_act`` does not call. ``BLOCKED`` and ``NOT_RUN`` Jobs
+    were never attempted, because of a dependency that did not pass, or for another reason. ``passed`` is True, False or
+    None, respectively.
     """
 
     OK = 'ok'
     """Passed at the first check."""
     CHANGED = 'changed'
-    """Passed after its Run."""
+    """Passed after Run."""
     FAILED = 'failed'
     """Did not pass, or was interrupted."""
     BLOCKED = 'blocked'
-    """Never tried, because something it needs was tried and did not pass, or is blocked itself."""
+    """Never attempted, because a dependency did not pass, or is blocked itself."""
     WOULD_RUN = 'would run'
-    """In ``no_act`` only: its check failed and it has a Run. To ``nodestatus`` it has failed."""
+    """Only with ``no_act``: its check failed and it has a Run. In ``nodestatus`` it counts as failed."""
     NOT_RUN = 'not run'
-    """Never tried, though nothing it needs failed: the run was interrupted or has not come to it yet."""
+    """Never attempted, although no dependency failed: the run was interrupted, or has not reached it yet."""
 
     passed: bool | None
-    """True passed, False did not, None never tried."""
+    """True if the Job passed, False if it did not, None if it was never attempted."""
 
     def __init__(self, _: str) -> None:
         self.passed = {'ok': True, 'changed': True, 'failed': False, 'would run': False}.get(self.value)
 
 
 def is_interrupt(error: BaseException | None) -> bool:
-    """Tell whether ``error`` ends the whole run, as KeyboardInterrupt does, and not just one phase of one Job.
+    """Tell whether ``error`` ends the whole run, as KeyboardInterrupt does, instead of failing one Job.
 
-    A Job that exits, or that has an asyncio task cancelled, has only failed itself. An exception group is an interrupt
-    if one of its exceptions is.
+    SystemExit and asyncio's CancelledError only fail a Job. An exception group is an interrupt if it contains one.
     """
     kind = type(error)  # isinstance() would call a property named __class__, which may raise
     if error is None or issubclass(kind, (Exception, SystemExit)):
@@ -51,39 +51,39 @@ def is_interrupt(error: BaseException | None) -> bool:
     group = getattr(builtins, 'BaseExceptionGroup', None)  # Python 3.11 and later
     if group is not None and issubclass(kind, group):
         return any(map(is_interrupt, group.exceptions.__get__(error)))
-    asyncio = sys.modules.get('asyncio.exceptions')  # not imported: without it, nobody can raise its exceptions
+    asyncio = sys.modules.get('asyncio.exceptions')  # if nobody has imported it, nobody raises its exceptions
     return asyncio is None or not issubclass(kind, asyncio.CancelledError)
 
 
 class Outcome(NamedTuple):
-    """What became of one Job in one ``checknrun()``: an immutable record.
+    """The record of one Job's result in one ``checknrun()``. It is immutable.
 
-    ``state`` says how it ended up, after how many ``tries``; ``result`` is what its passing Check returned, and
-    ``exception`` why it did not pass; ``seconds`` is the time spent in it, and ``phases`` that of each kind of phase;
-    ``blocked_by`` names the needs that kept it from being tried.
+    ``state`` is its ``State`` after ``tries`` attempts. ``result`` is the return value of the passing Check,
+    ``exception`` the error of a Job that did not pass. ``seconds`` is the time that all attempts took, and ``phases``
+    divides it by phase. ``blocked_by`` names the dependencies because of which it was never attempted.
     """
 
     state: State
-    """How it ended up."""
+    """The state of the Job."""
     tries: int = 0
-    """How often it was tried."""
+    """Number of attempts."""
     result: Any = None
-    """What the passing Check returned; None if none passed."""
+    """Return value of the passing Check; None if none passed."""
     exception: BaseException | None = None
-    """Why it did not pass: the last try's error, as in ``nodeexceptions``. None if it passed or was never tried."""
+    """The error of its last attempt, as in ``nodeexceptions``; None if it passed or was never attempted."""
     phases: Mapping[str, float] = ReadOnlyDict()
-    """Seconds spent by phase (``'check'``, ``'run'``, ``'recheck'``), over all tries; without those not come to."""
+    """Seconds by phase (``'check'``, ``'run'``, ``'recheck'``) over all attempts. Phases not reached are missing."""
     blocked_by: tuple[str, ...] = ()
-    """Names of its direct needs that failed, would run, or are blocked themselves, in the order of its ``DEPS``."""
+    """Names of its direct dependencies that failed, would run or are blocked themselves, in the order of ``DEPS``."""
 
     @property
     def seconds(self) -> float:
-        """Seconds spent in all phases of all tries."""
+        """Seconds in all phases of all attempts."""
         return sum(self.phases.values())
 
 
 def merge_attempts(earlier: Outcome, latest: Outcome) -> Outcome:
-    """Return what became of a Job: what its latest try left, with the tries and the time of those before."""
+    """Return ``latest`` with the number of attempts and the seconds of ``earlier`` added."""
     phases = dict(earlier.phases)
     for phase, seconds in latest.phases.items():
         phases[phase] = phases.get(phase, 0.0) + seconds

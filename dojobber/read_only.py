@@ -1,4 +1,4 @@
-"""Dicts that are handed out and that only the engine changes."""
+"""Dicts for users, which only the engine can change."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _Refusal = Callable[..., NoReturn]
 
 
 class ReadOnlyDict(dict[str, Value]):
-    """A dict that only the engine changes. Compared, printed, copied and pickled, it is a dict like any other.
+    """A dict that only the engine can change. Compared, printed, copied or pickled, it behaves like a plain dict.
 
-    It is always up to date: the engine writes each change into it. So it holds what it shows, also for code in C that
-    looks at a dict directly, and looking up one Job costs no more than that.
+    The engine writes each change into it at once. So it is always up to date, even for C code that reads the dict
+    directly, and a lookup costs as much as in a plain dict.
     """
 
     __slots__ = ()
@@ -25,7 +25,7 @@ class ReadOnlyDict(dict[str, Value]):
         super().__init__(content or {})
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError('what happened cannot be changed; make a copy with dict()')
+        raise TypeError('results cannot be changed; make a copy with dict()')
 
     __setitem__: ClassVar[_Refusal] = _refuse
     __delitem__: ClassVar[_Refusal] = _refuse
@@ -37,29 +37,29 @@ class ReadOnlyDict(dict[str, Value]):
     update: ClassVar[_Refusal] = _refuse
 
     def copy(self) -> dict[str, Value]:
-        """Return a dict with what is in it now."""
+        """Return a plain dict with the current content."""
         return dict(self)
 
     __copy__ = copy
 
     def __reduce_ex__(self, _: object) -> tuple[Any, ...]:
-        """Pickle it, and copy it deeply, as a dict."""
+        """Pickle and deep-copy it as a plain dict."""
         return dict, (list(self.items()),)
 
 
 class OrderedView(ReadOnlyDict[Value]):
-    """One to which Jobs are added, and from which they are taken, during the run.
+    """A read-only dict to which Jobs are added, and from which they are removed, during the run.
 
-    Iterating over it goes through what was there at the beginning, in the order of the plan, and is not disturbed by
-    changes that another thread makes.
+    Iteration goes through the Jobs that it held at the beginning, in plan order. Changes by another thread do not
+    disturb it.
     """
 
-    __slots__ = ('_names', '_seen')
+    __slots__ = ('_names', '_snapshots')
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__()
         self._names = names
-        self._seen: dict[int, dict[str, Value]] = {}  # by thread: what it began to iterate over last
+        self._snapshots: dict[int, dict[str, Value]] = {}  # by thread id: its latest iteration
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
@@ -68,44 +68,44 @@ class OrderedView(ReadOnlyDict[Value]):
         return reversed(self.keys())
 
     def keys(self) -> Any:
-        """Return the names in the order of the plan."""
-        return self._plain().keys()
+        """Return the names in plan order."""
+        return self._snapshot().keys()
 
     def values(self) -> Any:
-        """Return the values in that order."""
-        return self._plain().values()
+        """Return the values in plan order."""
+        return self._snapshot().values()
 
     def items(self) -> Any:
-        """Return the names with the values in that order."""
-        return self._plain().items()
+        """Return the names and values in plan order."""
+        return self._snapshot().items()
 
     def copy(self) -> dict[str, Value]:
-        """Return a dict with what is in it now."""
-        return dict(self._plain())
+        """Return a plain dict with the current content."""
+        return dict(self._snapshot())
 
     __copy__ = copy
 
     def __repr__(self) -> str:
-        return repr(self._plain())
+        return repr(self._snapshot())
 
     def __or__(self, other: Any) -> Any:
-        return self._plain() | other
+        return self._snapshot() | other
 
     def __ror__(self, other: Any) -> Any:
-        return other | self._plain()
+        return other | self._snapshot()
 
     def __missing__(self, name: str) -> Value:
-        # dict(view), like many a loop, asks for the names and then for the value of each. It may have been removed in
-        # between.
-        return self._seen.get(get_ident(), {})[name]
+        # dict(view), like many loops, takes the names first and then looks up each value. The Job may have been removed
+        # in between.
+        return self._snapshots.get(get_ident(), {})[name]
 
-    def _plain(self) -> dict[str, Value]:
+    def _snapshot(self) -> dict[str, Value]:
         while True:
             try:
                 now = dict(list(dict.items(self)))
-            except RuntimeError:  # another thread has added or removed a Job while the list was made
+            except RuntimeError:  # another thread has added or removed a Job meanwhile
                 continue
             if len(now) > 1:
                 now = {name: now[name] for name in self._names if name in now}
-            self._seen[get_ident()] = now
+            self._snapshots[get_ident()] = now
             return now

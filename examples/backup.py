@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""Backs up folders: each one named on the command line becomes a Job of its own, made with type().
+"""Back up folders: each folder on the command line becomes a Job of its own, created with type().
 
     mkdir disk
     python examples/backup.py disk benchmarks examples --verbose
 
-The first time, each folder is copied to one of the same name on the disk::
+The first run copies each folder to one of the same name on the disk::
 
     FindDisk.check: pass
     Back up benchmarks.check: fail
     Back up benchmarks.run: pass
     Back up benchmarks.recheck: pass
 
-and so on. The next time only what has changed since is copied. What is gone from a folder stays in its backup. A folder
-that cannot be backed up does not keep the others from it: the script says why and exits with status 1.
+and so on. Later runs copy only what has changed. Files deleted from a folder stay in its backup. If a folder cannot be
+backed up, the others still are; the script then prints the reason and exits with status 1.
 """
 
 import argparse
@@ -26,15 +26,15 @@ from dojobber import DoJobber, DummyJob, Job
 
 
 class FindDisk(Job):
-    """Find the disk. A Run that makes the folder would fill up the wrong disk when the right one is not mounted."""
+    """Find the disk. There is no Run: if the disk is not mounted, a new folder would fill the wrong one."""
 
     def Check(self, disk):
         if not disk.is_dir():
-            raise NotADirectoryError(f'{disk} is no folder; is the disk mounted?')
+            raise NotADirectoryError(f'{disk} is not a folder; is the disk mounted?')
 
 
 class BackUp(Job):
-    """Have a copy of all files of a folder. main() derives a Job from this one for each folder."""
+    """Copy all files of a folder. main() derives a Job from this class for each folder."""
 
     DEPS = (FindDisk,)
     FOLDER = None
@@ -42,20 +42,20 @@ class BackUp(Job):
     def Check(self, disk):
         missing = self.missing(disk)
         if missing:
-            why = self.storage.get('error', f'{missing[0]} has no copy, or an old one')
-            raise FileNotFoundError(f'{len(missing)} of {len(files(self.FOLDER))} files are not backed up: {why}')
+            reason = self.storage.get('error', f'{missing[0]} has no copy, or an old one')
+            raise FileNotFoundError(f'{len(missing)} of {len(files(self.FOLDER))} files are not backed up: {reason}')
 
     def Run(self, disk):
         for file in self.missing(disk):
             copy = disk / self.FOLDER.name / file
             try:
                 copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(self.FOLDER / file, copy)  # with its time, by which it is known to be the same
+                shutil.copy2(self.FOLDER / file, copy)  # with its time, by which Check compares it
             except OSError as error:
-                self.storage['error'] = error  # for the Check that follows; the other files are copied all the same
+                self.storage['error'] = error  # for the recheck to report; go on with the other files
 
     def missing(self, disk):
-        """Return the files whose copy is missing or old."""
+        """Return the files whose copies are missing or old."""
         copies = disk / self.FOLDER.name
         return [
             file
@@ -65,39 +65,39 @@ class BackUp(Job):
 
 
 def files(folder):
-    """Return the files in a folder and below, as paths relative to it. Links to other folders are not followed."""
+    """Return the paths of all files below a folder, relative to it. Links to folders are not followed."""
 
-    def complain(error):
+    def fail(error):
         raise error
 
     return [
         pathlib.Path(place, name).relative_to(folder)
-        for place, _, names in os.walk(folder, onerror=complain)
+        for place, _, names in os.walk(folder, onerror=fail)
         for name in names
     ]
 
 
 def main():
-    """Back up the folders, and return the exit status."""
+    """Back up the folders and return the exit status."""
     parser = argparse.ArgumentParser(description='Back up folders to a disk.')
-    parser.add_argument('disk', type=pathlib.Path, help='where to keep the copies')
-    parser.add_argument('folders', type=pathlib.Path, nargs='+', metavar='folder', help='what to copy')
-    parser.add_argument('-v', '--verbose', action='store_true', help='say what is done')
+    parser.add_argument('disk', type=pathlib.Path, help='folder for the copies')
+    parser.add_argument('folders', type=pathlib.Path, nargs='+', metavar='folder', help='folder to copy')
+    parser.add_argument('-v', '--verbose', action='store_true', help='print a line for each check, run and recheck')
     options = parser.parse_args()
     disk, folders = options.disk.resolve(), [folder.resolve() for folder in options.folders]
     for folder in folders:
         if folder in (disk, *disk.parents):
-            parser.error(f'{folder} cannot be copied to {disk}, which is in it')
+            parser.error(f'cannot copy {folder} into itself: {disk} is inside it')
         if [other.name for other in folders].count(folder.name) > 1:
-            parser.error(f'there can be only one backup called {folder.name}')
+            parser.error(f'two folders are called {folder.name}')
 
-    # A class made by type() is like one that is written down. Jobs are told apart by their names.
+    # Classes created by type() work like any others. Jobs are identified by their names, so these must differ.
     jobs = [type(f'Back up {folder.name}', (BackUp,), {'FOLDER': folder}) for folder in folders]
     everything = type('Back up everything', (DummyJob,), {'DEPS': jobs})
 
     engine = DoJobber()
     engine.configure(everything, verbose=options.verbose, default_tries=1)
-    engine.set_args(disk=disk)  # what all Jobs have in common: an argument of every Check and Run
+    engine.set_args(disk=disk)  # passed to every Check and Run
     engine.checknrun()
     for name, error in engine.nodeexceptions.items():
         print(f'{name}: {error}', file=sys.stderr)

@@ -1,16 +1,16 @@
-"""Work the same graph of a few hundred Jobs twice: one by one in this process, then on a Dask cluster.
+"""Run the same graph of a few hundred Jobs twice: one Job at a time in this process, then on a Dask cluster.
 
 From a checkout::
 
     pip install '.[dask]'
     python examples/cluster.py
 
-It counts primes. Each leaf counts those of one range of numbers, and writes how many there are to a file of its own. A
-Job above reads the files of some ranges next to each other, and writes the sum. So all that the Jobs say to each other
-goes through a folder, which all machines of a cluster have to share. This cluster is two processes of this machine,
-bound to the loopback address; a ``Client`` with the address of another cluster is all that would change.
+The graph counts primes. Each leaf counts the primes in one range of numbers and writes the count to its own file. Each
+Job above reads the files of adjacent ranges and writes their sum. So the Jobs exchange data only through a folder,
+which all machines of a cluster must share. This cluster is two processes of this machine, bound to the loopback
+address. To use another one, pass its address to ``Client``.
 
-With ``--folder`` the files are kept, and the next time there is nothing left to do.
+With ``--folder`` the files are kept, and the next run has nothing left to do.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from dask.distributed import Client, LocalCluster
 from dojobber import DoJobber, Job
 
 FAN_IN = 16
-"""How many files a Job adds up at most."""
+"""The largest number of files that one Job adds up."""
 
 
 class CountPrimes(Job):
-    """Know how many primes there are from ``low`` up to, and without, ``high``."""
+    """Count the primes in ``range(low, high)``."""
 
     low: int
     high: int
 
     def Check(self, folder: pathlib.Path) -> int:
-        """Return what the file says."""
+        """Return the count in the file."""
         return int(self.file(folder, self.low, self.high).read_text())
 
     def Run(self, folder: pathlib.Path) -> None:
-        """Count by a sieve: cross out the multiples of each number up to the root of ``high``."""
+        """Count with a sieve: cross out the multiples of each number up to the square root of ``high``."""
         is_prime = [number > 1 for number in range(self.low, self.high)]
         factor = 2
         while factor * factor < self.high:
@@ -55,11 +55,11 @@ class CountPrimes(Job):
 
     @staticmethod
     def file(folder: pathlib.Path, low: int, high: int) -> pathlib.Path:
-        """Return where the count of a range is."""
+        """Return the path of the file with the count of a range."""
         return folder / f'primes-{low}-{high}.txt'
 
     def write(self, folder: pathlib.Path, count: int) -> None:
-        """Write the file as a whole, or not at all: who reads it meanwhile finds no half of a number."""
+        """Write the file atomically, so that no reader finds half a number."""
         path = self.file(folder, self.low, self.high)
         unfinished = path.with_suffix('.unfinished')
         unfinished.write_text(str(count))
@@ -67,9 +67,9 @@ class CountPrimes(Job):
 
 
 class AddPrimes(CountPrimes):
-    """Know the same of a larger range, from the files of its parts."""
+    """Add up the counts of adjacent ranges."""
 
-    parts: list[tuple[int, int]]  # DEPS does not travel to the workers
+    parts: list[tuple[int, int]]  # the workers receive this, but not DEPS
 
     def Run(self, folder: pathlib.Path) -> None:
         """Add up the parts."""
@@ -77,19 +77,19 @@ class AddPrimes(CountPrimes):
 
 
 def count(low: int, high: int) -> type[CountPrimes]:
-    """Return a Job that counts."""
+    """Return a Job that counts the primes of a range."""
     return type(f'Count{low}to{high}', (CountPrimes,), {'low': low, 'high': high})
 
 
 def add(jobs: list[type[CountPrimes]]) -> type[CountPrimes]:
-    """Return a Job that adds up what others, of ranges next to each other, have counted."""
+    """Return a Job that adds up the counts of ``jobs``, whose ranges are adjacent."""
     low, high = jobs[0].low, jobs[-1].high
     parts = [(job.low, job.high) for job in jobs]
     return type(f'Add{low}to{high}', (AddPrimes,), {'DEPS': jobs, 'low': low, 'high': high, 'parts': parts})
 
 
 def graph(below: int, jobs: int) -> type[CountPrimes]:
-    """Return the root of a graph with that many leaves, which between them have all numbers ``below``."""
+    """Return the root of a graph with that many leaves, which together cover ``range(below)``."""
     ends = [below * index // jobs for index in range(jobs + 1)]
     level = [count(low, high) for low, high in zip(ends, ends[1:])]
     while len(level) > 1:
@@ -98,15 +98,15 @@ def graph(below: int, jobs: int) -> type[CountPrimes]:
     return level[0]
 
 
-def work(name: str, root: type[CountPrimes], folder: pathlib.Path, executor: Executor | None = None) -> int | None:
-    """Work the graph, say what was done, and return the number of primes; None if some Job failed."""
+def run(name: str, root: type[CountPrimes], folder: pathlib.Path, executor: Executor | None = None) -> int | None:
+    """Run the graph, print a summary, and return the number of primes, or None if a Job failed."""
     folder.mkdir(parents=True, exist_ok=True)
-    begun = time.perf_counter()
+    started_at = time.perf_counter()
     engine = DoJobber()
     engine.configure(root, executor=executor)
     engine.set_args(folder.resolve())
     engine.checknrun()
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - started_at
     changed = sum(outcome.state.name == 'CHANGED' for outcome in engine.outcomes.values())
     primes: int | None = engine.noderesults.get(root.__name__)
     print(f'{name}: {len(engine.outcomes)} Jobs, {changed} changed, {seconds:.1f} s: {primes} primes below {root.high}')
@@ -116,15 +116,19 @@ def work(name: str, root: type[CountPrimes], folder: pathlib.Path, executor: Exe
 
 
 def main() -> int:
-    """Work the graph twice, and return the exit status: 0 if both results are the same."""
+    """Run the graph twice and return the exit status, 0 if the results agree."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--jobs', type=int, default=256, help='Jobs that count (%(default)s)')
-    parser.add_argument('--workers', type=int, default=2, help='processes of the cluster (%(default)s)')
-    parser.add_argument('--below', type=int, default=1_000_000, help='count the primes below this (%(default)s)')
-    parser.add_argument('--folder', type=pathlib.Path, help='where to keep the files')
+    parser.add_argument('--jobs', type=int, default=256, help='number of Jobs that count (default: %(default)s)')
+    parser.add_argument(
+        '--workers', type=int, default=2, help='number of processes in the cluster (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--below', type=int, default=1_000_000, help='count the primes below this number (default: %(default)s)'
+    )
+    parser.add_argument('--folder', type=pathlib.Path, help='keep the files in this folder')
     options = parser.parse_args()
     if not 1 <= options.jobs <= options.below:
-        parser.error('there must be at least one Job, and a number for each')
+        parser.error('--jobs must be at least 1 and at most --below')
 
     root = graph(options.below, options.jobs)
     cluster = LocalCluster(
@@ -132,13 +136,13 @@ def main() -> int:
         threads_per_worker=1,
         host='127.0.0.1',
         dashboard_address='127.0.0.1:0',
-        silence_logs=logging.CRITICAL,  # a worker that is just being stopped may complain
+        silence_logs=logging.CRITICAL,  # workers log complaints while they are stopped
     )
     with tempfile.TemporaryDirectory() as temporary, cluster, Client(cluster) as client:
         folder = options.folder or pathlib.Path(temporary)
-        serially = work('one by one', root, folder / 'serial')
-        # pure=False: the same call made twice is work to be done twice.
-        on_cluster = work('on the cluster', root, folder / 'cluster', client.get_executor(pure=False))
+        serially = run('in this process', root, folder / 'serial')
+        # pure=False: Dask must repeat a call that it has seen before.
+        on_cluster = run('on the cluster', root, folder / 'cluster', client.get_executor(pure=False))
     return 0 if serially is not None and serially == on_cluster else 1
 
 

@@ -1,21 +1,22 @@
 #!/usr/bin/env python3
-"""Brings configuration files up to date; a dry run shows what would change in them, and changes nothing.
+"""Update configuration files from templates; a dry run shows the differences and changes nothing.
 
     mkdir templates etc
     echo 'port = $port' > templates/server.conf
     python examples/configs.py templates etc --value port=8080 --dry-run
 
-A template is a file with names like ``$port`` in it; for each there is a file below ``etc``, or will be. It prints::
+A template is a file with placeholders like ``$port``. Each template has a file of the same name below ``etc``, or will
+get one. The script prints::
 
     Update server.conf: would run
     --- etc/server.conf
-    +++ etc/server.conf, as it should be
+    +++ etc/server.conf (new)
     @@ -0,0 +1 @@
     +port = 8080
     1 would run
 
-and exits with status 3. Without ``--dry-run`` the file is written, and the status is 0, as it is from then on for a dry
-run too. It is 1 when something is wrong, such as a name without a value.
+and exits with status 3. Without ``--dry-run`` it writes the file and exits with status 0. So does a later dry run,
+since nothing would change. The status is 1 after an error, such as a placeholder without a value.
 """
 
 import argparse
@@ -29,9 +30,9 @@ from dojobber import DoJobber, DummyJob, Job, State
 
 
 class FillTemplates(Job):
-    """Know what each file should be.
+    """Compute what each file should contain.
 
-    This changes nothing, so it is all done in Check, in a dry run too. Having no Run, it fails there when it fails.
+    Check does all of this, so that a dry run does it, too: it changes nothing.
     """
 
     def Check(self, templates, values, **options):
@@ -40,14 +41,14 @@ class FillTemplates(Job):
             try:
                 text = string.Template(read(path)).substitute(values)
             except KeyError as name:
-                raise LookupError(f'{path} needs a value of {name}') from None
-            except ValueError as error:  # also a file that is no text
+                raise LookupError(f'{path} needs a value for {name}') from None
+            except ValueError as error:  # a malformed placeholder, or a file that is not text
                 raise ValueError(f'{path}: {error}') from None
             self.global_storage['texts'][path.relative_to(templates)] = text
 
 
 class UpdateFile(Job):
-    """Have a file as it should be. main() derives a Job from this one for each file."""
+    """Update a file. main() derives a Job from this class for each file."""
 
     DEPS = (FillTemplates,)
     FILE = None
@@ -56,47 +57,49 @@ class UpdateFile(Job):
         path, wanted = target / self.FILE, self.global_storage['texts'][self.FILE]
         text = read(path) if path.exists() else None
         if text != wanted:
-            lines = [each.splitlines(keepends=True) for each in (text or '', wanted)]
-            diff = difflib.unified_diff(*lines, str(path), f'{path}, as it should be', lineterm='')
+            lines = [version.splitlines(keepends=True) for version in (text or '', wanted)]
+            diff = difflib.unified_diff(*lines, str(path), f'{path} (new)', lineterm='')
             raise ValueError('\n'.join(line.rstrip('\n') for line in diff))
 
     def Run(self, target, **options):
         path = target / self.FILE
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, 'w', encoding='utf-8', newline='') as file:  # one that exists keeps its owner and its mode
+        with open(path, 'w', encoding='utf-8', newline='') as file:  # an existing file keeps its owner and mode
             file.write(self.global_storage['texts'][self.FILE])
 
 
 def files(folder):
-    """Return the files in a folder and below."""
+    """Return all files below a folder."""
     return sorted(path for path in folder.rglob('*') if path.is_file())
 
 
 def read(path):
-    """Return the text of a file, with line ends as they are."""
+    """Return the text of a file with its line ends unchanged."""
     with open(path, encoding='utf-8', newline='') as file:
         return file.read()
 
 
-def value(text):
-    """Return what is before and after a = as a pair."""
-    name, is_there, after = text.partition('=')
-    if not is_there:
-        raise argparse.ArgumentTypeError('NAME=VALUE is expected')
-    return name, after
+def assignment(text):
+    """Return ``NAME=VALUE`` as a pair."""
+    name, separator, value = text.partition('=')
+    if not separator:
+        raise argparse.ArgumentTypeError(f'expected NAME=VALUE, not {text!r}')
+    return name, value
 
 
 def main():
-    """Update the files, or say how they would be, and return the exit status."""
+    """Update the files, or show the differences, and return the exit status."""
     parser = argparse.ArgumentParser(description='Bring configuration files up to date.')
-    parser.add_argument('templates', type=pathlib.Path, help='a folder of templates')
-    parser.add_argument('target', type=pathlib.Path, help='the folder for the files made from them')
-    parser.add_argument('--value', type=value, action='append', default=[], metavar='NAME=VALUE', help='what $NAME is')
-    parser.add_argument('-n', '--dry-run', action='store_true', help='change nothing, and show what would change')
+    parser.add_argument('templates', type=pathlib.Path, help='folder with the templates')
+    parser.add_argument('target', type=pathlib.Path, help='folder with the files to update')
+    parser.add_argument(
+        '--value', type=assignment, action='append', default=[], metavar='NAME=VALUE', help='replace $NAME by VALUE'
+    )
+    parser.add_argument('-n', '--dry-run', action='store_true', help='show the differences and change nothing')
     options = parser.parse_args()
     names = [path.relative_to(options.templates) for path in files(options.templates)]
     if not names:
-        parser.error(f'there are no templates in {options.templates}')
+        parser.error(f'no templates in {options.templates}')
     jobs = [type(f'Update {name}', (UpdateFile,), {'FILE': name}) for name in names]
 
     engine = DoJobber()
@@ -107,10 +110,10 @@ def main():
     for name, outcome in engine.outcomes.items():
         if outcome.state in (State.CHANGED, State.WOULD_RUN, State.FAILED):
             print(f'{name}: {outcome.state.value}')
-        if outcome.exception is not None:  # why it failed, or would run: in most cases the difference
+        if outcome.exception is not None:  # why it failed or would run; usually the differences
             print(outcome.exception)
-    numbers = collections.Counter(engine.outcomes[job.__name__].state.value for job in jobs)
-    print(', '.join(f'{number} {state}' for state, number in numbers.items()))
+    totals = collections.Counter(engine.outcomes[job.__name__].state.value for job in jobs)
+    print(', '.join(f'{number} {state}' for state, number in totals.items()))
     if engine.success():
         return 0
     return 1 if any(outcome.state is State.FAILED for outcome in engine.outcomes.values()) else 3

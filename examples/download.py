@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""Downloads the files of a list, several at the same time, and keeps those whose checksums are right.
+"""Download a list of files, several at the same time, and keep those whose checksums are right.
 
     sha256sum LICENSE tox.ini > SHA256SUMS
     python -m http.server 8000
     python examples/download.py http://localhost:8000/ SHA256SUMS downloads --jobs 4
 
-Start the server in another terminal, in the same folder. Each line of the list is a checksum and a name, as sha256sum
-writes them. The script says::
+Start the server in another terminal, in the same folder. Each line of the list is a checksum and a name, as written by
+sha256sum. The script prints::
 
     Download LICENSE: changed
     Download tox.ini: changed
     DownloadAll: ok
 
-Done again, it finds that the files are there. Only one that was lost, is damaged, or has got another checksum in the
-list is downloaded then. What cannot be had has failed, which is said with the reason, and the exit status is 1.
+A second run finds the files in place. It downloads only those that are missing, damaged, or listed with a new checksum.
+If a download fails, the script prints the reason and exits with status 1.
 """
 
 import argparse
@@ -30,9 +30,9 @@ from dojobber import DoJobber, DummyJob, Job
 
 
 class Download(Job):
-    """Have a file. main() derives a Job from this one for each file.
+    """Download a file. main() derives a Job from this class for each file.
 
-    None of them needs another, so they can be tried at the same time, on threads. Each writes to a file of its own.
+    None of these Jobs depends on another, and each writes to its own file, so they can run on threads at the same time.
     """
 
     NAME = SHA256 = None
@@ -40,17 +40,17 @@ class Download(Job):
     def Check(self, folder, **options):
         if 'error' in self.storage:
             raise self.storage['error']
-        check_sum(folder / self.NAME, self.SHA256)
+        verify(folder / self.NAME, self.SHA256)
 
     def Run(self, url, folder, **options):
         unfinished = self.storage['unfinished'] = folder / f'{self.NAME}.unfinished'
         try:
             folder.mkdir(parents=True, exist_ok=True)
             fetch(url + urllib.parse.quote(self.NAME), unfinished)
-            check_sum(unfinished, self.SHA256)
-            unfinished.replace(folder / self.NAME)  # so whoever sees the file sees all of it
+            verify(unfinished, self.SHA256)
+            unfinished.replace(folder / self.NAME)  # atomic: nobody sees a partial file
         except Exception as error:
-            self.storage['error'] = error  # for Check, which would find only that there is no file
+            self.storage['error'] = error  # for the recheck, which could only report a missing file
             raise
 
     def Cleanup(self):
@@ -59,47 +59,51 @@ class Download(Job):
 
 
 def fetch(address, path):
-    """Write what is at an address to a file."""
+    """Download an address to a file."""
     try:
-        # The time limit is given here, since DoJobber has none. What S310 warns of, main() has looked at.
-        with urllib.request.urlopen(address, timeout=30) as answer, open(path, 'wb') as file:  # noqa: S310
-            shutil.copyfileobj(answer, file)
+        # DoJobber has no time limit, so set one here. S310 warns of other schemes; main() refuses them.
+        with urllib.request.urlopen(address, timeout=30) as response, open(path, 'wb') as file:  # noqa: S310
+            shutil.copyfileobj(response, file)
     except urllib.error.HTTPError as error:
-        error.close()  # it is the server's answer as well
+        error.close()  # it holds the connection to the server
         raise
 
 
-def check_sum(path, expected):
-    """Raise an error if the file is not there or has another checksum."""
+def verify(path, expected):
+    """Raise OSError if there is no such file, and ValueError if it has another checksum."""
     digest = hashlib.sha256()
     with open(path, 'rb') as file:
-        while part := file.read(2**20):
-            digest.update(part)
+        while block := file.read(2**20):
+            digest.update(block)
     if digest.hexdigest() != expected:
-        raise ValueError(f'{path.name} has the checksum {digest.hexdigest()}, and not {expected}')
+        raise ValueError(f'{path.name} has the checksum {digest.hexdigest()}, not {expected}')
 
 
 def main():
-    """Download the files, and return the exit status."""
-    parser = argparse.ArgumentParser(description='Download the files of a list.')
-    parser.add_argument('url', help='of the folder that the files are in')
-    parser.add_argument('list', type=pathlib.Path, help='checksums and names')
-    parser.add_argument('folder', type=pathlib.Path, help='where to keep the files')
-    parser.add_argument('-j', '--jobs', type=int, default=4, metavar='N', help='files at the same time (%(default)s)')
-    parser.add_argument('--retry-delay', type=float, default=5, help='seconds from try to try (%(default)s)')
+    """Download the files and return the exit status."""
+    parser = argparse.ArgumentParser(description='Download a list of files.')
+    parser.add_argument('url', help='address of the folder with the files')
+    parser.add_argument('list', type=pathlib.Path, help='file with a checksum and a name per line')
+    parser.add_argument('folder', type=pathlib.Path, help='folder for the downloads')
+    parser.add_argument(
+        '-j', '--jobs', type=int, default=4, metavar='N', help='downloads at the same time (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--retry-delay', type=float, default=5, help='seconds between two attempts (default: %(default)g)'
+    )
     options = parser.parse_args()
     if not options.url.startswith(('http://', 'https://')):
-        parser.error(f'{options.url} does not begin with http:// or https://')
+        parser.error(f'{options.url} does not start with http:// or https://')
     try:
         lines = options.list.read_text(encoding='utf-8').splitlines()
     except OSError as error:
         parser.error(str(error))
     jobs = []
     for line in lines:
-        found = re.fullmatch(r'([0-9a-f]{64}) [ *]([^/\\]+)', line)
-        if not found:
-            parser.error(f'{options.list}: a checksum and the name of a file are expected, and not {line!r}')
-        jobs.append(type(f'Download {found[2]}', (Download,), {'SHA256': found[1], 'NAME': found[2]}))
+        match = re.fullmatch(r'([0-9a-f]{64}) [ *]([^/\\]+)', line)
+        if not match:
+            parser.error(f'{options.list}: expected a checksum and the name of a file, not {line!r}')
+        jobs.append(type(f'Download {match[2]}', (Download,), {'SHA256': match[1], 'NAME': match[2]}))
 
     engine = DoJobber()
     engine.configure(

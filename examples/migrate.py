@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Changes a database, all of it or nothing: the Jobs share one connection, and with it one transaction.
+"""Change a database completely or not at all: the Jobs share one connection, and thus one transaction.
 
     python examples/provision.py --set folder=shop
     python examples/migrate.py shop/data/shop.db --supplier 'Green Farm'
 
-The first line makes a small shop to try this on. The second one has a supplier noted for each product, and says::
+The first line creates a small shop to try this on. The second one assigns a supplier to each product and prints::
 
     OpenDatabase: changed
     AddColumn: changed
@@ -12,9 +12,9 @@ The first line makes a small shop to try this on. The second one has a supplier 
     CheckPrices: ok
     Commit: changed
 
-Until Commit has passed, nobody else sees anything of it. If a Job fails, Commit is blocked, the Cleanup of OpenDatabase
-closes the connection, and SQLite takes all changes back. Done again, there is nothing to change: a transaction is
-opened and committed, and that is all.
+Other programs see none of the changes until Commit passes. If a Job fails, Commit is blocked, the Cleanup of
+OpenDatabase closes the connection, and SQLite rolls all changes back. A second run opens and commits a transaction, but
+changes nothing.
 """
 
 import argparse
@@ -26,14 +26,14 @@ from dojobber import DoJobber, Job, RunonlyJob
 
 
 class OpenDatabase(RunonlyJob):
-    """Open the database, once for all Jobs, and keep others from changing it meanwhile.
+    """Open the database once for all Jobs, and keep other programs from changing it meanwhile.
 
-    A connection is never there when the script starts, so there is nothing to check: a RunonlyJob. And it is Run that
-    opens it, because Cleanup is called only where Run was.
+    This is a RunonlyJob because there is nothing to check: no connection is open when the script starts. Run opens it,
+    not Check, because Cleanup is called only after a Run.
     """
 
     def Run(self, file, wait, **options):
-        # storage belongs to this try, which has to close what it has opened; global_storage belongs to all Jobs.
+        # storage belongs to this attempt, which must close what it has opened; all Jobs share global_storage.
         self.storage['database'] = sqlite3.connect(
             f'{file.absolute().as_uri()}?mode=rw', uri=True, timeout=wait, isolation_level=None
         )
@@ -46,7 +46,7 @@ class OpenDatabase(RunonlyJob):
 
 
 class AddColumn(Job):
-    """Have a place for the supplier of a product."""
+    """Add a column for the supplier of a product."""
 
     DEPS = (OpenDatabase,)
 
@@ -58,14 +58,14 @@ class AddColumn(Job):
 
 
 class AssignSupplier(Job):
-    """Have a supplier for each product. Those that have one keep it."""
+    """Assign a supplier to each product that has none."""
 
     DEPS = (AddColumn,)
 
     def Check(self, **options):
         rows = self.global_storage['database'].execute('SELECT name FROM product WHERE supplier IS NULL').fetchall()
         if rows:
-            raise LookupError(f'no supplier of {", ".join(name for (name,) in rows)}')
+            raise LookupError(f'no supplier for {", ".join(name for (name,) in rows)}')
 
     def Run(self, supplier, **options):
         database = self.global_storage['database']
@@ -73,18 +73,18 @@ class AssignSupplier(Job):
 
 
 class CheckPrices(Job):
-    """Look whether suppliers can be paid. There is no Run: a person has to mend this."""
+    """Check that every product has a price. There is no Run, because only a person can set one."""
 
     DEPS = (AssignSupplier,)
 
     def Check(self, **options):
         rows = self.global_storage['database'].execute('SELECT name FROM product WHERE pence <= 0').fetchall()
         if rows:
-            raise ValueError(f'no price of {", ".join(name for (name,) in rows)}')
+            raise ValueError(f'no price for {", ".join(name for (name,) in rows)}')
 
 
 class Commit(Job):
-    """Make it so. This is tried only after all else has passed."""
+    """Commit the changes. This Job runs only after all others have passed."""
 
     DEPS = (CheckPrices,)
 
@@ -97,11 +97,11 @@ class Commit(Job):
 
 
 def main():
-    """Change the database, and return the exit status."""
-    parser = argparse.ArgumentParser(description='Note a supplier for each product of a shop.')
-    parser.add_argument('file', type=pathlib.Path, help='the database')
-    parser.add_argument('--supplier', required=True, help='of the products that have none')
-    parser.add_argument('--wait', type=float, default=5, help='seconds, while others use the database (%(default)s)')
+    """Change the database and return the exit status."""
+    parser = argparse.ArgumentParser(description='Assign a supplier to each product of a shop.')
+    parser.add_argument('file', type=pathlib.Path, help='SQLite database to change')
+    parser.add_argument('--supplier', required=True, help='supplier of the products that have none')
+    parser.add_argument('--wait', type=float, default=5, help='seconds to wait for the database (default: %(default)g)')
     options = parser.parse_args()
 
     engine = DoJobber()

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Provisions a small shop: folders, a settings file, and a SQLite database with its tables and first rows.
+"""Provision a small shop: folders, a settings file, and a SQLite database with tables and first rows.
 
     python examples/provision.py --set folder=shop
     dojobber examples/provision.py --set folder=shop
 
-Either does it. Done again, it finds everything in place and changes nothing; after something was lost, only that is
-made again. Delete a row or a folder and try.
+Both commands do the same. Run one again, and it finds everything in place and changes nothing. Delete a row or a
+folder, and the next run restores only that.
 """
 
 import configparser
@@ -32,7 +32,7 @@ class MakeFolders(Job):
     def Check(self, folder):
         for path in (pathlib.Path(folder, name) for name in FOLDERS):
             if not path.is_dir():
-                raise NotADirectoryError(f'{path} is {"no folder but a file" if path.exists() else "missing"}')
+                raise NotADirectoryError(f'{path} is {"a file, not a folder" if path.exists() else "missing"}')
 
     def Run(self, folder):
         for name in FOLDERS:
@@ -40,7 +40,7 @@ class MakeFolders(Job):
 
 
 class WriteSettings(Job):
-    """Write where the database is, unless somebody has written settings of their own."""
+    """Write where the database is, and keep settings that somebody else has written."""
 
     DEPS = (MakeFolders,)
 
@@ -58,12 +58,12 @@ class CreateTables(Job):
     """Create the tables."""
 
     DEPS = (WriteSettings,)
-    TRIES = 5  # another program may be using the database just now
+    TRIES = 5  # another program may be using the database
 
     def Check(self, folder):
         with database(folder) as rows:
-            there = {name for (name,) in rows.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        complain_about(set(TABLES) - there, 'no table')
+            existing = {name for (name,) in rows.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        fail_if_any(set(TABLES) - existing, 'no table')
 
     def Run(self, folder):
         with database(folder, 'rwc') as rows, rows:
@@ -78,8 +78,8 @@ class AddProducts(Job):
 
     def Check(self, folder):
         with database(folder) as rows:
-            there = {name for (name,) in rows.execute('SELECT name FROM product')}
-        complain_about(set(PRODUCTS) - there, 'no product')
+            existing = {name for (name,) in rows.execute('SELECT name FROM product')}
+        fail_if_any(set(PRODUCTS) - existing, 'no product')
 
     def Run(self, folder):
         with database(folder, 'rwc') as rows, rows:
@@ -87,14 +87,14 @@ class AddProducts(Job):
 
 
 class CountStock(Job):
-    """Start the stock of each product at none."""
+    """Record a stock of zero for each new product."""
 
     DEPS = (CreateTables, AddProducts)
 
     def Check(self, folder):
         with database(folder) as rows:
             uncounted = rows.execute('SELECT name FROM product EXCEPT SELECT name FROM stock').fetchall()
-        complain_about({name for (name,) in uncounted}, 'no stock of')
+        fail_if_any({name for (name,) in uncounted}, 'no stock of')
 
     def Run(self, folder):
         with database(folder, 'rwc') as rows, rows:
@@ -102,13 +102,13 @@ class CountStock(Job):
 
 
 class OpenShop(Job):
-    """Look at the shop as its customers will: nothing to do here, all to check."""
+    """Check the shop as its customers will see it. There is no Run, because there is nothing to do."""
 
     DEPS = (WriteSettings, CountStock)
 
     def Check(self, folder):
         with database(folder) as rows:
-            complain_about({fault for (fault,) in rows.execute('PRAGMA integrity_check')} - {'ok'}, 'damage:')
+            fail_if_any({fault for (fault,) in rows.execute('PRAGMA integrity_check')} - {'ok'}, 'damage:')
             (number,) = rows.execute('SELECT count(*) FROM product JOIN stock USING (name)').fetchone()
         return f'{number} products'
 
@@ -121,15 +121,15 @@ def read_settings(folder):
 
 
 def database(folder, mode='ro'):
-    """Open the database, to look at it (which does not make one) or with the mode 'rwc' to change it; then close it."""
+    """Return a context with the open database. The mode 'rwc' allows changes and creates a missing file."""
     path = pathlib.Path(folder, read_settings(folder)['database']).absolute()
     return contextlib.closing(sqlite3.connect(f'{path.as_uri()}?mode={mode}', uri=True, timeout=0.2))
 
 
-def complain_about(names, what):
-    """Raise an error if there are any names."""
+def fail_if_any(names, problem):
+    """Raise LookupError if there are any names."""
     if names:
-        raise LookupError(f'{what} {", ".join(sorted(names))}')
+        raise LookupError(f'{problem} {", ".join(sorted(names))}')
 
 
 if __name__ == '__main__':

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Puts a release in place when it has passed its test. What it takes to get there is gone afterwards in every case.
+"""Publish a release once it has passed its test. Temporary files are removed at the end, whatever happens.
 
     mkdir releases
     python examples/release.py --set source=benchmarks --set target=releases/1.0 --set test='python -m compileall -q .'
 
-The source is copied to a temporary folder, the test is run in there, and when it succeeds the copy is moved in place::
+The script copies the source to a temporary folder, runs the test there and, if it passes, moves the copy into place::
 
     ✓ TakeLock    changed    0.0s
     ✓ MakeFolder  changed    0.0s
@@ -13,9 +13,9 @@ The source is copied to a temporary folder, the test is run in there, and when i
     ✓ Release     changed    0.0s
     5 jobs: 5 changed in 0.4 s
 
-The lock, which keeps a second one from doing the same meanwhile, and the temporary folder are removed at the end, also
-after a failure, Ctrl-C or SIGTERM. Try another target with ``test=false``, or with ``test='sleep 60'`` and Ctrl-C, and
-look what is in the folder ``releases``. A release that is there already is left alone.
+A lock keeps a second process from making the same release meanwhile. The lock and the temporary folder are removed at
+the end, even after a failure, Ctrl-C or SIGTERM. Try another target with ``test=false``, or with ``test='sleep 60'``
+and Ctrl-C, then look into the folder ``releases``. An existing release is left alone.
 """
 
 import os
@@ -30,7 +30,7 @@ from dojobber.cli import main
 
 
 class Step(RunonlyJob):
-    """A step on the way to a release. It has passed when the release is there, or else when its Run raises nothing."""
+    """A step towards the release. It passes if the release exists already, or if its Run raises nothing."""
 
     TRIES = 1
 
@@ -40,24 +40,26 @@ class Step(RunonlyJob):
 
 
 class TakeLock(Step):
-    """Keep others from making the same release."""
+    """Keep other processes from making the same release."""
 
     def Run(self, target, **settings):
         path = pathlib.Path(f'{target}.lock')
         try:
-            with path.open('x') as file:  # which fails if the file is there already
+            with path.open('x') as file:  # fails if the file exists
                 self.storage['lock'] = path
                 file.write(str(os.getpid()))
         except FileExistsError:
-            raise RuntimeError(f'{path} is there: process {path.read_text()} is at it, or was killed') from None
+            raise RuntimeError(
+                f'{path} exists: process {path.read_text()} is making this release, or was killed'
+            ) from None
 
     def Cleanup(self):
-        if 'lock' in self.storage:  # else it was taken by somebody else: Cleanup is called after a failing Run too
+        if 'lock' in self.storage:  # Cleanup is called after a failed Run, too; then the lock is not ours
             self.storage['lock'].unlink()
 
 
 class MakeFolder(Step):
-    """Have a temporary folder beside the release, so that what is in it can be moved there at one stroke."""
+    """Create a temporary folder beside the release, on the same file system, so that the move is atomic."""
 
     DEPS = (TakeLock,)
 
@@ -89,7 +91,7 @@ class TestCopy(Step):
 
 
 class Release(Step):
-    """Put the copy in place."""
+    """Move the copy into place."""
 
     DEPS = (TestCopy,)
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Looks whether a web server is well after its start: waits until it answers, and does other things meanwhile.
+"""Check a web server after its start: wait until it answers, and do other things meanwhile.
 
     python examples/wait.py --set host=localhost --set port=8000
     python -m http.server 8000
 
-Start the second one in another terminal, some seconds later. While WaitForServer waits for its next try, CheckSpace has
-its turn; what needs the server comes after both::
+Start the server in another terminal a few seconds after the script. While WaitForServer waits for its next attempt,
+CheckSpace runs; the Jobs that depend on the server follow::
 
     ✓ CheckSpace     ok         0.0s
     ✓ WaitForServer  ok         9 tries, 0.0s
@@ -13,8 +13,8 @@ its turn; what needs the server comes after both::
     ✓ CheckServer    ok         0.0s
     4 jobs: 4 ok in 4.0 s; nothing was changed
 
-``--set path=/PATH`` asks for another page, ``--set gigabytes=NUMBER`` for more space. ``dojobber examples/wait.py``
-does the same as the script.
+``--set path=/PATH`` requests another page, and ``--set gigabytes=NUMBER`` sets the space needed. ``dojobber
+examples/wait.py`` does the same as the script.
 """
 
 import contextlib
@@ -27,23 +27,23 @@ from dojobber.cli import main
 
 
 class WaitForServer(Job):
-    """Wait until somebody listens.
+    """Wait until the server accepts connections.
 
-    Check does not wait itself. It fails at once and is tried again when others have had their turn, though not before
-    RETRY_DELAY is over, and not more often than TRIES says. There is no Run, as all there is to do is to look again.
+    Check itself does not wait: it fails at once, other Jobs run, and RETRY_DELAY seconds later it is called again, up
+    to TRIES times. There is no Run, because all one can do is check again.
     """
 
     TRIES = 120
-    RETRY_DELAY = 0.5  # seconds, so that it gives up after a minute
+    RETRY_DELAY = 0.5  # seconds: with 120 attempts, it gives up after a minute
 
     def Check(self, host='localhost', port='8000', **settings):
         socket.create_connection((host, int(port)), timeout=5).close()
 
 
 class FetchPage(Job):
-    """Get a page.
+    """Fetch a page.
 
-    This Job does not say how often to try: it is tried up to three times, and no sooner than WaitForServer has passed.
+    This Job sets no TRIES, so it gets three attempts, the first one after WaitForServer has passed.
     """
 
     DEPS = (WaitForServer,)
@@ -51,22 +51,22 @@ class FetchPage(Job):
     def Check(self, host='localhost', port='8000', path='/', **settings):
         with contextlib.closing(http.client.HTTPConnection(host, int(port), timeout=5)) as connection:
             connection.request('GET', path)
-            answer = connection.getresponse()
-            if answer.status != http.HTTPStatus.OK:
-                raise http.client.HTTPException(f'{path}: {answer.status} {answer.reason}')
+            response = connection.getresponse()
+            if response.status != http.HTTPStatus.OK:
+                raise http.client.HTTPException(f'{path}: {response.status} {response.reason}')
 
 
 class CheckSpace(Job):
-    """Look whether there is space for what the server will write, which can be done without it."""
+    """Check that there is space for the server's files. This does not depend on the server."""
 
     def Check(self, folder='.', gigabytes='0.1', **settings):
         free = shutil.disk_usage(folder).free / 1e9
         if free < float(gigabytes):
-            raise OSError(f'only {free:.1f} GB are free, and {gigabytes} are needed')
+            raise OSError(f'only {free:.1f} GB are free, but {gigabytes} are needed')
 
 
 class CheckServer(DummyJob):
-    """Look whether the server is well."""
+    """Group the checks of the server."""
 
     DEPS = (WaitForServer, FetchPage, CheckSpace)
 

@@ -9,34 +9,40 @@ import pytest
 from hypothesis import settings
 
 pytest.register_assert_rewrite('support')
-settings.register_profile('default', deadline=None)  # how long something takes is not what these tests are about
+settings.register_profile('default', deadline=None)  # these tests are not about how long an example takes
 settings.load_profile('default')
+
+LIMIT = 330  # seconds; faulthandler_timeout has printed all threads before
+LONG_LIMIT = 1800  # seconds, for tests that run only when they are selected by their mark
+
+if 'PYTHONPATH' in os.environ:  # the programs that the tests start run in other folders
+    os.environ['PYTHONPATH'] = os.pathsep.join(map(os.path.abspath, os.environ['PYTHONPATH'].split(os.pathsep)))
 
 
 @pytest.fixture
 def fake_clock():
-    from support.factories import FakeClock  # here, so that tests which need not import the package can do without it
+    from support.factories import FakeClock  # imports the package, which some tests run without
 
     return FakeClock()
 
 
 @pytest.fixture
 def dot():
-    """Graphviz's dot; without it the test is skipped, except where it has to be there."""
+    """Graphviz's dot. Without it the test is skipped, but in CI it fails."""
     command = shutil.which('dot')
     if command is None:
-        assert not os.environ.get('CI'), 'Graphviz has to be installed here'
+        assert not os.environ.get('CI'), 'Graphviz must be installed in CI'
         pytest.skip('needs Graphviz')
     return command
 
 
 @pytest.fixture(params=['dot', 'graphviz-pure'])
 def renderer(request, monkeypatch, tmp_path_factory):
-    """Have each renderer in turn as the only program on the PATH."""
+    """Make each renderer in turn the only program on the PATH."""
     folder = os.pathsep.join([os.environ['PATH'], sysconfig.get_path('scripts')])
     command = shutil.which(request.param, path=folder)
     if command is None:
-        assert not os.environ.get('CI'), f'{request.param} has to be installed here'
+        assert not os.environ.get('CI'), f'{request.param} must be installed in CI'
         pytest.skip(f'needs {request.param}')
     alone = tmp_path_factory.mktemp('renderer')
     os.symlink(command, alone / request.param)
@@ -46,19 +52,41 @@ def renderer(request, monkeypatch, tmp_path_factory):
 
 @pytest.fixture
 def no_renderer(monkeypatch, tmp_path):
-    """Have none, neither on the PATH nor beside this Python."""
+    """Hide all renderers, on the PATH and beside this Python."""
     monkeypatch.setenv('PATH', str(tmp_path))
     monkeypatch.setattr(sysconfig, 'get_path', lambda name: str(tmp_path))
 
 
+@pytest.fixture(autouse=True)
+def _time_limit(request):
+    """Fail a test that hangs, so that the others still run.
+
+    The signal repeats, because an engine takes the first one for a Ctrl-C and waits for its Jobs.
+    """
+    if not hasattr(signal, 'setitimer'):
+        yield
+        return
+    names = {mark.name for mark in request.node.iter_markers()}
+    limit = LONG_LIMIT if names & {'faults', 'network', 'npm', 'parallel', 'published'} else LIMIT
+
+    def fail(*_):
+        pytest.fail(f'takes more than {limit} seconds')
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.setitimer(signal.ITIMER_REAL, limit, 5)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
 @pytest.fixture(autouse=True, scope='session')
-def _signals_are_heeded():
-    """Let signals end the tests' programs also where the tests ignore them, as after nohup or in the background."""
-    ends = {signal.SIGINT: signal.default_int_handler}
+def _default_signals():
+    """Let signals end the programs that tests start, even if the caller ignores them (nohup, background)."""
+    defaults = {signal.SIGINT: signal.default_int_handler}
     if hasattr(signal, 'SIGHUP'):
-        ends[signal.SIGHUP] = signal.SIG_DFL
-    before = {number: signal.getsignal(number) for number in ends}
-    for number, handler in ends.items():
+        defaults[signal.SIGHUP] = signal.SIG_DFL
+    before = {number: signal.getsignal(number) for number in defaults}
+    for number, handler in defaults.items():
         if before[number] == signal.SIG_IGN:
             signal.signal(number, handler)
     yield
@@ -67,15 +95,15 @@ def _signals_are_heeded():
 
 
 @pytest.fixture(autouse=True)
-def _colours_of_nobody(monkeypatch):
-    """Let what the person who runs the tests wants in colour be nothing to them."""
+def _default_colors(monkeypatch):
+    """Ignore the color settings of whoever runs the tests."""
     for name in ('FORCE_COLOR', 'NO_COLOR', 'PYTHON_COLORS'):
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(autouse=True)
-def _same_directory():
-    """Let no test leave the directory changed."""
+def _restored_directory():
+    """Restore the current directory after each test."""
     before = os.getcwd()
     yield
     os.chdir(before)

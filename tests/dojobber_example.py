@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Watch a movie with friends: an example of DoJobber to learn from, and a script to play with.
 
-Each class below is a Job: one small step, written so that doing it twice does no harm. ``DEPS`` names the Jobs that
-have to pass first, ``Check`` says whether the step is done already, and ``Run`` does it. DoJobber works out the order.
-Read from top to bottom; the graph grows from its leaves to the root, WatchMovie.
+Each class below is a Job: one small step that may safely run twice. ``DEPS`` lists the Jobs that must pass first,
+``Check`` tests whether the step is already done, and ``Run`` does it. DoJobber finds the order. Read from top to
+bottom: the graph grows from its leaves to the root, WatchMovie.
 
 Try these::
 
@@ -30,7 +30,7 @@ logger = logging.getLogger('movie_night')
 class CleanCouch(Job):
     """Remove the crumbs and the cat hair.
 
-    ``self.storage`` belongs to one try of one Job: what Run leaves there is what the second Check finds.
+    ``self.storage`` belongs to one attempt of one Job: the recheck finds what Run has stored there.
     """
 
     def Check(self, *args: Any, **kwargs: Any) -> None:
@@ -39,38 +39,38 @@ class CleanCouch(Job):
             raise RuntimeError('There is cat hair on the couch.')
 
     def Run(self, *args: Any, **kwargs: Any) -> None:
-        """Dust the couch, and remember where to say that the duster was returned."""
-        # self.global_storage is shared by all Jobs. The unit tests hand in a dict to look at after the cleanup.
+        """Dust the couch, and keep the dict in which Cleanup records that the duster was returned."""
+        # All Jobs share self.global_storage. The unit tests pass a dict and look into it after the cleanup.
         self.global_storage['unittest_dict'] = kwargs.get('unittest_dict', {})
         self.storage['couch_is_clean'] = True
 
     def Cleanup(self) -> None:
-        """Return the duster. This is called after the whole walk, because our Run was."""
+        """Return the duster. This is called at the end of the run, because Run was called."""
         self.global_storage['unittest_dict']['duster_returned'] = True
 
 
 class FindTVRemote(Job):
-    """Look between the cushions. A Job that only checks is fine: it has no Run, because there is nothing to do."""
+    """Look between the cushions. This Job has no Run, because there is nothing to do: it only checks."""
 
     def Check(self, *args: Any, **kwargs: Any) -> None:
-        """Pass: it was there."""
+        """Pass: the remote was there."""
 
 
 class FluffPillows(RunonlyJob):
-    """Fluff the pillows. There is no telling whether they are fluffy, so a RunonlyJob does it every time."""
+    """Fluff the pillows. Nothing can check whether they are fluffy, so this is a RunonlyJob: it runs every time."""
 
     def Run(self, *args: Any, **kwargs: Any) -> None:
-        """Pass, as this raises nothing."""
+        """Pass, because this raises nothing."""
         logger.info('fluffing pillows')
 
 
 class PickTimeAndDate(Job):
-    """Agree on when to meet, where Jobs that depend on this one can find it."""
+    """Agree on a time, and store it where Jobs that depend on this one can find it."""
 
     def Check(self, *args: Any, **kwargs: Any) -> datetime.datetime:
-        """Pass when a date is set. What Check returns ends up in ``noderesults``."""
+        """Pass when a date is set. ``noderesults`` holds what Check returns."""
         if 'Start-DateTime' not in self.global_storage:
-            raise RuntimeError('No date was picked yet.')
+            raise RuntimeError('No date has been picked yet.')
         start: datetime.datetime = self.global_storage['Start-DateTime']
         return start
 
@@ -100,7 +100,7 @@ class InsertDVD(Job):
 
 
 class PrepareRoom(DummyJob):
-    """Get the room ready. A DummyJob does nothing itself: it gives a name to the Jobs it depends on."""
+    """Get the room ready. A DummyJob does nothing itself: it groups the Jobs in its DEPS under one name."""
 
     DEPS = (CleanCouch, FluffPillows)
 
@@ -108,15 +108,15 @@ class PrepareRoom(DummyJob):
 class PopcornBowl(Job):
     """Wait for the dishwasher.
 
-    A Job that fails is tried again, up to ``TRIES`` times, after all others had their turn. Each try is a new
-    instance with an empty ``storage``, so what has to survive goes into ``global_storage``.
+    A Job that fails is attempted again after all others, up to ``TRIES`` times. Each attempt is a new instance with an
+    empty ``storage``, so anything that must outlive an attempt goes into ``global_storage``.
     """
 
     TRIES = 6
 
     def Check(self, *args: Any, **kwargs: Any) -> None:
-        """Pass once Run was called often enough."""
-        if self.global_storage.get('bowl_runs', 0) < _wanted(kwargs, 'bowl_success_try', self.TRIES):
+        """Pass once Run has been called often enough."""
+        if self.global_storage.get('bowl_runs', 0) < _passing_attempt(kwargs, 'bowl_success_try', self.TRIES):
             raise RuntimeError('Dishwasher cycle not done yet.')
 
     def Run(self, *args: Any, **kwargs: Any) -> None:
@@ -125,14 +125,14 @@ class PopcornBowl(Job):
 
 
 class Popcorn(Job):
-    """Make the popcorn: like its bowl, it takes its time."""
+    """Make the popcorn, which takes its time, like the bowl."""
 
     DEPS = (PopcornBowl,)
     TRIES = PopcornBowl.TRIES - 3
 
     def Check(self, *args: Any, **kwargs: Any) -> None:
-        """Pass once Run was called often enough."""
-        if self.global_storage.get('popcorn_runs', 0) < _wanted(kwargs, 'pop_success_try', self.TRIES):
+        """Pass once Run has been called often enough."""
+        if self.global_storage.get('popcorn_runs', 0) < _passing_attempt(kwargs, 'pop_success_try', self.TRIES):
             raise RuntimeError('Still popping...')
 
     def Run(self, *args: Any, **kwargs: Any) -> None:
@@ -141,14 +141,14 @@ class Popcorn(Job):
 
 
 class Pizza(RunonlyJob):
-    """Order a pizza. A RunonlyJob fails when its Run raises, and is then tried again like any other."""
+    """Order a pizza. A RunonlyJob fails when its Run raises, and is retried like any other."""
 
     TRIES = 3
 
     def Run(self, *args: Any, **kwargs: Any) -> None:
         """Look out for the delivery."""
         self.global_storage['pizza_runs'] = self.global_storage.get('pizza_runs', 0) + 1
-        if self.global_storage['pizza_runs'] < _wanted(kwargs, 'pizza_success_try', self.TRIES):
+        if self.global_storage['pizza_runs'] < _passing_attempt(kwargs, 'pizza_success_try', self.TRIES):
             raise RuntimeError("Giordano's did not arrive yet.")
 
 
@@ -159,7 +159,7 @@ class Food(DummyJob):
 
 
 class SitOnCouch(Job):
-    """Find a seat. Nothing that Run could do makes the couch longer, so this fails unless told otherwise."""
+    """Find a seat. Run cannot make the couch longer, so this fails unless an option says that there is space."""
 
     DEPS = (PrepareRoom,)
 
@@ -169,41 +169,41 @@ class SitOnCouch(Job):
             raise RuntimeError('No space on couch.')
 
     def Run(self, *args: Any, **kwargs: Any) -> None:
-        """Ask the cat to move over. In vain."""
+        """Ask the cat to move over, in vain."""
 
 
 class DetermineDetails(DummyJob):
-    """Know what, and when."""
+    """Settle what to watch, and when."""
 
     DEPS = (ValidateMovie, PickTimeAndDate)
 
 
 class SendInvite(Job):
-    """Invite somebody. This one is never in the graph itself: invite_friends() derives a Job from it per friend."""
+    """Invite a friend. This class is not in the graph: invite_friends() derives a Job from it for each friend."""
 
     DEPS = (DetermineDetails,)
     EMAIL: str | None = None
     NAME: str | None = None
 
     def Check(self, *args: Any, **kwargs: Any) -> None:
-        """Pass once the invitation is out."""
+        """Pass once the invitation has been sent."""
         if self.EMAIL not in self.global_storage.get('invited', ()):
-            raise RuntimeError(f'{self.NAME} is not invited yet.')
+            raise RuntimeError(f'{self.NAME} has not been invited yet.')
 
     def Run(self, *args: Any, **kwargs: Any) -> None:
-        """Send it."""
+        """Send the invitation."""
         logger.info('inviting %s <%s>', self.NAME, self.EMAIL)
         self.global_storage.setdefault('invited', set()).add(self.EMAIL)
 
 
 class InviteFriends(DummyJob):
-    """Invite everybody. Its ``DEPS`` is a list, so that it can grow before the graph is built."""
+    """Invite everybody. Its ``DEPS`` is a list, so that it can grow before configure() reads it."""
 
     DEPS = [DetermineDetails]
 
 
 def invite_friends(people: Sequence[dict[str, str]]) -> None:
-    """Add a Job for each of ``people``, dicts with 'name' and 'email', to what InviteFriends depends on."""
+    """Add a Job for each of ``people``, dicts with 'name' and 'email', to the DEPS of InviteFriends."""
     for person in people:
         name = f'Invite {person["name"]}'
         if name not in [job.__name__ for job in InviteFriends.DEPS]:
@@ -220,7 +220,7 @@ class FriendsArrive(Job):
 
 
 class TurnOnTV(Job):
-    """Press the button, for which somebody should have charged the batteries."""
+    """Press the button of the remote. Somebody should have charged its batteries."""
 
     DEPS = (FindTVRemote,)
 
@@ -234,16 +234,16 @@ class TurnOnTV(Job):
 
 
 class StartMovie(Job):
-    """Press play. A Job is tried only after all of its ``DEPS`` passed; if one fails, it is never touched."""
+    """Press play. A Job is attempted only after all its ``DEPS`` have passed. If one of them fails, it is blocked."""
 
     DEPS = (FriendsArrive, PrepareRoom, TurnOnTV, InsertDVD, SitOnCouch, Food)
 
     def Check(self, *args: Any, **kwargs: Any) -> None:
-        """Pass: it plays."""
+        """Pass: the movie is playing."""
 
 
 class WatchMovie(Job):
-    """The root: everything that it needs, and nothing else, is in the graph."""
+    """The root. The graph consists of this Job and everything that it depends on, directly or not."""
 
     DEPS = (StartMovie,)
 
@@ -251,18 +251,18 @@ class WatchMovie(Job):
         """Pass: enjoy."""
 
 
-def _wanted(kwargs: dict[str, Any], name: str, tries: int) -> int:
-    """Return at which try to succeed: the argument called ``name``, by default the last one."""
+def _passing_attempt(kwargs: dict[str, Any], name: str, tries: int) -> int:
+    """Return the number of the attempt that passes: the argument called ``name``, by default the last attempt."""
     return tries if kwargs.get(name) is None else int(kwargs[name])
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the command line's options."""
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or '').partition('\n')[0])
-    parser.add_argument('-n', '--no-act', action='store_true', help='only check, change nothing')
-    parser.add_argument('-v', '--verbose', action='store_true', help='show a line for each check, run and recheck')
-    parser.add_argument('-d', '--debug', action='store_true', help='show the traceback of each failure too')
-    parser.add_argument('--app-logs', action='store_true', help='show what the Jobs themselves log')
+    parser.add_argument('-n', '--no-act', action='store_true', help='check, but change nothing')
+    parser.add_argument('-v', '--verbose', action='store_true', help='print a line for each check, run and recheck')
+    parser.add_argument('-d', '--debug', action='store_true', help='also print the traceback of each failure')
+    parser.add_argument('--app-logs', action='store_true', help='show the log messages of the Jobs')
     parser.add_argument(
         '--x11', action=argparse.BooleanOptionalAction, default=True, help='show the graph on the screen'
     )
@@ -271,17 +271,19 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument(
         '--movie', default='Noises Off', choices=('Noises Off', 'MST3K', 'Babylon 5', 'Zardoz'), help='what to watch'
     )
-    parser.add_argument('--battery_state', default='dead', choices=('dead', 'charged'), help="of the TV's remote")
-    parser.add_argument('--couch_space', action='store_true', help='there is a free seat')
+    parser.add_argument(
+        '--battery_state', default='dead', choices=('dead', 'charged'), help="charge of the remote's batteries"
+    )
+    parser.add_argument('--couch_space', action='store_true', help='there is a free seat on the couch')
     for option, job in ('pop', Popcorn), ('bowl', PopcornBowl), ('pizza', Pizza):
         parser.add_argument(
-            f'--{option}_success_try', type=int, metavar='N', help=f'{job.__name__} passes at try N of {job.TRIES}'
+            f'--{option}_success_try', type=int, metavar='N', help=f'{job.__name__} passes in attempt N of {job.TRIES}'
         )
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Watch a movie; return the exit status, 0 if all went well."""
+    """Watch a movie and return the exit status: 0 if everything passed and was drawn."""
     options = parse_arguments(arguments)
     if options.app_logs:
         logging.basicConfig(level=logging.INFO)
@@ -301,7 +303,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         debug=options.debug,
         default_retry_delay=0,
     )
-    # Every Check and Run gets all options as keywords.
+    # Every Check and Run receives all options as keyword arguments.
     engine.set_args(**vars(options))
 
     has_screen = options.x11 and bool(os.environ.get('DISPLAY'))
@@ -315,7 +317,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def draw(picture: Callable[[], None]) -> bool:
-    """Call ``picture``; where it cannot be made, say why and return False."""
+    """Call ``picture``. If it cannot be drawn, print the error and return False."""
     try:
         picture()
     except (GraphError, OSError) as error:

@@ -27,23 +27,24 @@ class PhaseReport(NamedTuple):
     value: Any
     """What the hook returned; None if it raised."""
     error: BaseException | None
+    """What the hook raised."""
 
 
 PhaseCallback = Callable[[str, float, Any, Optional[BaseException]], object]
 """Called with the fields of a :class:`PhaseReport` as each phase ends."""
 
-_set = object.__setattr__  # also where a class allows no attributes to be set, as a frozen dataclass does
-
 
 class AttemptSettings(NamedTuple):
-    """What all attempts of one run have in common."""
+    """Settings shared by all attempts of a run."""
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     global_storage: dict[Any, Any]
     no_act: bool
     restore_directory: Callable[[], object]
-    """Called before every phase, to put the current directory back."""
+    """Called before every phase. If it raises, that phase fails."""
+    timer: Callable[[], float] = perf_counter
+    """Measures the seconds of each phase."""
 
 
 class AttemptResult(NamedTuple):
@@ -51,66 +52,69 @@ class AttemptResult(NamedTuple):
 
     outcome: Outcome
     reports: Sequence[PhaseReport] = ()
-    """One for each phase."""
+    """One for each phase; empty if nobody listens."""
     pending_cleanup: Any = None
-    """The instance whose Cleanup is pending."""
+    """The instance whose Cleanup is pending; None if there is none."""
 
 
 class Attempter:
-    """Makes one attempt after the other. Whatever the Job's hooks raise ends up in their outcomes.
+    """Makes one attempt after the other. What a Job's hooks raise is stored in the outcome.
 
-    An exception keeps its frames alive, and a frame those of its callers, with all their variables. A generator's frame
-    has no caller while it waits. So all attempts are made in one, and the exceptions that are kept keep nothing else of
-    this package alive, as long as this object is kept too: on Python 3.12 a generator's frame finds a caller as it
-    dies. Two threads cannot use it at once.
+    All attempts are made by one generator. A stored exception keeps its frames alive, and each frame keeps its caller;
+    but a suspended generator has no caller, so no exception pins the frames and variables of the engine. Keep this
+    object as long as the exceptions: on Python 3.12, the frame of a generator that is destroyed finds a caller.
+
+    It is not thread-safe.
 
     Args:
         on_run_started: Called with the instance when its Run is about to start: from then on its Cleanup is pending.
     """
 
     send: Callable[[tuple[Any, PhaseCallback | None]], Outcome]
-    """Attempts the Job of a class and returns the outcome; the function, if any, is called with each phase.
+    """Attempt a Job, given its class and a callback for its phases or None, and return the outcome.
 
-    It raises what that function raises, or a signal handler between two phases. Then :meth:`renew` must be called.
+    It raises what the callback raises, and an interrupt between two phases. Then :meth:`renew` must be called.
     """
 
-    def __init__(self, setting: AttemptSettings, on_run_started: Callable[[Any], object]) -> None:
-        self._setting, self._on_run_started = setting, on_run_started
+    def __init__(self, settings: AttemptSettings, on_run_started: Callable[[Any], object]) -> None:
+        self._settings, self._on_run_started = settings, on_run_started
         self.renew()
 
     def renew(self) -> None:
-        """Make it usable again: a generator ends with the exception that leaves it."""
-        generator: Any = _attempt_loop(self._setting, self._on_run_started)
+        """Make it usable again: an exception that leaves a generator ends it."""
+        generator: Any = _attempt_loop(self._settings, self._on_run_started)
         next(generator)
         self.send = generator.send
 
     def __reduce__(self) -> Any:
-        """Let an engine that has run be pickled: nobody needs this in another process."""
-        return Attempter, (AttemptSettings((), {}, {}, False, int), id)
+        """Copy and pickle it without its settings, so that an engine can be pickled after a run."""
+        return Attempter, (_NO_SETTINGS, id)
 
 
+_NO_SETTINGS = AttemptSettings((), {}, {}, False, int, float)
 _outcome: Callable[[tuple[Any, ...]], Outcome] = partial(tuple.__new__, Outcome)  # much faster than Outcome()
+_set = object.__setattr__  # works for classes that refuse it, such as frozen dataclasses
 
 _PASSED = {'check': State.OK, 'recheck': State.CHANGED}
 
 
 def _attempt_loop(
-    setting: AttemptSettings, on_run_started: Callable[[Any], object]
+    settings: AttemptSettings, on_run_started: Callable[[Any], object]
 ) -> Generator[Outcome | None, tuple[Any, PhaseCallback | None], None]:
-    args, kwargs, global_storage, no_act, restore_directory = setting
+    args, kwargs, global_storage, no_act, restore_directory, timer = settings
     callers_exception = sys.exc_info()[1]
-    outcomes: list[Outcome] = []  # popped when yielded, since what is in a variable here is kept until the next attempt
+    outcomes: list[Outcome] = []  # emptied by the yield: a variable would keep the outcome until the next attempt
     while True:
         job: Any = None
         result: Any = None
         error: BaseException | None = None
-        verdict = hook = report = job_class = known = None
-        job_class, report = yield outcomes.pop() if outcomes else None
+        run_verdict = hook = on_phase = job_class = earlier = None
+        job_class, on_phase = yield outcomes.pop() if outcomes else None
         fork = forks[0]
         phases: dict[str, float] = {}
         has_run = False
         for phase in ('check', 'run', 'recheck'):
-            started = perf_counter()
+            started = timer()
             try:
                 restore_directory()
                 if phase == 'check':
@@ -120,47 +124,52 @@ def _attempt_loop(
                     hook = job.Check
                 elif phase == 'run':
                     if not has_run:
-                        raise NotImplementedError(
-                            f'{job_class.__name__} has no Run method, so its failed check stays as it is'
-                        )
+                        raise NotImplementedError(f'{job_class.__name__} has no Run method, so its check stays failed')
                     on_run_started(job)
                     hook = job.Run
                 else:
-                    _set(job, '_run_verdict', verdict)
+                    _set(job, '_run_verdict', run_verdict)
                     hook = job.Check
                 result = hook(*args, **kwargs)
                 if result is not None and type(result) in LAZY_RESULTS:
-                    _check_result(result, hook, job_class)
+                    _refuse_lazy(result, hook, job_class)
             except BaseException as raised:
-                error = strip_engine_frames(raised, callers_exception, known)
+                error = strip_engine_frames(raised, callers_exception, earlier)
                 result = None
             if forks[0] != fork:
                 end_child(error)
-            phases[phase] = seconds = perf_counter() - started
-            if report:
-                report(phase, seconds, result, error)
-            state = None
-            if phase == 'check' and error is not None:
-                has_run = job is not None and _has_run(job)
-                if job is None or no_act:
-                    state = State.WOULD_RUN if has_run and not is_interrupt(error) else State.FAILED
+            phases[phase] = seconds = timer() - started
+            if on_phase:
+                on_phase(phase, seconds, result, error)
             if error is None:
                 state = _PASSED.get(phase)
-            elif phase == 'recheck' or is_interrupt(error):
-                state = State.FAILED
+            else:
+                if phase == 'check':
+                    has_run = job is not None and _has_run(job)
+                is_last = phase == 'recheck' or no_act or job is None
+                state = _state_after_failure(error, is_last, no_act and has_run)
             if state is not None:
                 outcomes.append(_outcome((state, 1, result, error, phases, ())))
                 break
-            verdict = result, error
-            known = None if error is None else get_traceback(error)
+            run_verdict = result, error
+            earlier = None if error is None else get_traceback(error)
             result = error = None
 
 
-def _check_result(result: Any, hook: Any, job_class: Any) -> None:
+def _state_after_failure(error: BaseException, is_last: bool, would_run: bool) -> State | None:
+    """Return the state in which a phase that raised ``error`` leaves the Job; None if another phase follows."""
+    if is_interrupt(error):
+        return State.FAILED
+    if not is_last:
+        return None
+    return State.WOULD_RUN if would_run else State.FAILED
+
+
+def _refuse_lazy(result: Any, hook: Any, job_class: Any) -> None:
     kind = close_lazy_result(result, hook)
     if kind:
         name = getattr(hook, '__name__', 'a hook')
-        raise TypeError(f'{name} of {job_class.__name__!r} returned {kind}, so calling it has done nothing')
+        raise TypeError(f'{name} of {job_class.__name__!r} returned {kind}, so calling it did nothing')
 
 
 def _has_run(job: Any) -> bool:
@@ -171,28 +180,33 @@ def _has_run(job: Any) -> bool:
 
 
 class AttempterPool:
-    """Makes attempts for several threads at once, each by itself."""
+    """Makes attempts for any number of threads at once. Each attempt has an Attempter to itself."""
 
-    def __init__(self, setting: AttemptSettings) -> None:
-        self._setting = setting
+    def __init__(self, settings: AttemptSettings) -> None:
+        self._settings = settings
         self._idle: deque[tuple[Attempter, list[Any]]] = deque()
+        """Each with the list of instances whose Run has started in its current attempt."""
 
-    def __call__(self, job_class: Any, is_reported: bool) -> AttemptResult:
-        """Attempt a Job and return all there is to know about it. It raises nothing."""
-        attempt, started = self._idle_one() or self._another()
+    def __call__(self, job_class: Any, with_reports: bool) -> AttemptResult:
+        """Attempt a Job and return the result. It raises nothing."""
+        attempter, started = self._idle_one() or self._another()
         reports: list[PhaseReport] = []
 
         def collect(*report: Any) -> None:
             reports.append(PhaseReport(*report))
 
         try:
-            outcome = attempt.send((job_class, collect if is_reported else None))
-        except BaseException as error:  # of an odd exception, which defeats the engine; or the stack has no room
+            outcome = attempter.send((job_class, collect if with_reports else None))
+        except BaseException as error:  # an odd exception that defeats the engine, or there is no room on the stack
             outcome = Outcome(State.FAILED, 1, None, error)
-            attempt.renew()
+            attempter.renew()
         job = started.pop() if started else None
-        self._idle.append((attempt, started))
+        self._idle.append((attempter, started))
         return AttemptResult(outcome, reports, job if has_cleanup(job) else None)
+
+    def __reduce__(self) -> Any:
+        """Copy and pickle it without its settings, so that an engine can be pickled after a run."""
+        return AttempterPool, (_NO_SETTINGS,)
 
     def _idle_one(self) -> tuple[Attempter, list[Any]] | None:
         try:
@@ -202,4 +216,4 @@ class AttempterPool:
 
     def _another(self) -> tuple[Attempter, list[Any]]:
         started: list[Any] = []
-        return Attempter(self._setting, started.append), started
+        return Attempter(self._settings, started.append), started

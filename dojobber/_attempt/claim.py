@@ -1,4 +1,4 @@
-"""Something that one call holds at a time."""
+"""A claim that one call holds at a time, without a lock."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from types import FrameType
 
 
 class Claim:
-    """Tells which call came first, by its frame.
+    """Belongs to the call that takes it first, known by its frame.
 
-    Unlike a lock it cannot be left locked by an interrupt: taking it is a single operation of a dict, and a frame that
-    is not being executed any more holds nothing.
+    An interrupt cannot leave it taken for ever (interrupt rule 4): taking it is a single operation of a dict, and it is
+    free as soon as the frame that holds it has ended.
     """
 
     def __init__(self) -> None:
         self._holders: dict[str, FrameType] = {}
 
     def take(self, frame: FrameType) -> FrameType:
-        """Return who holds it: ``frame``, unless another call does already."""
+        """Take it for ``frame``, unless another call holds it, and return the frame that holds it."""
         while True:
             holder = self._holders.setdefault('holder', frame)
-            if holder is frame or _is_executed(holder):
+            if holder is frame or _is_running(holder):
                 return holder
             self.release(holder)
 
     def release(self, frame: FrameType) -> None:
-        """Let others take it, if ``frame`` holds it."""
+        """Give it up if ``frame`` holds it."""
         if self._holders.get('holder') is frame:
             self._holders.pop('holder', None)
 
@@ -32,24 +32,24 @@ class Claim:
     def is_held(self) -> bool:
         """Whether a call holds it."""
         holder = self._holders.get('holder')
-        return holder is not None and _is_executed(holder)
+        return holder is not None and _is_running(holder)
 
     def __reduce__(self) -> tuple[type[Claim], tuple[()]]:
-        """Copy and pickle it as one that nobody holds."""
+        """Copy and pickle it as a claim that nobody holds."""
         return Claim, ()
 
 
-def is_below(frame: FrameType, caller: FrameType) -> bool:
-    """Tell whether ``caller``, which is being executed in this thread, is ``frame`` or was called by it."""
-    link: FrameType | None = caller
+def is_on_stack(frame: FrameType, top: FrameType) -> bool:
+    """Tell whether ``frame`` is ``top``, a running frame of this thread, or one of its callers."""
+    link: FrameType | None = top
     while link is not None and link is not frame:
         link = link.f_back
     return link is not None
 
 
-def _is_executed(frame: FrameType) -> bool:
+def _is_running(frame: FrameType) -> bool:
     try:
-        frame.clear()  # which is refused while it is executed, and harmless afterwards
+        frame.clear()  # refused while the frame runs, harmless afterwards
     except RuntimeError:
         return True
     return False

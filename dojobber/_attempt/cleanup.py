@@ -1,11 +1,7 @@
-"""The Cleanups that are to be called at the end of a run.
+"""The stack of pending Cleanups.
 
-Rules, some of which look roundabout where they are followed below:
-
-- An interrupt (a signal handler that raises) can come between any two bytecodes. So a Cleanup leaves the stack by the
-  same call into C that calls it: before, it is still pending; afterwards, it has been called.
-- ``cleanup()`` may be called by several threads, by listeners, by signal handlers and by Cleanups, at any time. Whoever
-  takes a Job off the stack calls its Cleanup, so each is called once. Other threads wait, so that the order holds.
+Threads, listeners, signal handlers and Cleanups may all call ``cleanup()``, at any time. Whoever takes a Job off the
+stack calls its Cleanup (interrupt rule 7), so each is called once. Other threads wait, so that the order holds.
 """
 
 from __future__ import annotations
@@ -19,49 +15,52 @@ from typing import Any, Callable
 from .._plan.hooks import LAZY_RESULTS, close_lazy_result
 from ..events import Event, EventKind
 from ..log import log_critical
-from .claim import Claim, is_below
+from .claim import Claim, is_on_stack
 from .clock import perf_counter, sleep
 from .directory import enter_directory, is_gone
 from .error_chain import capture_error, chain_errors
 from .frames import strip_engine_frames
 from .process import end_child, forks
 
-POLLING = 0.05  # seconds between two looks whether another thread has finished
+POLL_INTERVAL = 0.05  # seconds between two looks at whether another thread has finished
 
 _call_cleanup = methodcaller('Cleanup')
 
 
-class _Nothing:
+class _AlreadyTaken:
     def Cleanup(self) -> None:
-        """Do nothing: somebody else has taken the Job off the stack."""
+        """Do nothing: another call has taken the Job off the stack."""
 
 
 def has_cleanup(job: Any) -> bool:
-    """Tell whether ``job``, an instance, has a Cleanup. A property that raises is one: it is called, and fails."""
+    """Tell whether the instance ``job`` has a Cleanup. A property that raises counts: the call will raise its error."""
     try:
         return getattr(job, 'Cleanup', None) is not None
-    except (Exception, SystemExit):  # of a property, else of __getattr__, whose answer is no
-        return any('Cleanup' in vars(each) for each in type(job).__mro__)
+    except (Exception, SystemExit):  # of a property; or of __getattr__, which means that there is none
+        return any('Cleanup' in vars(base) for base in type(job).__mro__)
 
 
 class CleanupStack:
-    """The pending Cleanups. Each is called once, in the reverse order in which their attempts started.
+    """A stack of pending Cleanups. Each is called once, in reverse order of the start of its attempt.
 
     A Cleanup is pending from the start of its Run, and stays on the stack until it is called.
     """
 
+    timer = staticmethod(perf_counter)
+    """Measures the seconds of each Cleanup."""
+
     def __init__(self) -> None:
         self._jobs: dict[int, Any] = {}
-        """By sequence number of the attempt: the instance whose Cleanup is pending."""
+        """By sequence number of the attempt, the instance whose Cleanup is pending."""
         self._order: list[tuple[int, str | None]] = []
-        """Sorted: the sequence number and the directory to start in. Jobs that are gone already may still be here."""
+        """Sorted sequence numbers, each with the directory to start in. Their Jobs may have been taken already."""
         self.directory: str | None = None
-        """Where the Cleanups that are pushed next will start."""
+        """The directory in which the Cleanups that are pushed next will be called."""
         self._numbers = itertools.count()
         self._claim = Claim()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what is copied and pickled: iterators cannot be, from Python 3.14 on."""
+        """Return the state to copy and pickle, without iterators: Python 3.14 and later cannot pickle them."""
         return {**vars(self), '_numbers': self.next_sequence()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -72,10 +71,11 @@ class CleanupStack:
         return next(self._numbers)
 
     def push(self, job: Any, sequence: int | None = None) -> None:
-        """Note that the Run of ``job`` has started.
+        """Make the Cleanup of ``job``, whose Run is about to start, a pending one.
 
         Args:
-            sequence: That of the attempt, by default a new one. Pushing it twice changes nothing.
+            sequence: The sequence number of its attempt; by default a new one. Pushing a number twice changes nothing
+                (interrupt rule 3).
         """
         sequence = self.next_sequence() if sequence is None else sequence
         self._jobs[sequence] = job
@@ -84,47 +84,46 @@ class CleanupStack:
             self._order.insert(place, (sequence, self.directory))
 
     def drop_last_if_no_cleanup(self) -> None:
-        """Forget the Job pushed last if its attempt, which has ended, has left it without a Cleanup."""
+        """Drop the last Job, whose attempt has ended, if it has no Cleanup."""
         if self._order:
             sequence, _ = self._order[-1]
             if not has_cleanup(self._jobs.get(sequence)):
                 self._forget(sequence)
 
     def run(self, notify: Callable[[Event], object], since: int = 0) -> BaseException | None:
-        """Call the pending Cleanups of the attempts from number ``since`` on and return what is to be raised.
+        """Call the pending Cleanups of the attempts from number ``since`` on, and return the error to raise, if any.
 
-        Another thread that is calling them is waited for. Within a Cleanup, a listener or a signal handler that
-        interrupts one, the others are called, and the one that is being called is not called again.
+        If another thread is calling them, wait until it has finished. A call from within a Cleanup, or from a listener
+        or signal handler that interrupts one, calls all others, and not the one that is being called.
         """
         errors: list[BaseException | None] = []
-        before = self.next_sequence()  # a run that starts meanwhile, in another thread, calls its own
+        end = self.next_sequence()  # another thread may start a run meanwhile, which calls its own
         me = sys._getframe()
         try:
-            while not is_below(self._claim.take(me), me):
-                sleep(POLLING)
-            while not self._run_all(range(since, before), notify, errors):
+            while not is_on_stack(self._claim.take(me), me):
+                sleep(POLL_INTERVAL)
+            while not self._run_all(range(since, end), notify, errors):
                 pass
         finally:
             self._claim.release(me)
         return chain_errors(errors)
 
-    def _run_all(self, which: range, notify: Callable[[Event], object], errors: list[BaseException | None]) -> bool:
-        """Call them and return whether there is nothing left to do. What interrupts that is one of the errors."""
+    def _run_all(self, numbers: range, notify: Callable[[Event], object], errors: list[BaseException | None]) -> bool:
+        """Call these Cleanups. Return False if an interrupt, which is added to ``errors``, came between two of them."""
         try:
-            self._run_each(which, notify, errors)
-        except (RecursionError, MemoryError) as error:  # going on would hit the same limit again; they stay pending
+            self._run_each(numbers, notify, errors)
+        except (RecursionError, MemoryError) as error:  # the next call would hit the same limit; the rest stays pending
             errors.append(error)
-        except BaseException as interrupt:  # between two Cleanups
+        except BaseException as interrupt:  # of the engine's code between two Cleanups
             errors.append(interrupt)
             return False
         return True
 
-    def _run_each(self, which: range, notify: Callable[[Event], object], errors: list[BaseException | None]) -> None:
-        # In its own function: CPython may run a signal handler on the loop's jump back, where an except around the loop
-        # does not catch it.
+    def _run_each(self, numbers: range, notify: Callable[[Event], object], errors: list[BaseException | None]) -> None:
+        # A function of its own by interrupt rule 5.
         while True:
-            place = bisect(self._order, (which.stop,)) - 1
-            if place < 0 or self._order[place][0] < which.start:
+            place = bisect(self._order, (numbers.stop,)) - 1
+            if place < 0 or self._order[place][0] < numbers.start:
                 return
             sequence, directory = self._order[place]
             if sequence in self._jobs:
@@ -144,29 +143,29 @@ class CleanupStack:
         name = type(job).__name__
         errors.append(capture_error(notify, Event(EventKind.CLEANUP_STARTED, name)))
         if sequence not in self._jobs:
-            return  # a listener has called it
-        started = perf_counter()
+            return  # a listener has called its Cleanup
+        started = self.timer()
         error = _enter(directory, errors)
         if error is None:
             error = self._call(sequence, job, errors)
         else:
             errors.append(error)
-        event = Event(EventKind.CLEANUP, name, seconds=perf_counter() - started, exception=error)
+        event = Event(EventKind.CLEANUP, name, seconds=self.timer() - started, exception=error)
         errors.append(capture_error(notify, event))
 
     def _call(self, sequence: int, job: Any, errors: list[BaseException | None]) -> BaseException | None:
         fork, error = forks[0], None
         try:
-            # One call into C, so that no signal handler runs between taking the Job off the stack and its Cleanup.
-            result = next(map(_call_cleanup, map(self._jobs.pop, (sequence,), (_Nothing(),))))
+            # Interrupt rule 7: one call into C takes the Job off the stack and calls its Cleanup.
+            result = next(map(_call_cleanup, map(self._jobs.pop, (sequence,), (_AlreadyTaken(),))))
             kind = close_lazy_result(result, job.Cleanup) if type(result) in LAZY_RESULTS else None
             if kind:
-                raise TypeError(f'Cleanup of {type(job).__name__!r} returned {kind}, so it has not been done')
+                raise TypeError(f'Cleanup of {type(job).__name__!r} returned {kind}, so calling it did nothing')
         except BaseException as raised:
-            if sequence in self._jobs:  # an interrupt, or no room on the stack, before the Cleanup was called
+            if sequence in self._jobs:  # interrupted, or out of stack, before the Cleanup was called
                 raise
-            error = strip_engine_frames(raised, None)  # it is raised where the caller handles what it is handling
-            errors.append(error)  # here, where an interrupt still has it as its context
+            error = strip_engine_frames(raised, None)  # its context stays: it will be raised to that caller
+            errors.append(error)  # within the except: an interrupt here gets it as its context
         if forks[0] != fork:
             end_child(error)
         return error
@@ -179,12 +178,12 @@ class CleanupStack:
 
 
 def _enter(directory: str | None, errors: list[BaseException | None]) -> BaseException | None:
-    """Go to ``directory`` and return the error for which a Cleanup is not called, if any.
+    """Enter ``directory`` before a Cleanup. Return an error only if the Cleanup must not be called.
 
-    In a directory that is gone, no relative path means what it meant. One that may not be entered any more, as after a
-    Job that gave up its rights, is no reason to leave behind what is to be cleaned up.
+    That is so if the directory no longer exists, since relative paths would mean something else. If the process may not
+    enter it any more, perhaps because a Job gave up its rights, the Cleanup is called so that nothing is left behind.
     """
-    for _ in range(2):  # the first error may be that of a signal handler, a time limit say, which has struck by chance
+    for _ in range(2):  # the first error may be an interrupt, such as a time limit
         error = capture_error(enter_directory, directory)
         if error is None:
             return None
@@ -193,5 +192,5 @@ def _enter(directory: str | None, errors: list[BaseException | None]) -> BaseExc
         last = error
         if not isinstance(error, PermissionError):
             errors.append(error)
-    log_critical('a Cleanup starts in another directory, since %r cannot be entered: %s', directory, last)
+    log_critical('a Cleanup is called in another directory, since %r cannot be entered: %s', directory, last)
     return None

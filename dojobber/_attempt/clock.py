@@ -1,8 +1,8 @@
-"""The system's clocks and sleep, also where a test has replaced those of the ``time`` module, as freezegun does.
+"""The system's clocks and sleep, even where a test has replaced those of the ``time`` module, as freezegun does.
 
-Under a clock that stands still, a Job that waits for its next attempt would wait for ever. So this is a second copy of
-the built-in module, which nobody else knows. On Linux the monotonic clock is read in a way that time-machine, which
-replaces functions in the copy as well, leaves alone.
+If the clock stood still, a Job that waits for its next attempt would wait for ever. So these functions come from a
+second copy of the built-in module, which nobody else knows. time-machine replaces functions in that copy, too; on Linux
+the monotonic clock is read by one that it leaves alone.
 """
 
 from __future__ import annotations

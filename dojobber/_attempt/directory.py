@@ -1,4 +1,4 @@
-"""The current directory: remembering it, and coming back to it before each phase."""
+"""The current directory: looking it up, and returning to it before each phase."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Callable
 
 
 def current_directory() -> str | None:
-    """Return the current directory, or None if it does not exist any more."""
+    """Return the current directory, or None if it no longer exists."""
     try:
         return os.getcwd()
     except OSError as error:
-        if error.errno is None:  # the system has not raised it: a signal handler, perhaps
+        if error.errno is None:  # not raised by the system but, perhaps, by a signal handler
             raise
         return None
 
 
 def enter_directory(directory: str | None) -> None:
-    """Make ``directory`` the current one again.
+    """Make ``directory`` the current one.
 
-    Where the process is there already this cannot fail, even if it may not enter the directory (any more): a script
-    started by ``sudo -u`` in somebody's home, or a Job that gave up its rights.
+    This succeeds if it is the current one already, even without permission to enter it: think of a script started with
+    ``sudo -u`` in somebody's home, or of a Job that has given up its rights.
 
     Raises:
-        OSError: It is gone, or may not be entered.
+        OSError: It does not exist (also if it is None), or the process may not enter it.
     """
     if directory is None:
-        raise FileNotFoundError(errno.ENOENT, 'the directory that the run was started in does not exist')
+        raise FileNotFoundError(errno.ENOENT, 'the directory in which the run started does not exist')
     try:
         os.chdir(directory)
     except OSError:
@@ -38,13 +38,13 @@ def enter_directory(directory: str | None) -> None:
 
 
 def directory_restorer(directory: str | None) -> Callable[[], object]:
-    """Return a function that does what :func:`enter_directory` does with ``directory``."""
+    """Return a function that calls :func:`enter_directory` with ``directory``, only faster."""
     if directory is None:
         return partial(enter_directory, None)
-    return partial(_go, os.chdir, directory)
+    return partial(_restore_directory, os.chdir, directory)
 
 
-def _go(chdir: Callable[[str], object], directory: str) -> None:
+def _restore_directory(chdir: Callable[[str], object], directory: str) -> None:
     try:
         chdir(directory)
     except OSError:
@@ -52,7 +52,7 @@ def _go(chdir: Callable[[str], object], directory: str) -> None:
 
 
 def is_gone(directory: str | None) -> bool:
-    """Tell whether ``directory`` does not exist any more. One that may not be looked at is not gone."""
+    """Tell whether ``directory`` no longer exists. If the system does not let us find out, it is not gone."""
     if directory is None:
         return True
     try:

@@ -1,4 +1,4 @@
-"""Catching what functions of others raise, and linking several errors into the one that is raised in the end."""
+"""Captures errors, and chains several into the one that is raised in the end."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any, Callable
 
 from ..outcome import is_interrupt
 
-SHOWN = 100
-"""How many linked errors a traceback shows. CPython 3.11 and 3.12 print nothing at all if there are a thousand."""
+MAX_SHOWN = 100
+"""The number of chained errors that a traceback shows. CPython 3.11 and 3.12 print nothing at all for a thousand."""
 
-# Exceptions may be frozen dataclasses or have properties of these names: only BaseException's own do what they say.
+# Of BaseException itself: an exception class may be a frozen dataclass, or have properties of these names.
 _exception: Any = BaseException
 get_traceback: Callable[[BaseException], TracebackType | None] = _exception.__traceback__.__get__
 get_context: Callable[[BaseException], BaseException | None] = _exception.__context__.__get__
 
 
 def set_context(error: BaseException, context: BaseException | None) -> None:
-    """Set the exception during whose handling ``error`` was raised."""
+    """Set the ``__context__`` of ``error``."""
     _exception.__context__.__set__(error, context)
 
 
 def capture_error(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> BaseException | None:
-    """Call ``function`` and return what it raises, or None."""
+    """Call ``function`` and return the exception that it raises, or None."""
     try:
         function(*args, **kwargs)
     except BaseException as error:
@@ -32,17 +32,17 @@ def capture_error(function: Callable[..., object], /, *args: Any, **kwargs: Any)
 
 
 def chain_errors(errors: Iterable[BaseException | None]) -> BaseException | None:
-    """Return the error to raise, with all others in its context; None if there are none.
+    """Return the error to raise, with all others in its context; None if there are no errors.
 
-    It is the last interrupt, else the last error, as with ``contextlib.ExitStack``. The others follow from the latest
-    to the earliest, each with the context that it has already. It takes linear time.
+    It is the last interrupt, or else the last error, as with ``contextlib.ExitStack``. The others follow it from the
+    latest to the earliest, and each keeps the context that it has already. This takes linear time.
     """
     given = [error for error in errors if error is not None]
     if not given:
         return None
     first = next((error for error in reversed(given) if is_interrupt(error)), given[-1])
     known: set[int] = set()
-    segments = [_unknown_links(error, known) for error in given]
+    segments = [_new_links(error, known) for error in given]
     own = next(segment for segment in segments if any(link is first for link in segment))
     place = next(place for place, link in enumerate(own) if link is first)
     others = [own[:place] if segment is own else segment for segment in reversed(segments)]
@@ -50,15 +50,15 @@ def chain_errors(errors: Iterable[BaseException | None]) -> BaseException | None
     for number, (error, context) in enumerate(zip(chain, chain[1:]), 1):
         if get_context(error) is not context:
             set_context(error, context)
-        if number == SHOWN:
+        if number == MAX_SHOWN:
             _exception.__suppress_context__.__set__(error, True)
     if len(given) > 1 and id(get_context(chain[-1])) in known:
-        set_context(chain[-1], None)  # or the chain would be a cycle
+        set_context(chain[-1], None)  # it would close a cycle
     return first
 
 
-def _unknown_links(error: BaseException, known: set[int]) -> list[BaseException]:
-    """Return ``error`` and its contexts up to the first that is in ``known``, and add them there."""
+def _new_links(error: BaseException, known: set[int]) -> list[BaseException]:
+    """Return ``error`` and its chain of contexts up to the first whose id is in ``known``, and add their ids."""
     links: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and id(link) not in known:

@@ -1,37 +1,44 @@
-"""Leaves in a Job's exception what is the Job's own."""
+"""Strips from a Job's exception what is the engine's."""
 
 from __future__ import annotations
 
+import functools
 from types import TracebackType
 
 from .error_chain import get_context, get_traceback, set_context
 
-PREFIX = __name__.partition('.')[0] + '.'
+_PACKAGE = __name__.partition('.')[0]
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_engine(module: str) -> bool:
+    """Tell whether frames of that module are the engine's. Those of the ready-made Jobs are a Job's own."""
+    return f'{module}.'.startswith(f'{_PACKAGE}.') and not f'{module}.'.startswith(f'{_PACKAGE}.jobs.')
 
 
 def strip_engine_frames(
-    error: BaseException, callers_exception: BaseException | None, known: TracebackType | None = None
+    error: BaseException, callers_exception: BaseException | None, earlier: TracebackType | None = None
 ) -> BaseException:
-    """Begin the traceback of ``error`` at the Job's own frame and return it.
+    """Begin the traceback of ``error`` at the Job's own frame, and return ``error``.
 
-    An engine's frame would keep all that it refers to alive, and tell nobody anything.
+    A frame of the engine tells the user nothing, and would keep alive everything that it refers to.
 
     Args:
-        callers_exception: The exception that the caller of the engine was handling, which is no concern of the Job's:
-            ``error`` is detached from it.
-        known: Where the traceback of an exception of the phase before begins. Python puts new entries before those that
-            are there already, so it goes on there if the same object was raised again.
+        callers_exception: The exception that the caller of the engine was handling. The Job has nothing to do with it,
+            so ``error`` is detached from it.
+        earlier: The traceback of the exception of the phase before. If the Job raises the same object again, Python
+            puts the new entries before these, which are cut off.
     """
     if callers_exception is not None:
         _detach(error, callers_exception)
     entry = get_traceback(error)
     while entry is not None:
-        name = entry.tb_frame.f_globals.get('__name__')
-        if not isinstance(name, str) or not name.startswith(PREFIX):
+        module = entry.tb_frame.f_globals.get('__name__')
+        if type(module) is not str or not _is_engine(module):
             break
         entry = entry.tb_next
     if entry is not None and entry.tb_next is not None:
-        _forget_earlier(entry, known)
+        _cut_off_earlier(entry, earlier)
     return BaseException.with_traceback(error, entry)
 
 
@@ -46,22 +53,22 @@ def _detach(error: BaseException, callers_exception: BaseException) -> None:
         link = context
 
 
-def _forget_earlier(entry: TracebackType, known: TracebackType | None) -> None:
-    """Cut off what an exception object that is raised again and again has of earlier phases and attempts.
+def _cut_off_earlier(entry: TracebackType, earlier: TracebackType | None) -> None:
+    """Cut off the entries of earlier phases and attempts, of an exception object that is raised again and again.
 
-    The first entry of an earlier attempt is one of the hook, too, but of another instance.
+    The first entry of an earlier attempt belongs to the same hook, but to another instance.
     """
     code, job = entry.tb_frame.f_code, _first_argument(entry)
     while entry.tb_next is not None:
         following = entry.tb_next
-        if following is known or (following.tb_frame.f_code is code and _first_argument(following) is not job):
+        if following is earlier or (following.tb_frame.f_code is code and _first_argument(following) is not job):
             entry.tb_next = None
             return
         entry = following
 
 
 def _first_argument(entry: TracebackType) -> object:
-    """Return what the function was called with first: the instance, for a hook and for what is wrapped around it."""
+    """Return the first argument of the function: the instance, for a hook and for what is wrapped around it."""
     names = entry.tb_frame.f_code.co_varnames
     value = entry.tb_frame.f_locals.get(names[0]) if names else None
     return value[0] if type(value) is tuple and value else value

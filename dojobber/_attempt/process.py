@@ -1,7 +1,7 @@
-"""Tells a forked child from the process that runs the Jobs, and ends it.
+"""Ends the forked child of a Job where it leaves the Job's code.
 
 A child that a Job forks returns from ``os.fork()`` into the middle of the run. If the Job does not end it, the child
-would go on with the run: the next Jobs, the Cleanups, and the rest of the script would happen twice.
+would continue the run: the next Jobs, the Cleanups and the rest of the script would run twice.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import traceback
 from typing import NoReturn
 
 forks = [0]
-"""How many forks lie between the first Python process and this one. Looking at it is much cheaper than ``getpid()``."""
+"""The number of forks between the first Python process and this one. Reading it is much cheaper than ``getpid()``."""
 
 
 def _count() -> None:
@@ -25,7 +25,7 @@ if hasattr(os, 'register_at_fork'):
 
 
 def end_child(error: BaseException | None) -> NoReturn:
-    """End this process at once, as Python would have ended it if ``error`` had left the script; None: status 0."""
+    """End this process at once, as Python ends a script that raises ``error``; None means that it raises nothing."""
     status = 0 if error is None else 1
     with contextlib.suppress(BaseException):
         if isinstance(error, SystemExit):

@@ -1,4 +1,4 @@
-"""Hooks that do nothing when they are called: async functions and generator functions."""
+"""Lazy hooks, which do nothing when they are called: async functions and generator functions."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ from functools import partial, partialmethod
 from types import AsyncGeneratorType, CodeType, CoroutineType, FunctionType, GeneratorType, MethodType
 from typing import Any
 
-LAZY_CALL_FLAGS = 0x20 | 0x80 | 0x200  # of generators, coroutines and both; their names are in inspect, which is slow
+LAZY_CALL_FLAGS = 0x20 | 0x80 | 0x200
+"""Code flags of generators, coroutines and async generators; ``inspect`` names them, but is slow to import."""
 
 LAZY_RESULTS = frozenset({AsyncGeneratorType, CoroutineType, GeneratorType})
 
-DEEPEST = 100
-"""How many wrappers are looked through; somebody may have wrapped a function in itself."""
+MAX_WRAPPERS = 100
+"""The number of nested wrappers to look through; a function may be wrapped in itself."""
 
 
 def is_lazy(hook: Any) -> bool:
-    """Tell whether calling ``hook``, as it stands in the class, only makes an object that does the work later.
+    """Tell whether calling ``hook``, taken from the class, only returns an object that would do the work later.
 
-    What a decorator keeps as ``__wrapped__`` says nothing: it may well turn such a function into one that works.
+    ``__wrapped__`` is not followed, since a decorator may well turn a lazy function into one that works at once.
     """
     return any(code.co_flags & LAZY_CALL_FLAGS for code in _codes(hook, is_wrapped_followed=False))
 
 
 def close_lazy_result(result: Any, hook: Any) -> str | None:
-    """Return the kind of object that ``hook`` returned in place of a result, and close that; None if it is a result.
+    """Return None if ``result`` is a proper result of ``hook``. Otherwise close it, and return what it is, in words.
 
-    A coroutine never is. A generator is one, unless it is what the hook itself, or the function that a decorator keeps
-    as its ``__wrapped__``, yields from.
+    A coroutine or an async generator is never a result. A generator is one unless its code is that of the hook itself,
+    or of a function that a decorator keeps as ``__wrapped__``.
     """
     if type(result) not in LAZY_RESULTS:
         return None
@@ -34,17 +35,17 @@ def close_lazy_result(result: Any, hook: Any) -> str | None:
         if result.gi_code not in _codes(hook, is_wrapped_followed=True):
             return None
         result.close()
-        return 'a generator: there is a yield in it'
+        return 'a generator (it contains a yield)'
     if isinstance(result, AsyncGeneratorType):
-        return 'an async generator: it is async and there is a yield in it'
-    result.close()  # or Python would warn that nobody awaited it
-    return 'a coroutine: it is async'
+        return 'an async generator (it is async and contains a yield)'
+    result.close()  # keeps Python from warning that nobody awaited it
+    return 'a coroutine (it is async)'
 
 
 def _codes(hook: Any, is_wrapped_followed: bool) -> list[CodeType]:
-    """Return the code objects of ``hook`` and of what it wraps."""
+    """Return the code objects of ``hook`` and of the functions that it wraps."""
     codes = []
-    for _ in range(DEEPEST):
+    for _ in range(MAX_WRAPPERS):
         if isinstance(hook, (staticmethod, classmethod, MethodType)):
             hook = hook.__func__
         elif isinstance(hook, (partial, partialmethod)):
@@ -57,6 +58,6 @@ def _codes(hook: Any, is_wrapped_followed: bool) -> list[CodeType]:
         elif is_wrapped_followed and hasattr(hook, '__wrapped__'):
             hook = hook.__wrapped__
         else:
-            call = next((vars(each)['__call__'] for each in type(hook).__mro__ if '__call__' in vars(each)), None)
+            call = next((vars(base)['__call__'] for base in type(hook).__mro__ if '__call__' in vars(base)), None)
             hook = None if call is hook else call
     return codes

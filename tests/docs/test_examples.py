@@ -1,4 +1,4 @@
-"""The examples, as people run them."""
+"""The examples provision.py and migrate.py, and the page of examples, as users run them."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ JOBS = ['MakeFolders', 'WriteSettings', 'CreateTables', 'AddProducts', 'CountSto
 
 
 def provision(folder, *arguments):
-    """Provision a shop, and return (status, what became of each Job, last line)."""
+    """Provision a shop and return (status, state of each Job, last line)."""
     status, out, err = run_command(folder, PROVISION, '--retry-delay', '0', *arguments)
     assert 'Traceback' not in err
     *lines, last = out.splitlines()
     return status, dict(line.split()[1:3] for line in lines), re.sub(r' in [\d.]+ m?s', '', last)
 
 
-def test_provisioning_makes_what_is_missing_and_then_changes_nothing(tmp_path):
+def test_provision_creates_what_is_missing_and_then_changes_nothing(tmp_path):
     status, states, last = provision(tmp_path, '--set', 'folder=shop')
     assert (status, last) == (0, '6 jobs: 1 ok, 5 changed')
     assert list(states) == JOBS
@@ -45,7 +45,7 @@ def test_provisioning_makes_what_is_missing_and_then_changes_nothing(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*')} == before
 
 
-def test_provisioning_makes_only_what_was_lost(tmp_path):
+def test_provision_restores_only_what_was_lost(tmp_path):
     provision(tmp_path, '--set', 'folder=shop')
     rows = sqlite3.connect(tmp_path / 'shop' / 'data' / 'shop.db')
     with rows:
@@ -57,22 +57,22 @@ def test_provisioning_makes_only_what_was_lost(tmp_path):
     assert [name for name, state in states.items() if state == 'changed'] == ['MakeFolders', 'AddProducts']
 
 
-def test_provisioning_in_no_act_touches_nothing(tmp_path):
+def test_provision_changes_nothing_in_no_act(tmp_path):
     assert provision(tmp_path, '--set', 'folder=shop', '-n')[0] == 3
     assert not list(tmp_path.iterdir())
 
 
-def test_provisioning_says_what_is_in_the_way(tmp_path):
+def test_provision_names_the_file_that_is_in_the_way(tmp_path):
     (tmp_path / 'shop').write_text('')
     status, out, _ = run_command(tmp_path, PROVISION, '--set', 'folder=shop', '--retry-delay', '0')
     assert status == 1
     line, run_error, _ = out.splitlines()[-3:]
     assert line.startswith('✗ MakeFolders    failed     3 tries, ')
-    assert line.endswith(': shop is no folder but a file')
+    assert line.endswith(': shop is a file, not a folder')
     assert run_error.strip().startswith('its Run: ')
 
 
-def test_provisioning_waits_for_whoever_uses_the_database(tmp_path):
+def test_provision_waits_while_another_program_uses_the_database(tmp_path):
     provision(tmp_path, '--set', 'folder=shop', '--only', 'CreateTables')
     rows = sqlite3.connect(tmp_path / 'shop' / 'data' / 'shop.db', isolation_level=None)
     rows.execute('BEGIN EXCLUSIVE')
@@ -83,14 +83,14 @@ def test_provisioning_waits_for_whoever_uses_the_database(tmp_path):
         assert screen.wait_for_exit() == 0
 
 
-def test_provisioning_works_as_a_script_too(tmp_path):
+def test_provision_works_as_a_script(tmp_path):
     status, out, err = run_script(tmp_path, PROVISION, '--set', 'folder=shop', '-j2')
     assert (status, err) == (0, '')
     assert '6 jobs: 1 ok, 5 changed' in out
 
 
 @pytest.mark.skipif(shutil.which('dojobber') is None, reason='the command is not installed')
-def test_the_installed_command_provisions_too(tmp_path):
+def test_provision_works_with_the_installed_command(tmp_path):
     done = subprocess.run(
         ['dojobber', str(PROVISION), '--set', 'folder=shop'],
         cwd=tmp_path,
@@ -114,20 +114,20 @@ class TestMigrate:
         return run_script(database.parent, EXAMPLES / 'migrate.py', 'shop.db', '--supplier', 'Green Farm', *arguments)
 
     @staticmethod
-    def do(database, statement):
+    def execute(database, statement):
         rows = sqlite3.connect(database)
         with rows:
-            found = rows.execute(statement).fetchall()
+            result = rows.execute(statement).fetchall()
         rows.close()
-        return found
+        return result
 
-    def test_all_changes_are_made_and_the_second_time_none(self, database):
+    def test_migrate_makes_all_changes_and_then_none(self, database):
         assert self.migrate(database) == (
             0,
             'OpenDatabase: changed\nAddColumn: changed\nAssignSupplier: changed\nCheckPrices: ok\nCommit: changed\n',
             '',
         )
-        rows = self.do(database, 'SELECT name, supplier FROM product')
+        rows = self.execute(database, 'SELECT name, supplier FROM product')
         assert rows == [('apple', 'Green Farm'), ('bread', 'Green Farm'), ('coffee', 'Green Farm')]
         before = database.read_bytes(), database.stat().st_mtime_ns
         assert self.migrate(database) == (
@@ -137,19 +137,19 @@ class TestMigrate:
         )
         assert (database.read_bytes(), database.stat().st_mtime_ns) == before
 
-    def test_when_a_job_fails_nothing_is_changed(self, database):
-        self.do(database, "UPDATE product SET pence = 0 WHERE name = 'bread'")
-        before = list(self.do(database, 'SELECT sql FROM sqlite_master'))
+    def test_migrate_changes_nothing_when_a_job_fails(self, database):
+        self.execute(database, "UPDATE product SET pence = 0 WHERE name = 'bread'")
+        before = list(self.execute(database, 'SELECT sql FROM sqlite_master'))
         status, out, err = self.migrate(database)
         assert (status, err) == (1, '')
         assert out.splitlines()[2:] == [
             'AssignSupplier: changed',
-            'CheckPrices: failed: no price of bread',
+            'CheckPrices: failed: no price for bread',
             'Commit: blocked',
         ]
-        assert self.do(database, 'SELECT sql FROM sqlite_master') == before
+        assert self.execute(database, 'SELECT sql FROM sqlite_master') == before
 
-    def test_the_connection_is_closed_at_the_end(self, database):
+    def test_migrate_closes_its_connection(self, database):
         migrate = runpy.run_path(str(EXAMPLES / 'migrate.py'))
         connections = []
 
@@ -167,7 +167,7 @@ class TestMigrate:
         with pytest.raises(sqlite3.ProgrammingError, match='closed'):
             connections[0].execute('SELECT 1')
 
-    def test_a_database_that_others_use_or_that_is_not_there_blocks_the_rest(self, database):
+    def test_migrate_blocks_all_jobs_when_the_database_is_locked_or_missing(self, database):
         blocked = 'AddColumn: blocked\nAssignSupplier: blocked\nCheckPrices: blocked\nCommit: blocked\n'
         rows = sqlite3.connect(database, isolation_level=None)
         rows.execute('BEGIN EXCLUSIVE')
@@ -185,32 +185,34 @@ WITHOUT_SERVER, WITH_SERVER, WITH_DASK = ([line for line in block if 'python ' i
 
 
 class TestPage:
-    def test_each_script_is_in_the_table_and_can_be_tried(self):
+    def test_each_example_is_in_the_table_and_has_a_command(self):
         scripts = {'tests/dojobber_example.py', *(f'examples/{path.name}' for path in EXAMPLES.glob('*.py'))}
         assert set(re.findall(r'`(\w+\.py)`_', PAGE)) == {pathlib.Path(script).name for script in scripts}
         assert {line.split()[1] for line in WITHOUT_SERVER + WITH_SERVER + WITH_DASK} == scripts
 
     @pytest.mark.parametrize('target', re.findall(r'^\.\. _[^:]+: (\S+)$', PAGE, re.MULTILINE))
-    def test_what_it_links_to_exists(self, target):
+    def test_the_table_of_examples_links_to_existing_files(self, target):
         assert (EXAMPLES / target).is_file()
 
     @pytest.mark.parametrize('line', WITHOUT_SERVER + WITH_SERVER + WITH_DASK)
-    def test_a_command_is_what_the_script_itself_says(self, line):
+    def test_each_command_is_in_the_docstring_of_its_script(self, line):
         _, command = line.split(maxsplit=1)
         assert f'{command}\n' in (ROOT / command.split()[0]).read_text(encoding='utf-8')
 
-    def test_what_needs_no_server_works_in_this_order(self, tmp_path):
+    def test_the_commands_without_a_server_work_in_the_order_shown(self, tmp_path):
         for folder in 'benchmarks', 'examples', 'tests':
             copy_folder(ROOT / folder, tmp_path / folder)
         for line in BLOCKS[0]:
             shell = line.replace('python ', f'{shlex.quote(sys.executable)} -W error ')
-            done = subprocess.run(shell, shell=True, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False)
+            done = subprocess.run(
+                shell, shell=True, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False, timeout=TIMEOUT
+            )
             assert done.returncode == (3 if '--dry-run' in line else 0), (line, done.stderr)
 
     @pytest.mark.parametrize(
         'line', [*WITH_SERVER, *(pytest.param(line, marks=pytest.mark.parallel) for line in WITH_DASK)]
     )
-    def test_what_needs_one_knows_the_options_that_it_is_given(self, tmp_path, line):
+    def test_the_commands_with_a_server_use_options_that_exist(self, tmp_path, line):
         _, script, *options = line.split()
         status, out, err = run_script(tmp_path, ROOT / script, '--help')
         assert (status, err) == (0, '')

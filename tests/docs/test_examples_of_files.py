@@ -1,4 +1,4 @@
-"""The examples that work on files, as people run them."""
+"""The examples that work on files, as users run them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import signal
 import subprocess
 
 import pytest
-from support.run_command import read_until, run_script, running_script
+from support.run_command import TIMEOUT, read_until, run_script, running_script
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / 'examples'
 
@@ -17,14 +17,14 @@ CHANGED = 'check: fail', 'run: pass', 'recheck: pass'
 
 
 def write(folder, **texts):
-    """Make a folder with files of these names and texts in it."""
+    """Create a folder with files of these names and texts."""
     folder.mkdir(exist_ok=True)
     for name, text in texts.items():
         (folder / name).write_text(text, encoding='utf-8')
 
 
 def texts(folder):
-    """Return the text of each file in a folder and below it, by its path there."""
+    """Return the text of each file below a folder, by its relative path."""
     return {
         str(path.relative_to(folder)): path.read_text(encoding='utf-8')
         for path in folder.rglob('*')
@@ -49,7 +49,7 @@ class TestBackup:
     def back_up(folder, *arguments):
         return run_script(folder, EXAMPLES / 'backup.py', 'disk', *arguments)
 
-    def test_each_folder_of_the_command_line_is_a_job_and_the_second_time_nothing_is_copied(self, folder):
+    def test_backup_copies_each_folder_with_a_job_and_then_nothing(self, folder):
         status, out, err = self.back_up(folder, 'letters', folder / 'photos', '--verbose')
         assert (status, out) == (0, '')
         assert err.splitlines() == [
@@ -66,7 +66,7 @@ class TestBackup:
         assert self.back_up(folder, 'letters', 'photos') == (0, '', '')
         assert stamps(folder) == before
 
-    def test_only_what_has_changed_is_copied_and_nothing_is_lost(self, folder):
+    def test_backup_copies_only_changed_files_and_keeps_deleted_ones(self, folder):
         self.back_up(folder, 'letters')
         mother = stamps(folder)[folder / 'disk' / 'letters' / 'mother']
         write(folder / 'letters', bank='Dear Sirs')
@@ -76,7 +76,7 @@ class TestBackup:
         assert texts(folder / 'disk') == {'letters/bank': 'Dear Sirs', 'letters/mother': 'Dear mother'}
         assert stamps(folder)[folder / 'disk' / 'letters' / 'mother'] == mother
 
-    def test_what_cannot_be_copied_is_named_and_does_not_keep_the_rest_from_it(self, folder):
+    def test_backup_names_what_it_cannot_copy_and_copies_the_rest(self, folder):
         os.symlink('nowhere', folder / 'letters' / 'aunt')
         status, out, err = self.back_up(folder, 'letters', 'nothing', 'photos')
         assert (status, out) == (1, '')
@@ -87,20 +87,20 @@ class TestBackup:
         ]
         assert set(texts(folder / 'disk')) == {'letters/bank', 'letters/mother', 'photos/old/dog'}
 
-    def test_where_no_disk_is_mounted_nothing_is_made(self, folder):
+    def test_backup_creates_nothing_where_no_disk_is_mounted(self, folder):
         (folder / 'disk').rmdir()
         assert self.back_up(folder, 'letters') == (
             1,
             '',
-            f'FindDisk: {folder}/disk is no folder; is the disk mounted?\n',
+            f'FindDisk: {folder}/disk is not a folder; is the disk mounted?\n',
         )
         assert not (folder / 'disk').exists()
 
     @pytest.mark.parametrize(
         ('folders', 'problem'),
-        [(['.'], 'which is in it'), (['letters', 'photos/../letters'], 'only one backup called letters')],
+        [(['.'], 'into itself'), (['letters', 'photos/../letters'], 'two folders are called letters')],
     )
-    def test_what_makes_no_sense_is_refused(self, folder, folders, problem):
+    def test_backup_refuses_folders_that_it_cannot_keep_apart(self, folder, folders, problem):
         status, _, err = self.back_up(folder, *folders)
         assert status == 2
         assert problem in err
@@ -124,7 +124,7 @@ class TestRelease:
         """Return the last line without the time in it."""
         return re.sub(r' in [\d.]+ m?s', '', out.splitlines()[-1])
 
-    def test_what_passes_its_test_is_released_and_then_left_alone(self, folder):
+    def test_release_publishes_what_passes_its_test_and_then_leaves_it_alone(self, folder):
         status, out, err = run_script(folder, *self.arguments('grep Welcome page'))
         assert (status, err) == (0, '')
         assert self.last(out) == '5 jobs: 5 changed'
@@ -136,32 +136,32 @@ class TestRelease:
         assert self.last(out) == '5 jobs: 5 ok; nothing was changed'
         assert stamps(folder / 'releases') == before
 
-    def test_what_fails_its_test_leaves_nothing_behind(self, folder):
+    def test_release_leaves_nothing_behind_when_the_test_fails(self, folder):
         status, out, _ = run_script(folder, *self.arguments('grep Goodbye page'))
         assert status == 1
-        error = subprocess.CalledProcessError(1, ['grep', 'Goodbye', 'page'])  # Python 3.15 words it differently
+        error = subprocess.CalledProcessError(1, ['grep', 'Goodbye', 'page'])  # its message differs in Python 3.15
         assert out.splitlines()[-2].endswith(f': {error}')
         assert not list((folder / 'releases').iterdir())
 
     @pytest.mark.parametrize(('number', 'status'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-    def test_a_signal_leaves_nothing_behind(self, folder, number, status):
+    def test_release_leaves_nothing_behind_after_a_signal(self, folder, number, status):
         arguments = self.arguments("sh -c 'echo here; exec sleep 60'")
         with running_script(folder, *arguments) as child:
             read_until(child.stdout, 'here')
-            there = sorted(path.name.partition('-')[0] for path in (folder / 'releases').iterdir())
-            os.killpg(child.pid, number)  # all its processes get Ctrl-C
-            out, err = child.stdout.read(), child.stderr.read()
-            code = child.wait()
-        assert there == ['1.0.lock', 'unfinished']
+            during = sorted(path.name.partition('-')[0] for path in (folder / 'releases').iterdir())
+            os.killpg(child.pid, number)  # like Ctrl-C, to all its processes
+            out, err = child.communicate(timeout=TIMEOUT)
+            code = child.returncode
+        assert during == ['1.0.lock', 'unfinished']
         assert (code, err) == (status, '')
         assert self.last(out).endswith(f'interrupted by {number.name}')
         assert not list((folder / 'releases').iterdir())
 
-    def test_the_lock_of_somebody_else_is_respected_and_stays(self, folder):
+    def test_release_respects_and_keeps_the_lock_of_another_process(self, folder):
         write(folder / 'releases', **{'1.0.lock': '17'})
         status, out, _ = run_script(folder, *self.arguments('true'))
         assert status == 1
-        assert 'releases/1.0.lock is there: process 17 is at it, or was killed\n' in out
+        assert 'releases/1.0.lock exists: process 17 is making this release, or was killed\n' in out
         assert texts(folder / 'releases') == {'1.0.lock': '17'}
 
 
@@ -177,14 +177,14 @@ class TestConfigs:
         values = '--value', 'host=db1', '--value', 'port=8080'
         return run_script(folder, EXAMPLES / 'configs.py', 'templates', 'etc', *values, *options)
 
-    def test_a_dry_run_shows_what_would_change_and_changes_nothing(self, folder):
+    def test_configs_shows_differences_in_a_dry_run_and_changes_nothing(self, folder):
         before = stamps(folder)
         status, out, err = self.configure(folder, '--dry-run')
         assert (status, err) == (3, '')
         assert out.splitlines() == [
             'Update server: would run',
             '--- etc/server',
-            '+++ etc/server, as it should be',
+            '+++ etc/server (new)',
             '@@ -1,2 +1,2 @@',
             '-port = 80',
             '+port = 8080',
@@ -193,7 +193,7 @@ class TestConfigs:
         ]
         assert stamps(folder) == before
 
-    def test_files_are_updated_and_then_left_alone(self, folder):
+    def test_configs_updates_files_and_then_leaves_them_alone(self, folder):
         unchanged = stamps(folder)[folder / 'etc' / 'motd']
         assert self.configure(folder) == (0, 'Update server: changed\n1 ok, 1 changed\n', '')
         assert texts(folder / 'etc') == {'motd': 'Welcome to db1\n', 'server': 'port = 8080\nname = db1\n'}
@@ -203,7 +203,7 @@ class TestConfigs:
         assert self.configure(folder, '--dry-run') == (0, '2 ok\n', '')
         assert stamps(folder) == before
 
-    def test_a_file_that_is_not_there_is_made_with_its_folder(self, folder):
+    def test_configs_creates_a_missing_file_with_its_folder(self, folder):
         (folder / 'templates' / 'cron').mkdir()
         write(folder / 'templates' / 'cron', daily='', hourly='backup\r\n')
         assert self.configure(folder, '--dry-run')[0] == 3
@@ -213,11 +213,11 @@ class TestConfigs:
         assert self.configure(folder, '--dry-run') == (0, '4 ok\n', '')
 
     @pytest.mark.parametrize('options', [(), ('--dry-run',)])
-    def test_a_template_that_cannot_be_filled_keeps_all_files_as_they_are(self, folder, options):
+    def test_configs_changes_no_file_when_a_template_cannot_be_filled(self, folder, options):
         write(folder / 'templates', motd='Call $admin')
         assert self.configure(folder, *options) == (
             1,
-            "FillTemplates: failed\ntemplates/motd needs a value of 'admin'\n2 blocked\n",
+            "FillTemplates: failed\ntemplates/motd needs a value for 'admin'\n2 blocked\n",
             '',
         )
         assert texts(folder / 'etc') == {'motd': 'Welcome to db1\n', 'server': 'port = 80\nname = db1\n'}

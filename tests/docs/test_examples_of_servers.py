@@ -1,4 +1,4 @@
-"""The examples that talk to a server, as people run them."""
+"""The examples that talk to a server, as users run them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 @contextlib.contextmanager
 def listening(server):
-    """Let a server answer."""
+    """Let a server answer requests within the context."""
     server.server_activate()
     thread = threading.Thread(target=server.serve_forever, kwargs={'poll_interval': 0.01})
     thread.start()
@@ -34,13 +34,14 @@ def listening(server):
         yield
     finally:
         server.shutdown()
-        thread.join()
+        thread.join(TIMEOUT)
+        assert not thread.is_alive()
 
 
 class TestWait:
     @pytest.fixture
     def server(self):
-        """A server that has its port already, but does not listen there yet."""
+        """A server that has its port but does not listen yet."""
         with http.server.ThreadingHTTPServer(('localhost', 0), Handler, bind_and_activate=False) as server:
             server.server_bind()
             yield server
@@ -50,20 +51,20 @@ class TestWait:
         settings = [f'port={server.server_port}', *more]
         return [EXAMPLES / 'wait.py', '-v', '--retry-delay', '0', *(f'--set={setting}' for setting in settings)]
 
-    def test_a_server_that_comes_late_is_waited_for_and_other_jobs_have_their_turn_meanwhile(self, server, tmp_path):
+    def test_wait_runs_other_jobs_until_a_late_server_answers(self, server, tmp_path):
         with running_script(tmp_path, *self.arguments(server)) as child:
             before = read_until(child.stderr, 'CheckSpace.check: pass')
             with listening(server):
                 after = child.stderr.read().splitlines()
                 out = child.stdout.read()
-                assert child.wait() == 0
+                assert child.wait(TIMEOUT) == 0
         assert before[0] == 'WaitForServer.check: fail'
         assert 'WaitForServer.check: pass' not in before
         assert after[-3:] == ['WaitForServer.check: pass', 'FetchPage.check: pass', 'CheckServer.check: pass']
         jobs = [line.split()[1] for line in out.splitlines()[:-1]]
         assert jobs == ['CheckSpace', 'WaitForServer', 'FetchPage', 'CheckServer']
 
-    def test_a_server_that_is_there_is_not_waited_for_and_nothing_is_changed(self, server, tmp_path):
+    def test_wait_does_not_wait_for_a_running_server_and_changes_nothing(self, server, tmp_path):
         with listening(server):
             status, out, err = run_script(tmp_path, *self.arguments(server))
         assert status == 0
@@ -72,21 +73,23 @@ class TestWait:
         assert err.splitlines() == [f'{name}.check: pass' for name in names]
         assert not list(tmp_path.iterdir())
 
-    def test_a_page_that_is_not_there_and_a_disk_that_is_full_are_said(self, server, tmp_path):
+    def test_wait_reports_a_missing_page_and_a_full_disk(self, server, tmp_path):
         with listening(server):
             status, out, _ = run_script(tmp_path, *self.arguments(server, 'path=/shop', 'gigabytes=1e9'))
         assert status == 1
-        space, fetch = sorted({line for line in out.splitlines() if line.startswith('✗')})  # at once, and in the recap
+        space, fetch = sorted(
+            {line for line in out.splitlines() if line.startswith('✗')}
+        )  # printed at once and in the recap
         assert fetch.startswith('✗ FetchPage')
         assert fetch.endswith(': /shop: 404 File not found')
         assert space.startswith('✗ CheckSpace')
-        assert space.endswith(' GB are free, and 1e9 are needed')
+        assert space.endswith(' GB are free, but 1e9 are needed')
 
 
 class TestDownload:
     @pytest.fixture
     def served(self, tmp_path):
-        """A folder with files and a list of their checksums."""
+        """A folder with files, beside a list of their checksums."""
         folder = tmp_path / 'served'
         folder.mkdir()
         for name in 'one', 'two', 'number three':
@@ -97,26 +100,26 @@ class TestDownload:
 
     @staticmethod
     def download(served, together=None):
-        """Download all files, and return (status, stdout, stderr) and the names of the files that were asked for.
+        """Download all files and return (status, stdout, stderr) and the names of the requested files.
 
-        If ``together`` is given, no file is sent before so many are asked for.
+        If ``together`` is given, the server answers no request until it has received that many.
         """
-        asked = []
+        requested = []
         barrier = threading.Barrier(together or 1, timeout=TIMEOUT)
 
-        class Remembering(Handler):
+        class RecordingHandler(Handler):
             def do_GET(self):
-                asked.append(urllib.parse.unquote(self.path.lstrip('/')))
+                requested.append(urllib.parse.unquote(self.path.lstrip('/')))
                 barrier.wait()
                 super().do_GET()
 
-        handler = functools.partial(Remembering, directory=str(served))
+        handler = functools.partial(RecordingHandler, directory=str(served))
         with http.server.ThreadingHTTPServer(('localhost', 0), handler, bind_and_activate=False) as server:
             server.server_bind()
             with listening(server):
                 url = f'http://localhost:{server.server_port}'
                 script = EXAMPLES / 'download.py', url, 'list', 'downloads', '--retry-delay', '0', '--jobs', '3'
-                return run_script(served.parent, *script, no_proxy='*'), sorted(asked)
+                return run_script(served.parent, *script, no_proxy='*'), sorted(requested)
 
     @staticmethod
     def states(out):
@@ -126,55 +129,55 @@ class TestDownload:
     def contents(folder):
         return {path.name: path.read_bytes() for path in folder.iterdir()}
 
-    def test_files_are_downloaded_at_the_same_time_and_then_left_alone(self, served):
-        (status, out, err), asked = self.download(served, together=3)
+    def test_download_fetches_files_at_the_same_time_and_then_leaves_them_alone(self, served):
+        (status, out, err), requested = self.download(served, together=3)
         assert (status, err) == (0, '')
         assert self.states(out) == {**dict.fromkeys(FILES, 'changed'), 'DownloadAll': 'ok'}
-        assert asked == ['number three', 'one', 'two']
+        assert requested == ['number three', 'one', 'two']
         downloads = served.parent / 'downloads'
         assert self.contents(downloads) == self.contents(served)
         before = {path: path.stat().st_mtime_ns for path in downloads.iterdir()}
-        (status, out, err), asked = self.download(served)
+        (status, out, err), requested = self.download(served)
         assert (status, set(self.states(out).values()), err) == (0, {'ok'}, '')
-        assert asked == []
+        assert requested == []
         assert {path: path.stat().st_mtime_ns for path in downloads.iterdir()} == before
 
-    def test_only_what_was_lost_or_damaged_is_downloaded_again(self, served):
+    def test_download_fetches_only_missing_or_damaged_files_again(self, served):
         self.download(served)
         downloads = served.parent / 'downloads'
         (downloads / 'one').unlink()
         (downloads / 'two').write_bytes(b'damaged')
-        (_, out, _), asked = self.download(served)
+        (_, out, _), requested = self.download(served)
         assert self.states(out) == {
             'Download one': 'changed',
             'Download two': 'changed',
             'Download number three': 'ok',
             'DownloadAll': 'ok',
         }
-        assert asked == ['one', 'two']
+        assert requested == ['one', 'two']
         assert self.contents(downloads) == self.contents(served)
 
-    def test_what_cannot_be_had_is_named_and_nothing_unfinished_is_left(self, served):
+    def test_download_names_failed_files_and_leaves_no_unfinished_ones(self, served):
         (served / 'one').unlink()
         (served / 'two').write_bytes(b'of other contents')
-        (status, out, err), asked = self.download(served)
+        (status, out, err), requested = self.download(served)
         assert (status, err) == (1, '')
         states = self.states(out)
         assert states['Download number three'] == 'changed'
         assert states['Download one'] == 'failed: HTTP Error 404: File not found'
-        assert re.fullmatch('failed: two.unfinished has the checksum [0-9a-f]{64}, and not .*', states['Download two'])
-        assert asked == ['number three', *3 * ['one'], *3 * ['two']]
+        assert re.fullmatch('failed: two.unfinished has the checksum [0-9a-f]{64}, not .*', states['Download two'])
+        assert requested == ['number three', *3 * ['one'], *3 * ['two']]
         assert set(self.contents(served.parent / 'downloads')) == {'number three'}
 
     @pytest.mark.parametrize(
         ('url', 'name', 'problem'),
         [
-            ('file:///etc', 'list', 'file:///etc does not begin with http'),
-            ('http://localhost', 'list', 'a checksum and the name of a file are expected'),
+            ('file:///etc', 'list', 'file:///etc does not start with http'),
+            ('http://localhost', 'list', 'expected a checksum and the name of a file'),
             ('http://localhost', 'nothing', 'No such file'),
         ],
     )
-    def test_what_it_cannot_read_or_should_not_touch_is_refused(self, tmp_path, url, name, problem):
+    def test_download_refuses_bad_addresses_and_lists(self, tmp_path, url, name, problem):
         (tmp_path / 'list').write_text('e' * 64 + '  ../passwd')
         status, _, err = run_script(tmp_path, EXAMPLES / 'download.py', url, name, 'downloads')
         assert status == 2

@@ -1,4 +1,4 @@
-"""Imports point one way, and importing the package costs and says nothing."""
+"""Imports point one way, no test imports another, and importing the package loads little and prints nothing."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import pytest
 import dojobber
 
 PACKAGE = pathlib.Path(dojobber.__file__).parent
+TESTS = pathlib.Path(__file__).parents[1]
+LIMIT = 60  # seconds
 
 WORDS = ['__version__', 'read_only', 'outcome', 'errors', 'job', 'events', 'text', 'log']
 ROWS = [
@@ -31,7 +33,7 @@ ROWS = [
 
 
 def modules():
-    """Return the paths of all modules by their dotted names; that of a folder is its ``__init__.py``."""
+    """Return the paths of all modules by their dotted names; a folder stands for its ``__init__.py``."""
     found = {}
     for path in PACKAGE.rglob('*.py'):
         parts = path.relative_to(PACKAGE).with_suffix('').parts
@@ -43,7 +45,7 @@ MODULES = modules()
 
 
 def imports_of(module):
-    """Return the modules of this package that a module imports, at its top or inside its functions."""
+    """Yield the modules of this package that a module imports, at its top or inside its functions."""
     path = MODULES[module]
     for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
         if isinstance(node, ast.ImportFrom) and node.level:
@@ -54,7 +56,9 @@ def imports_of(module):
                 yield inside if inside in MODULES else base or '__init__'
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             names = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
-            assert 'dojobber' not in [name.partition('.')[0] for name in names], 'imports inside are relative'
+            assert 'dojobber' not in [name.partition('.')[0] for name in names], (
+                'imports inside the package must be relative'
+            )
 
 
 def row_of(module):
@@ -65,7 +69,7 @@ def test_every_module_has_a_row_and_every_row_has_modules():
     assert {name.partition('.')[0] for name in MODULES} == {name for row in ROWS for name in row}
 
 
-def test_the_top_room_has_at_most_a_dozen_modules():
+def test_the_folder_of_the_package_has_at_most_a_dozen_modules():
     assert len(list(PACKAGE.glob('*.py'))) <= 12
 
 
@@ -83,23 +87,37 @@ def test_no_modules_import_each_other_in_a_cycle():
 
 
 def test_only_one_module_imports_python_graph():
-    knowing = [name for name, path in MODULES.items() if 'pygraph.' in path.read_text(encoding='utf-8')]
-    assert knowing == ['_draw.pygraph']
+    importing = [name for name, path in MODULES.items() if 'pygraph.' in path.read_text(encoding='utf-8')]
+    assert importing == ['_draw.pygraph']
 
 
-def fresh(code, *options):
-    done = subprocess.run([sys.executable, *options, '-c', code], capture_output=True, text=True, check=False)
+def test_no_module_of_the_tests_imports_a_test():
+    tests = {'conftest', *(path.stem for path in TESTS.rglob('test_*.py'))}
+    importing = []
+    for path in TESTS.rglob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            imported = [alias.name for alias in node.names] if isinstance(node, (ast.Import, ast.ImportFrom)) else []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                imported.append(node.module)
+            if not tests.isdisjoint('.'.join(imported).split('.')):
+                importing.append(path.name)
+    assert importing == [], 'what tests share belongs in tests/support'
+
+
+def run_python(code, *options):
+    command = [sys.executable, *options, '-c', code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT)
     return done.returncode, done.stdout, done.stderr
 
 
-def test_import_prints_nothing_even_when_warnings_are_errors():
-    assert fresh('import dojobber', '-W', 'error') == (0, '', '')
+def test_importing_the_package_prints_and_warns_of_nothing():
+    assert run_python('import dojobber', '-W', 'error') == (0, '', '')
 
 
-def test_import_loads_no_graph_library_and_nothing_that_only_some_runs_need():
+def test_importing_the_package_loads_no_graph_library_and_nothing_that_only_some_runs_need():
     code = (
         'import sys; before = set(sys.modules); import dojobber; '
         'print(*[m for m in set(sys.modules) - before if m.startswith("dojobber._draw") or m.partition(".")[0] in '
         '("pygraph", "pydot", "pyparsing", "pkg_resources", "setuptools", "subprocess", "tempfile", "concurrent")])'
     )
-    assert fresh(code) == (0, '\n', '')
+    assert run_python(code) == (0, '\n', '')

@@ -1,4 +1,4 @@
-"""What README.rst shows works as it says: each code block and each command in it is run here, or by CI."""
+"""README.rst works as it says: each of its code blocks and commands is run here, or by CI."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SECTIONS = {
 
 
 class Reader:
-    """Somebody who does, section by section, what the manual shows."""
+    """A reader who does what the manual shows, section by section."""
 
     def __init__(self):
         self.document = Document.parse(
@@ -52,18 +52,18 @@ class Reader:
         self.printed = ''
 
     def read(self, section):
-        """Do all that one section shows, in the current folder."""
+        """Do everything that one section shows, in the current folder."""
         for example in self.document.examples():
             if example.region.start in SECTIONS[section]:
                 example.evaluate()
         assert not self.printed
 
     def python(self, example):
-        """Save a script that begins with its name; run anything else, and keep what it prints."""
+        """Save a block that begins with the name of a script. Run any other, and keep what it prints."""
         assert not self.printed
-        named = re.match(r'# (\w+\.py)\n', example.parsed)
-        if named:
-            pathlib.Path(named[1]).write_text(example.parsed, encoding='utf-8')
+        script = re.match(r'# (\w+\.py)\n', example.parsed)
+        if script:
+            pathlib.Path(script[1]).write_text(example.parsed, encoding='utf-8')
             return
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
@@ -71,18 +71,22 @@ class Reader:
         self.printed = printed.getvalue()
 
     def text(self, example):
-        """Compare what was printed; ``...`` stands for anything."""
+        """Compare what the last block printed; ``...`` matches anything."""
         check(example.parsed, self.printed)
         self.printed = ''
 
     def console(self, example):
-        """Type each command, and compare what it prints."""
-        for command, expected in typed(example.parsed):
-            if command in ELSEWHERE:
+        """Run each command and compare what it prints."""
+        for command, expected in commands_in(example.parsed):
+            if command in RUN_ELSEWHERE:
                 continue
             done = subprocess.run(
                 ['bash', '-c', command],
-                env={**ENVIRONMENT, 'PATH': os.pathsep.join([commands(), os.environ['PATH']]), 'PYTHONUNBUFFERED': '1'},
+                env={
+                    **ENVIRONMENT,
+                    'PATH': os.pathsep.join([install_commands(), os.environ['PATH']]),
+                    'PYTHONUNBUFFERED': '1',
+                },
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 encoding='utf-8',
@@ -92,13 +96,13 @@ class Reader:
             check(expected, done.stdout)
 
 
-def typed(block):
-    """Return (command, what it prints) of each command in a block."""
+def commands_in(block):
+    """Return (command, output) of each command in a block."""
     return re.findall(r'^\$ (.*)\n((?:(?!\$ ).*\n?)*)', block, re.MULTILINE)
 
 
 def text_of(section):
-    """Return what a section says."""
+    """Return the text of a section."""
     return README[SECTIONS[section].start : SECTIONS[section].stop]
 
 
@@ -108,8 +112,8 @@ def blocks(kind):
     return [example.parsed for example in document.examples()]
 
 
-def commands():
-    """Return a folder with ``python`` and ``dojobber`` as they are in a virtual environment."""
+def install_commands():
+    """Create ``python`` and ``dojobber`` as a virtual environment has them, and return their folder."""
     folder = pathlib.Path('commands').absolute()
     folder.mkdir(exist_ok=True)
     for name, called in ('python', ''), ('dojobber', ' -m dojobber'):
@@ -119,22 +123,22 @@ def commands():
 
 
 def check(expected, printed):
-    """Compare two texts, line by line; ``...`` stands for anything in its line."""
+    """Compare two texts line by line; ``...`` matches anything within a line."""
     expected, printed = expected.strip().splitlines(), printed.strip().splitlines()
     same = doctest.OutputChecker().check_output
     pairs = itertools.zip_longest(expected, printed, fillvalue='')
     assert all(same(*pair, doctest.ELLIPSIS) for pair in pairs), f'expected {expected}, printed {printed}'
 
 
-INSTALLING = [command for block in blocks('console') for command, _ in typed(block) if '.venv' in command]
-"""Commands that need the network. tests/test_package.py runs the first one, and CI calls the other."""
+INSTALLING = [command for block in blocks('console') for command, _ in commands_in(block) if '.venv' in command]
+"""Commands that need the network: test_package.py runs the first one, and CI the other."""
 
-ELSEWHERE = [*INSTALLING, *COMMANDS]
+RUN_ELSEWHERE = [*INSTALLING, *COMMANDS]
 
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
-    """Go to a folder with the scripts that the manual calls by name."""
+    """Change to a folder with the scripts that the manual runs."""
     copy_folder(ROOT / 'examples', tmp_path / 'examples')
     (tmp_path / 'tests').mkdir()
     shutil.copy(ROOT / 'tests' / 'dojobber_example.py', tmp_path / 'tests')
@@ -143,17 +147,17 @@ def checkout(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('section', SECTIONS)
-def test_what_a_section_shows_is_what_happens(section, checkout):
+def test_the_code_and_commands_of_each_section_do_what_it_shows(section, checkout):
     Reader().read(section)
 
 
-def test_each_block_is_of_a_kind_that_is_run():
+def test_every_code_block_of_the_manual_is_of_a_kind_that_is_run():
     assert set(re.findall(r'^\.\. code-block:: (\w+)$', README, re.MULTILINE)) == {'python', 'text', 'console'}
     assert not re.findall(r'^(?!\.\. ).*::$', README, re.MULTILINE)
 
 
 @pytest.mark.parametrize(('section', 'picture'), [('A first script', 'greet.svg'), ('Pictures', 'tv.svg')])
-def test_a_picture_in_the_manual_is_the_one_that_is_drawn(section, picture, checkout):
+def test_the_pictures_in_the_manual_are_those_that_its_scripts_draw(section, picture, checkout):
     Reader().read(section)
 
     def words(path):
@@ -163,13 +167,13 @@ def test_a_picture_in_the_manual_is_the_one_that_is_drawn(section, picture, chec
 
 
 @pytest.mark.terminal
-def test_the_transcript_is_what_a_terminal_shows(tmp_path):
+def test_the_transcript_in_the_manual_is_what_a_terminal_shows(tmp_path):
     (printed,) = [block for block in blocks('console') if '(exit status' in block]
     assert mask_times(printed.splitlines()) == mask_times(make_transcript(tmp_path))
-    assert [command for command, _ in typed(printed)] == COMMANDS
+    assert [command for command, _ in commands_in(printed)] == COMMANDS
 
 
-def test_every_field_of_the_document_is_described(tmp_path):
+def test_the_manual_describes_every_field_of_the_json_document(tmp_path):
     document = json.loads(
         run_command(tmp_path, ROOT / 'examples' / 'provision.py', '--set', 'folder=shop', '--json')[1]
     )
@@ -179,7 +183,7 @@ def test_every_field_of_the_document_is_described(tmp_path):
     assert set(re.findall(r'``"([a-z ]+)"``', table)) == set(document['totals'])
 
 
-def test_every_option_of_the_command_is_described(capsys):
+def test_the_manual_describes_every_option_of_the_command(capsys):
     with pytest.raises(SystemExit):
         cli.main(None, ['--help'])
     options = set(re.findall(r'(?<!\w)--?[a-z][a-z-]*', capsys.readouterr().out))
@@ -187,12 +191,12 @@ def test_every_option_of_the_command_is_described(capsys):
     assert options - set(re.findall(r'(?<!\w)--?[a-z][a-z-]*', literals)) == {'-h'}
 
 
-def test_ci_runs_the_same_test_command():
+def test_ci_runs_the_test_command_of_the_manual():
     _, command = INSTALLING
     assert command in (ROOT / '.ci' / 'run').read_text(encoding='utf-8').splitlines()
 
 
-def test_every_error_is_described():
+def test_the_manual_describes_every_error():
     described = re.findall(r'^``(\w+)`` +``(\w+)``', text_of('Errors'), re.MULTILINE)
     errors = [getattr(dojobber, name) for name in dojobber.__all__ if name.endswith('Error')]
     errors.remove(dojobber.DoJobberError)
@@ -201,7 +205,7 @@ def test_every_error_is_described():
         assert issubclass(getattr(dojobber, name), getattr(builtins, builtin))
 
 
-def test_everything_public_is_named():
+def test_the_manual_names_everything_public():
     missing = [name for name in dojobber.__all__ if not re.search(rf'\b{name}\b', README)]
     missing += [name for name in vars(dojobber.DoJobber) if not name.startswith('_') and name not in README]
     assert missing == ['__version__']
@@ -219,11 +223,11 @@ LINKS = [
 
 
 @pytest.mark.parametrize(('document', 'target'), LINKS, ids=str)
-def test_what_a_document_links_to_exists(document, target):
+def test_the_links_of_each_document_exist(document, target):
     assert (ROOT / document.parent / target).exists()
 
 
 @pytest.mark.parametrize('document', DOCUMENTS, ids=str)
-def test_a_document_is_valid(document):
+def test_each_document_is_valid_restructuredtext(document):
     settings = {'halt_level': 2, 'report_level': 2}  # at the first warning
     publish_doctree((ROOT / document).read_text(encoding='utf-8'), settings_overrides=settings)

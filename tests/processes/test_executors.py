@@ -34,7 +34,8 @@ from support.factories import (
     stderr_lines,
     wait_until_reached,
 )
-from support.strategies import Spec, graphs
+from support.model import Spec
+from support.strategies import graphs
 
 from dojobber import DummyJob, EventKind, Job, PlanError, RemoteError, RunonlyJob, State, StorageConflictError
 from dojobber._run.runner import Place, place_of
@@ -206,7 +207,7 @@ def built(specs, log):
             [classes[dep] for dep in spec.deps],
             log,
             spec.passes_at,
-            spec.runs,
+            spec.needs_run,
             spec.base,
             TRIES=spec.tries,
         )
@@ -214,7 +215,7 @@ def built(specs, log):
 
 
 def spec(name, deps=(), base=Job, passes_at=1, runs=False, tries=3):
-    return Spec(name, base, list(deps), passes_at, runs, tries, 0, 0)
+    return Spec(name, tuple(deps), passes_at, runs, base, tries=tries)
 
 
 ALL_KINDS = [

@@ -1,9 +1,10 @@
-"""A child that a Job forks ends where it leaves the Job's code: it never goes on with the run."""
+"""A child that a Job forks exits where it leaves the Job's code: it never goes on with the run."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -13,92 +14,8 @@ import pytest
 
 pytestmark = pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs os.fork()')
 
-LIMIT = 50  # seconds, after which a process that should have ended never will
-
-FORKING = """
-    import os, sys
-    from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-    from multiprocessing import get_context
-    from dojobber import DoJobber, EventKind, Job
-
-    def say(*words):
-        os.write(1, (' '.join(map(str, words)) + os.linesep).encode())
-
-    def fork_at(place):
-        '''Fork where that is asked for, and leave the child in the way that is asked for.'''
-        if place != os.environ['PLACE']:
-            return False
-        pid = os.fork()
-        if pid:
-            say('status', os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-            return False
-        os.environ['PLACE'] = 'child'
-        print('the child is here')  # and flushes nothing
-        how = os.environ['HOW']
-        if how == 'exec':
-            os.execvp('no-such-program', ['no-such-program'])
-        elif how != 'return':
-            raise {'exit': SystemExit, 'exit 7': SystemExit(7), 'exit text': SystemExit('the child is lost'),
-                   'interrupt': KeyboardInterrupt(), 'raise': ValueError('the child is lost')}[how]
-        return True
-
-    class Forking(Job):
-        TRIES = 1
-
-        def __init__(self):
-            fork_at('init')
-
-        def Check(self):
-            is_ready = 'ran' in self.storage
-            if not fork_at('recheck' if is_ready else 'check') and not is_ready:
-                raise LookupError('not yet')
-
-        def Run(self):
-            if not fork_at('run'):
-                self.storage['ran'] = True
-                say('Forking.Run')
-
-        def Cleanup(self):
-            if not fork_at('cleanup'):
-                say('Forking.Cleanup')
-
-    class Following(Forking):
-        DEPS = [Forking]
-
-        def Check(self):
-            if 'ran' not in self.storage:
-                raise LookupError('not yet')
-
-        def Run(self):
-            self.storage['ran'] = True
-            say('Following.Run')
-
-        def Cleanup(self):
-            say('Following.Cleanup')
-
-        __init__ = object.__init__
-
-    def listen(event):
-        if event.job == 'Forking' and event.kind is EventKind.ATTEMPT_FINISHED:
-            fork_at('listener')
-
-    def main(workers):
-        engine = DoJobber()
-        options = {'max_workers': 2} if workers == 'own' else {}
-        if workers == 'threads':
-            options['executor'] = ThreadPoolExecutor(2)
-        elif workers in ('fork', 'spawn'):
-            options['executor'] = ProcessPoolExecutor(2, mp_context=get_context(workers))
-        engine.configure(Following, listeners=[listen], **options)
-        engine.checknrun()
-        say('passed', engine.success())
-        if options.get('executor'):
-            options['executor'].shutdown()
-
-    if __name__ == '__main__':
-        main(sys.argv[1])
-        say('end of the script')
-"""
+FORKING = pathlib.Path(__file__).with_name('scripts') / 'forking.py'
+LIMIT = 50  # seconds
 
 WAYS = {
     'return': (0, None),
@@ -109,10 +26,11 @@ WAYS = {
     'interrupt': (1, 'KeyboardInterrupt'),
     'exec': (1, 'FileNotFoundError: '),
 }
+"""For each way to leave a hook: the child's exit status, and the last line of its stderr."""
 
 
 def outputs(script, *args, **environment):
-    """Run a script and return the lines of its stdout, in which none of its children may hold on, and its stderr."""
+    """Run a script, kill children that still run at its end, and return the lines of its stdout, and its stderr."""
     command = [sys.executable, '-W', 'ignore::DeprecationWarning', str(script), *args]
     with subprocess.Popen(
         command,
@@ -123,10 +41,10 @@ def outputs(script, *args, **environment):
         start_new_session=True,
     ) as process:
         try:
-            out, error = process.communicate(timeout=LIMIT)
+            out, error = process.communicate(timeout=LIMIT)  # until no child has these pipes open, either
         finally:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # children that go on
+                os.killpg(process.pid, signal.SIGKILL)
     return out.splitlines(), error
 
 
@@ -142,19 +60,19 @@ def write(tmp_path):
     return write
 
 
-PARENTS = ['Forking.Run', 'Following.Run', 'passed True', 'Following.Cleanup', 'Forking.Cleanup', 'end of the script']
+OF_PARENT = ['Forking.Run', 'Following.Run', 'passed True', 'Following.Cleanup', 'Forking.Cleanup', 'end of the script']
 
 
-@pytest.mark.parametrize('how', WAYS)
+@pytest.mark.parametrize('way', WAYS)
 @pytest.mark.parametrize('place', ['run', 'cleanup', 'listener'])
-def test_a_child_ends_with_the_status_of_what_leaves_the_hook(write, place, how):
-    status, said = WAYS[how]
-    lines, error = outputs(write(FORKING), 'one', PLACE=place, HOW=how)
-    assert sorted(lines) == sorted([*PARENTS, 'the child is here', f'status {status}'])
-    assert (error.rstrip().splitlines() or [None])[-1] == said or (said.endswith(': ') and said in error)
+def test_a_forked_child_exits_with_the_status_of_what_leaves_the_hook(place, way):
+    status, message = WAYS[way]
+    lines, error = outputs(FORKING, 'one', PLACE=place, WAY=way)
+    assert sorted(lines) == sorted([*OF_PARENT, 'the child is here', f'status {status}'])
+    assert (error.rstrip().splitlines() or [None])[-1] == message or (message.endswith(': ') and message in error)
 
 
-@pytest.mark.parametrize('how', ['return', 'exit 7', 'raise'])
+@pytest.mark.parametrize('way', ['return', 'exit 7', 'raise'])
 @pytest.mark.parametrize(
     ('workers', 'places'),
     [
@@ -165,14 +83,13 @@ def test_a_child_ends_with_the_status_of_what_leaves_the_hook(write, place, how)
         ('spawn', ['run']),
     ],
 )
-def test_so_it_does_in_every_hook_and_wherever_attempts_are_made(write, workers, places, how):
-    script = write(FORKING)
+def test_a_forked_child_exits_in_every_hook_and_with_every_kind_of_workers(workers, places, way):
     for place in places:
-        lines, _ = outputs(script, workers, PLACE=place, HOW=how)
-        assert sorted(lines) == sorted([*PARENTS, 'the child is here', f'status {WAYS[how][0]}']), place
+        lines, _ = outputs(FORKING, workers, PLACE=place, WAY=way)
+        assert sorted(lines) == sorted([*OF_PARENT, 'the child is here', f'status {WAYS[way][0]}']), place
 
 
-def test_a_child_that_forks_again_leaves_nobody_who_goes_on(write):
+def test_a_forked_child_that_forks_again_leaves_no_process_that_goes_on(write):
     script = """
         import os
         from dojobber import DoJobber, RunonlyJob
@@ -187,8 +104,7 @@ def test_a_child_that_forks_again_leaves_nobody_who_goes_on(write):
                     raise SystemExit
                 os.close(writing)
                 os.wait()
-                self.storage['told'] = os.read(reading, 1), os.read(reading, 1)  # the last when all have ended
-                return self.storage['told']
+                return os.read(reading, 1), os.read(reading, 1)  # the second read ends when all children have ended
 
         engine = DoJobber()
         engine.configure(Daemon)
@@ -201,7 +117,7 @@ def test_a_child_that_forks_again_leaves_nobody_who_goes_on(write):
 
 
 @pytest.mark.parametrize('workers', ['None', '2'])
-def test_a_child_may_run_a_graph_of_its_own_and_even_fork_there(write, workers):
+def test_a_forked_child_may_run_a_graph_of_its_own_and_fork_there(write, workers):
     script = """
         import os, sys
         from dojobber import DoJobber, RunonlyJob
@@ -237,7 +153,7 @@ def test_a_child_may_run_a_graph_of_its_own_and_even_fork_there(write, workers):
 
 @pytest.mark.parametrize('workers', ['None', '2'])
 @pytest.mark.parametrize('method', ['fork', 'spawn'])
-def test_helpers_of_multiprocessing_have_the_exit_status_that_they_ended_with(write, method, workers):
+def test_multiprocessing_children_keep_their_exit_status(write, method, workers):
     script = """
         import multiprocessing, sys
         from dojobber import DoJobber, Job
@@ -252,7 +168,7 @@ def test_helpers_of_multiprocessing_have_the_exit_status_that_they_ended_with(wr
                 for helper in helpers:
                     helper.start()
                 for helper in helpers:
-                    helper.join()
+                    helper.join(30)
                 return [helper.exitcode for helper in helpers]
 
         if __name__ == '__main__':
@@ -265,7 +181,7 @@ def test_helpers_of_multiprocessing_have_the_exit_status_that_they_ended_with(wr
     assert lines == ["{'Helpers': [0, 3]}"]
 
 
-def test_what_cannot_be_told_of_an_odd_exception_makes_its_status_no_success(write):
+def test_a_forked_child_that_raises_an_unprintable_exception_exits_with_status_1(write):
     script = """
         import os
         from dojobber import DoJobber, RunonlyJob

@@ -1,128 +1,102 @@
-"""Ctrl-C at a real terminal, and SIGTERM, while eight Jobs run on threads."""
+"""Ctrl-C at a terminal, and SIGTERM, while eight Jobs run on threads."""
 
 from __future__ import annotations
 
 import os
-import select
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip('termios', reason='needs terminals as POSIX has them')
 
-SCRIPT = Path(__file__).parents[1] / 'support' / 'interrupted.py'
-LIMIT = 30  # seconds after which something that should happen at once is taken for a failure
-EVERY = range(8)
+from support.screen import Screen
+
+SCRIPT = Path(__file__).with_name('scripts') / 'eight_jobs.py'
+NUMBERS = range(8)
 
 
-class Terminal:
-    """One that the script runs in."""
+class EightJobs:
+    """The script in a terminal. Leaving the context kills it."""
 
-    def __init__(self, how):
-        pipes = [os.pipe() for _ in EVERY]
-        self._screen, side = os.openpty()
-        self._let_go = [into for _, into in pipes]
-        self._shown = ''
-        self.process = subprocess.Popen(
-            [sys.executable, '-W', 'error', str(SCRIPT), how, *(str(out) for out, _ in pipes)],
-            stdin=side,
-            stdout=side,
-            stderr=side,
-            start_new_session=True,
-            pass_fds=[out for out, _ in pipes],
-        )
-        for file in side, *(out for out, _ in pipes):
-            os.close(file)
+    def __init__(self, workers):
+        pipes = [os.pipe() for _ in NUMBERS]
+        self._releases = [writing for _, writing in pipes]
+        readings = [reading for reading, _ in pipes]
+        command = [sys.executable, '-W', 'error', SCRIPT, workers, *readings]
+        self._screen = Screen(command, columns=200, lines=100, pass_fds=readings)
+        self.process = self._screen.process
+        for reading in readings:
+            os.close(reading)
 
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        for file in self._screen, *self._let_go:
-            os.close(file)
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._screen.__exit__()
+        for release in self._releases:
+            os.close(release)
+
+    @property
+    def output(self):
+        return self._screen.raw.decode()
 
     @property
     def lines(self):
-        return self._shown.replace('^C', '').splitlines()
+        return self.output.replace('^C', '').splitlines()
 
     def wait_for(self, text, count=1):
-        """Read until ``text`` was shown that often."""
-        until = time.monotonic() + LIMIT
-        while self._shown.count(text) < count:
-            assert self._read(until), f'no {text!r} in:\n{self._shown}'
+        """Wait until ``text`` has been printed ``count`` times."""
+        self._screen.wait_until(lambda: self.output.count(text) >= count)
 
-    def let_go(self, *numbers):
+    def release(self, *numbers):
         for number in numbers:
-            os.write(self._let_go[number], b'.')
+            os.write(self._releases[number], b'.')
 
     def interrupt(self, how):
-        """Do so, and return when the signal is there: what the script does next is to handle it."""
+        """Send the interrupt and return when it has arrived: the script handles it before anything else."""
         if how == 'Ctrl-C':
-            count = self._shown.count('^C')
-            os.write(self._screen, b'\x03')
+            count = self.output.count('^C')
+            self._screen.press('\x03')
             self.wait_for('^C', count + 1)
         else:
             self.process.send_signal(signal.SIGTERM)
 
     def exit_status(self):
-        until = time.monotonic() + LIMIT
-        while self._read(until):
-            pass
-        return self.process.wait(LIMIT)
-
-    def _read(self, until):
-        ready, _, _ = select.select([self._screen], [], [], max(until - time.monotonic(), 0))
-        try:
-            read = os.read(self._screen, 10_000).decode() if ready else ''
-        except OSError:  # on Linux, nobody has it open any more
-            read = ''
-        self._shown += read
-        return bool(read)
+        return self._screen.wait_for_exit()
 
 
 @pytest.fixture(params=['max_workers', 'executor'])
-def how(request):
-    return request.param
+def script(request):
+    with EightJobs(request.param) as script:
+        script.wait_for(' runs', 8)
+        yield script
 
 
-@pytest.fixture
-def terminal(how):
-    """Return a terminal in which all eight Jobs run."""
-    terminal = Terminal(how)
-    try:
-        terminal.wait_for(' runs', 8)
-        yield terminal
-    finally:
-        terminal.close()
-
-
-SIGNALS = pytest.mark.parametrize(
+INTERRUPTS = pytest.mark.parametrize(
     ('interrupt', 'error', 'status'),
     [('Ctrl-C', 'KeyboardInterrupt', -signal.SIGINT), ('SIGTERM', 'Terminated', 1)],
 )
 
 
-@SIGNALS
-def test_after_one_nothing_more_starts_what_runs_is_waited_for_and_cleanups_go_back_the_way(
-    terminal, interrupt, error, status
+@INTERRUPTS
+def test_an_interrupt_starts_nothing_more_waits_for_running_jobs_and_cleans_up_in_reverse_order(
+    script, interrupt, error, status
 ):
-    terminal.interrupt(interrupt)
-    terminal.let_go(*reversed(EVERY))
-    assert terminal.exit_status() == status
-    lines = terminal.lines
+    script.interrupt(interrupt)
+    script.release(*reversed(NUMBERS))
+    assert script.exit_status() == status
+    lines = script.lines
     ends = [place for place, line in enumerate(lines) if line.endswith(' ends')]
     cleanups = [place for place, line in enumerate(lines) if line.endswith(' cleaned up')]
     assert len(ends) == 8
     assert max(ends) < min(cleanups)
-    assert [lines[place] for place in cleanups] == [f'J{number} cleaned up' for number in reversed(EVERY)]
-    for number in EVERY:
+    assert [lines[place] for place in cleanups] == [f'J{number} cleaned up' for number in reversed(NUMBERS)]
+    for number in NUMBERS:
         place = lines.index(f'J{number}.check: fail')
-        own = [line for line in lines[place:] if not line.endswith(' ends')]
-        assert own[1:3] == [f'J{number}.run: pass', f'J{number}.recheck: pass']
+        of_engine = [line for line in lines[place:] if not line.endswith(' ends')]
+        assert of_engine[1:3] == [f'J{number}.run: pass', f'J{number}.recheck: pass']
     passed = lines.index('passed: J0 J1 J2 J3 J4 J5 J6 J7')
     assert max(cleanups) < passed
     assert lines[passed + 1] == f'raised {error}'
@@ -130,29 +104,29 @@ def test_after_one_nothing_more_starts_what_runs_is_waited_for_and_cleanups_go_b
     assert not [line for line in lines if 'cleanup: fail' in line]
 
 
-@SIGNALS
-def test_a_second_one_stops_the_waiting_and_says_whose_cleanups_are_skipped(terminal, interrupt, error, status):
-    terminal.interrupt(interrupt)
-    terminal.let_go(0)
-    terminal.wait_for('J0.recheck: pass\r\n')
-    terminal.let_go(5)
-    terminal.wait_for('J5.recheck: pass\r\n')
+@INTERRUPTS
+def test_a_second_interrupt_stops_the_wait_and_reports_the_skipped_cleanups(script, interrupt, error, status):
+    script.interrupt(interrupt)
+    script.release(0)
+    script.wait_for('J0.recheck: pass\r\n')
+    script.release(5)
+    script.wait_for('J5.recheck: pass\r\n')
     ended = [0, 5]
-    terminal.interrupt(interrupt)
-    terminal.wait_for(f'raised {error}\r\n')
-    still = [number for number in EVERY if number not in ended]
-    lines = terminal.lines
-    assert not [number for number in still if f'J{number} ends' in lines], 'they run on'
+    script.interrupt(interrupt)
+    script.wait_for(f'raised {error}\r\n')
+    running = [number for number in NUMBERS if number not in ended]
+    lines = script.lines
+    assert not [number for number in running if f'J{number} ends' in lines]
     skipped = [line for line in lines if '.cleanup: fail "not called: ' in line]
-    assert [line.partition('.')[0] for line in skipped] == [f'J{number}' for number in still]
+    assert [line.partition('.')[0] for line in skipped] == [f'J{number}' for number in running]
     cleanups = [line for line in lines if line.endswith(' cleaned up')]
     assert cleanups == [f'J{number} cleaned up' for number in reversed(ended)]
     for number in ended:
         assert f'J{number}.recheck: pass' in lines
     assert 'passed: ' + ' '.join(f'J{number}' for number in ended) in lines
-    assert terminal.process.poll() is None, 'Python waits for its threads'
-    terminal.let_go(*still)
-    assert terminal.exit_status() == status
-    late = terminal.lines[len(lines) :]
-    assert sorted(line for line in late if line.endswith(' ends')) == [f'J{number} ends' for number in still]
+    assert script.process.poll() is None, 'Python waits for its threads'
+    script.release(*running)
+    assert script.exit_status() == status
+    late = script.lines[len(lines) :]
+    assert sorted(line for line in late if line.endswith(' ends')) == [f'J{number} ends' for number in running]
     assert not [line for line in late if 'clean' in line]

@@ -17,6 +17,7 @@ from support.run_command import (
     ENVIRONMENT,
     TIMEOUT,
     command,
+    connect_gate,
     open_gate,
     read_until,
     run_command,
@@ -348,7 +349,7 @@ def test_nohup_keeps_a_run_alive(tmp_path):
     with subprocess.Popen(shell, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, encoding='utf-8') as child:
         limit = threading.Timer(TIMEOUT, child.kill)
         limit.start()
-        gate = os.open(tmp_path / 'gate', os.O_WRONLY)  # waits for the Job to open it
+        gate = connect_gate(tmp_path)
         child.send_signal(signal.SIGHUP)
         os.close(gate)
         out, _ = child.communicate()

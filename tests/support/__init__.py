@@ -1,1 +1,1 @@
-"""What the tests make Jobs, clocks, programs and terminals from, and watch them with."""
+"""Factories, clocks, programs and terminals that the tests share."""

@@ -1,4 +1,4 @@
-"""What the tests make Jobs from, and watch them with."""
+"""Job classes, engines and clocks for tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dojobber._attempt.directory import directory_restorer
 
 
 def job(name, deps=(), base=Job, **members):
-    """Return a new Job class that passes, unless ``members`` say otherwise."""
+    """Return a new Job class that passes, unless ``members`` override that."""
     if base is Job:
         members.setdefault('Check', lambda self, *args, **kwargs: None)
     return type(name, (base,), {'DEPS': deps, **members})
@@ -30,7 +30,7 @@ def failing(name, deps=(), **members):
 
 
 def changing(name, deps=(), **members):
-    """Return a new Job class whose Check passes once its Run was called in the same try."""
+    """Return a new Job class whose Check passes after a Run in the same attempt."""
 
     def check(self, *args, **kwargs):
         if 'ran' not in self.storage:
@@ -43,35 +43,38 @@ def changing(name, deps=(), **members):
 
 
 def chain(length, leaf):
-    """Return the root of a chain of that many Jobs over ``leaf``."""
+    """Return the root of a chain of ``length`` Jobs that ends in ``leaf``."""
     for number in range(length - 1):
         leaf = job(f'Chain{number}', [leaf])
     return leaf
 
 
 def scripted(name, deps, log, passes_at=1, runs=False, base=Job, **members):
-    """Return a Job class that logs (name, phase) and passes at its try number ``passes_at``, if ``runs`` after Run."""
+    """Return a Job class that logs (name, phase) and passes in attempt number ``passes_at``.
 
-    def tries(self):
-        return self.global_storage.setdefault(f'tries of {name}', 0)
+    If ``runs``, its first Check fails in that attempt, too, and only the recheck passes.
+    """
+
+    def attempt(self):
+        return self.global_storage.setdefault(f'attempts of {name}', 0)
 
     def check(self, *args, **kwargs):
         rechecking = bool(self.storage)
         if not rechecking:
-            self.global_storage[f'tries of {name}'] = tries(self) + 1
+            self.global_storage[f'attempts of {name}'] = attempt(self) + 1
         self.storage['checked'] = True
         log.append((name, 'recheck' if rechecking else 'check'))
-        if rechecking < runs or tries(self) < passes_at:
-            raise ValueError(f'{name} try {tries(self)}')
-        return tries(self)
+        if rechecking < runs or attempt(self) < passes_at:
+            raise ValueError(f'{name} attempt {attempt(self)}')
+        return attempt(self)
 
     def run(self, *args, **kwargs):
         log.append((name, 'run'))
         if base is RunonlyJob:
-            self.global_storage[f'tries of {name}'] = tries(self) + 1
-            if tries(self) < passes_at:
-                raise ValueError(f'{name} try {tries(self)}')
-        return tries(self)
+            self.global_storage[f'attempts of {name}'] = attempt(self) + 1
+            if attempt(self) < passes_at:
+                raise ValueError(f'{name} attempt {attempt(self)}')
+        return attempt(self)
 
     def cleanup(self):
         log.append((name, 'cleanup'))
@@ -83,16 +86,20 @@ def scripted(name, deps, log, passes_at=1, runs=False, base=Job, **members):
 
 
 def mark_reached(folder, name):
-    """Tell other processes that this point is reached."""
+    """Let other processes see that this point is reached."""
     pathlib.Path(folder, name).touch()
 
 
 def wait_until_reached(folder, name, limit=60):
-    """Wait until another process has arrived there; after ``limit`` seconds it never will."""
-    late = time.monotonic() + limit
+    """Wait until another process has reached that point.
+
+    Raises:
+        TimeoutError: It did not within ``limit`` seconds.
+    """
+    deadline = time.monotonic() + limit
     while not pathlib.Path(folder, name).exists():
-        if time.monotonic() > late:
-            raise TimeoutError(f'nobody arrived at {name}')
+        if time.monotonic() > deadline:
+            raise TimeoutError(f'no process reached {name!r}')
         time.sleep(0.005)
 
 
@@ -106,14 +113,14 @@ def run_attempt(
     report=None,
     **kwargs,
 ):
-    """Return the outcome of one attempt."""
+    """Run one attempt and return its outcome."""
     storage = {} if global_storage is None else global_storage
     setting = AttemptSettings(args, kwargs, storage, no_act, directory_restorer(directory or os.getcwd()))
     return Attempter(setting, on_run_started).send((job_class, report))
 
 
 class FakeClock:
-    """A clock that moves only when somebody sleeps, or when it is told to."""
+    """A clock that advances only by its ``sleep()``, or when a test sets ``now``. In seconds."""
 
     def __init__(self, now=1000.0):
         self.now = now
@@ -130,7 +137,7 @@ class FakeClock:
 
 
 def make_engine(root, clock=None, **options):
-    """Return an engine for ``root``, without delays unless asked for."""
+    """Return an engine that is configured for ``root``, by default without delays."""
     engine = DoJobber()
     if clock is not None:
         engine._clock = clock
@@ -139,7 +146,7 @@ def make_engine(root, clock=None, **options):
 
 
 def run_engine(root, *args, clock=None, node=None, **options):
-    """Return an engine that has worked ``root``."""
+    """Return an engine that has run ``root``."""
     engine = make_engine(root, clock, **options)
     engine.set_args(*args)
     engine.checknrun(node)

@@ -1,4 +1,4 @@
-"""Interrupts at one place of the package after the other, as a signal handler that raises can come at each."""
+"""Interrupts at one line of the package after the other, as a signal handler may raise one at each."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ PACKAGE = os.path.dirname(dojobber.__file__)
 
 
 def call_interrupted(function, number, event='line'):
-    """Call ``function`` with an interrupt at one place; return whether it came to that, and what it raised.
+    """Call ``function`` with a KeyboardInterrupt at one place; return whether it was reached, and what was raised.
 
     Args:
-        number: Which of the places it is, counted from 1: lines of this package that this thread is about to run.
-        event: ``'line'``, or ``'call'`` to count the calls of functions instead.
+        number: The place, counted from 1, among the lines of this package that the current thread runs.
+        event: ``'line'``, or ``'call'`` to count calls of functions instead.
     """
     count, error = 0, None
 
@@ -27,11 +27,11 @@ def call_interrupted(function, number, event='line'):
         if what == event:
             count += 1
             if count == number:
-                raise KeyboardInterrupt(f'{frame.f_code.co_filename}:{frame.f_lineno}')  # which ends the tracing
+                raise KeyboardInterrupt(f'{frame.f_code.co_filename}:{frame.f_lineno}')  # this also ends the tracing
         return trace
 
     before = sys.gettrace()
-    gc.disable()  # what is raised while garbage is collected is lost, with any function
+    gc.disable()  # the interpreter drops what a trace function raises during garbage collection
     sys.settrace(trace)
     try:
         function()
@@ -43,22 +43,22 @@ def call_interrupted(function, number, event='line'):
     return count >= number, error
 
 
-def interrupt_everywhere(attempt, event='line'):
-    """Call ``attempt`` again and again, each time with a function that lets an interrupt strike at the next place.
+def interrupt_everywhere(check, event='line'):
+    """Call ``check(interrupt)`` for one place after the other, until none is left.
 
-    That function calls what it is given and returns what was raised. All is over when no place was left.
+    ``interrupt(function)`` calls ``function``, interrupts it at that place and returns what it raised.
     """
     number = 0
-    is_struck = True
-    while is_struck:
+    was_reached = True
+    while was_reached:
         number += 1
-        calls = []
+        reached = []
 
-        def strike(function, number=number, calls=calls):
-            has_come, error = call_interrupted(function, number, event)
-            calls.append(has_come)
+        def interrupt(function, number=number, reached=reached):
+            is_reached, error = call_interrupted(function, number, event)
+            reached.append(is_reached)
             return error
 
-        attempt(strike)
-        (is_struck,) = calls
-    assert number > 1, 'there was no place'
+        check(interrupt)
+        (was_reached,) = reached
+    assert number > 1, 'the function runs no line of the package'

@@ -1,4 +1,4 @@
-"""Draws examples/progress.svg, what the screen shows while the command works: ``python tests/picture.py``."""
+"""Draw examples/progress.svg, the screen during a run: ``cd tests; python -m support.picture``."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Server(DummyJob):
 
 
 def main():
-    """Wait until there is something of everything on the screen, and draw it."""
+    """Wait until the screen shows a bit of everything, and draw it."""
     with tempfile.TemporaryDirectory() as folder:
         write_jobs(pathlib.Path(folder), JOBS)
         arguments = ['jobs.py:Server', '-j', '4', '--set', 'host=db1']
@@ -48,7 +48,7 @@ def main():
             for text in screen.styled_lines:
                 console.print(text)
     svg = console.export_svg(title=f'dojobber {" ".join(arguments)}')
-    svg = re.sub(r'@font-face \{.*?\}|<!--.*?-->', '', svg, flags=re.DOTALL)  # it is to fetch nothing from elsewhere
+    svg = re.sub(r'@font-face \{.*?\}|<!--.*?-->', '', svg, flags=re.DOTALL)  # the file must not load web fonts
     PICTURE.write_text(re.sub(r'\s+\n', '\n', svg), encoding='utf-8')
 
 

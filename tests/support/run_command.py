@@ -1,4 +1,4 @@
-"""Files of Jobs for the command line to run, and the command."""
+"""Files of Jobs for the command to run, and ways to run it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-TIMEOUT = 20.0  # seconds, for a machine that is busy with other things
+TIMEOUT = 20.0  # seconds, long enough for a busy machine
 
 BASE_JOBS = """
 import os, select, subprocess, sys, time
@@ -45,17 +45,17 @@ class Waiting(Changing):
         wait_at_gate()
 
 def wait_at_gate():
-    gate = os.open('gate', os.O_RDONLY | os.O_NONBLOCK)  # a FIFO: it waits until the test has opened and closed it
+    gate = os.open('gate', os.O_RDONLY | os.O_NONBLOCK)  # a FIFO, readable once the test has opened and closed it
     while not select.select([gate], [], [], 0.1)[0]:
-        pass  # a signal that comes just before a longer wait would not end it
-    os.close(gate)  # a number, and no file, which an interrupt before this line would leave open with a warning
+        pass  # poll: a signal that arrives just before a longer wait would not end it
+    os.close(gate)  # not a file object: an interrupt before this line would make it warn that it is open
 
 def note(name):
     with open(name, 'a') as file:
         file.write('noted')
 """
 
-# The last two are also set by readline, which pytest imports.
+# readline, which pytest imports, sets the last two.
 SET_BY_USERS = ('NO_COLOR', 'FORCE_COLOR', 'PYTHON_COLORS', 'COLUMNS', 'LINES')
 
 ENVIRONMENT = {
@@ -66,48 +66,52 @@ ENVIRONMENT = {
 
 
 def write_jobs(folder, code):
-    """Write a file of Jobs, one with what they derive from, and the FIFO for which some of them wait."""
+    """Write the module ``jobs.py``, the base classes that it imports, and the FIFO for which a Waiting Job waits."""
     (folder / 'bases.py').write_text(BASE_JOBS, encoding='utf-8')
     (folder / 'jobs.py').write_text(f'from bases import *\n{code}', encoding='utf-8')
     os.mkfifo(folder / 'gate')
 
 
-def open_gate(folder):
-    """Let a Job go on that waits, or will do so in a moment."""
+def connect_gate(folder):
+    """Wait for a process at the gate and return the gate's descriptor; closing it lets that process go on."""
     deadline = time.monotonic() + TIMEOUT
-    while True:
+    while True:  # a plain open() would block for ever if that process dies
         try:
-            os.close(os.open(folder / 'gate', os.O_WRONLY | os.O_NONBLOCK))
-            return
-        except OSError:  # nobody waits there yet
-            assert time.monotonic() < deadline, 'nobody waits at the gate'
-            os.sched_yield()
+            return os.open(folder / 'gate', os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            assert time.monotonic() < deadline, 'no process waits at the gate'
+            time.sleep(0.001)
+
+
+def open_gate(folder):
+    """Let a process go on that waits at the gate, or will do so in a moment."""
+    os.close(connect_gate(folder))
 
 
 def command(*arguments):
-    """Return the command that runs the command line with warnings as errors."""
+    """Return the arguments that run ``dojobber`` with warnings as errors."""
     return [sys.executable, '-W', 'error', '-m', 'dojobber', *map(str, arguments)]
 
 
 def run_command(folder, *arguments, **environment):
-    """Run the command line in a folder, through pipes, and return (status, stdout, stderr)."""
+    """Run ``dojobber`` in a folder, with pipes as streams, and return (status, stdout, stderr)."""
     return _run(command(*arguments), folder, environment)
 
 
 def run_in_shell(folder, redirection, *arguments, **environment):
-    """Run the command line with a redirection of the shell, such as ``>&-``, and return (status, stdout, stderr)."""
+    """Like run_command(), with a redirection by the shell, such as ``>&-``."""
     return _run(['sh', '-c', f'exec "$@" {redirection}', 'sh', *command(*arguments)], folder, environment)
 
 
 def run_script(folder, script, *arguments, **environment):
-    """Run a script likewise."""
+    """Like run_command(), for a script."""
     return _run(_script(script, arguments), folder, environment)
 
 
 @contextlib.contextmanager
 def running_script(folder, script, *arguments):
-    """Start a script in a process group of its own, as on a terminal, and kill what is left of that at the end."""
-    half_started = 'ignore:subprocess:ResourceWarning'  # of its Popen(), which a signal may strike half-way
+    """Start a script in a process group of its own, as a terminal does, and kill that group at the end."""
+    half_started = 'ignore:subprocess:ResourceWarning'  # a signal may interrupt its Popen()
     process = subprocess.Popen(
         _script(script, arguments, half_started),
         cwd=folder,
@@ -123,7 +127,7 @@ def running_script(folder, script, *arguments):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
 
-    limit = threading.Timer(TIMEOUT, kill)  # after which nobody waits for what it says
+    limit = threading.Timer(TIMEOUT, kill)  # ends reading from its streams, too
     with process:
         limit.start()
         try:
@@ -134,22 +138,22 @@ def running_script(folder, script, *arguments):
 
 
 def copy_folder(folder, target):
-    """Copy a folder of the checkout, but not what Python writes there whenever another test imports something."""
+    """Copy a folder of the checkout without its bytecode, which other tests may be writing."""
     shutil.copytree(folder, target, ignore=shutil.ignore_patterns('__pycache__'))
 
 
-def read_until(stream, line):
-    """Return the lines that come before ``line``."""
+def read_until(stream, expected):
+    """Return the lines before ``expected``; raise EOFError if it does not come."""
     lines = []
-    for each in stream:
-        if each == f'{line}\n':
+    for line in stream:
+        if line == f'{expected}\n':
             return lines
-        lines.append(each.rstrip('\n'))
-    raise EOFError(f'{line} did not come: {lines}')
+        lines.append(line.rstrip('\n'))
+    raise EOFError(f'no line {expected!r} in {lines}')
 
 
 def _script(script, arguments, *warnings):
-    filters = [option for each in ('error', *warnings) for option in ('-W', each)]
+    filters = [option for warning in ('error', *warnings) for option in ('-W', warning)]
     return [sys.executable, *filters, str(script), *map(str, arguments)]
 
 

@@ -1,4 +1,4 @@
-"""A program in a real pseudo-terminal, and the screen that its user would see."""
+"""Run a program in a pseudo-terminal and see the screen that its user would see."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ import time
 
 import pyte
 
-TIMEOUT = 20.0  # seconds, for a machine that is busy with other things
+TIMEOUT = 20.0  # seconds, long enough for a busy machine
 
 LAUNCHER = """
 import fcntl, os, signal, sys, termios
-fcntl.ioctl(1, termios.TIOCSCTTY, 0)  # so that Ctrl-C there is a signal here
+fcntl.ioctl(1, termios.TIOCSCTTY, 0)  # makes Ctrl-C a signal for this session
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
 class Emulator(pyte.HistoryScreen):
-    """The emulator, but with a cursor behind the last column, before a wrap, as terminals have it.
+    """pyte's emulator with the pending wrap of real terminals.
 
-    They restore it there, and no longer wrap when it has been moved up.
+    After the last column their cursor waits behind it. They restore it there, and moving it up cancels the wrap.
     """
 
     def cursor_up(self, count=None):
@@ -45,11 +45,11 @@ class Emulator(pyte.HistoryScreen):
 
 
 class Screen:
-    """Runs a command and watches it: use it in a ``with`` statement, which ends what still runs."""
+    """Runs a command in a pseudo-terminal. A context manager: leaving it kills the command."""
 
     def __init__(self, command, columns=80, lines=24, **options):
         self.raw = b''
-        self.is_drawn = True  # which takes seconds for megabytes
+        self.is_drawn = True  # a test that prints megabytes turns this off, since it takes seconds
         self._screen = Emulator(columns, lines, history=100_000)
         self._stream = pyte.ByteStream(self._screen)
         self._master, slave = pty.openpty()
@@ -65,18 +65,18 @@ class Screen:
 
     def __exit__(self, *_):
         self.process.kill()
-        self.process.wait()
+        self.process.wait(TIMEOUT)
         for end in self._master, self._slave:
             os.close(end)
 
     @property
     def lines(self):
-        """What is on the screen, without the empty lines at its end."""
+        """The lines on the screen, without empty ones at the end."""
         return self._stripped(self._screen.display)
 
     @property
     def all_lines(self):
-        """What is on the screen and what has left it at the top."""
+        """The lines on the screen, after those that have scrolled off its top."""
         above = [
             ''.join(line[column].data for column in range(self._screen.columns)) for line in self._screen.history.top
         ]
@@ -84,7 +84,7 @@ class Screen:
 
     @property
     def styled_lines(self):
-        """What is on the screen, as rich's texts in their colours."""
+        """The lines on the screen as rich.text.Text, in their colors."""
         from rich.text import Text
 
         lines = []
@@ -100,16 +100,16 @@ class Screen:
 
     @property
     def scrolls_as_a_whole(self):
-        """Whether no line at the top or bottom is kept out of the scrolling."""
+        """Whether the scrolling region is the whole screen."""
         return self._screen.margins in (None, (0, self._screen.lines - 1))
 
     @property
     def cursor(self):
-        """The line and the column of the cursor."""
+        """The cursor's (line, column), counted from 0."""
         return self._screen.cursor.y, self._screen.cursor.x
 
     def resize(self, columns, lines):
-        """Give the window another size, as a user does."""
+        """Resize the window, as its user can."""
         self._screen.resize(lines, columns)
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack('HHHH', lines, columns, 0, 0))
 
@@ -125,28 +125,28 @@ class Screen:
         return lines
 
     def wait_for(self, *patterns):
-        """Wait until there is a line for each of the patterns at the same time, and return the lines."""
+        """Wait until every pattern matches some line of the screen, and return the lines."""
         deadline = time.monotonic() + TIMEOUT
-        while not all(any(re.search(each, line) for line in self.lines) for each in patterns):
-            assert time.monotonic() < deadline, f'{patterns} did not come: {self.lines}'
-            assert self._read(0.1) or self.process.poll() is None, f'it ended without {patterns}: {self.lines}'
+        while not all(any(re.search(pattern, line) for line in self.lines) for pattern in patterns):
+            assert time.monotonic() < deadline, f'no {patterns} in {self.lines}'
+            assert self._read(0.1) or self.process.poll() is None, f'the command ended without {patterns}: {self.lines}'
         return self.lines
 
-    def wait_until(self, is_so):
-        """Wait until ``is_so`` returns true; it is asked whenever something has been written."""
+    def wait_until(self, condition):
+        """Wait until ``condition()`` is true; it is called after each read."""
         deadline = time.monotonic() + TIMEOUT
-        while not is_so():
-            assert time.monotonic() < deadline, f'it does not become so: {self.lines}'
+        while not condition():
+            assert time.monotonic() < deadline, f'the condition stays false: {self.lines}'
             self._read(0.1)
 
     def press(self, keys):
         os.write(self._master, keys.encode())
 
     def wait_for_exit(self):
-        """Wait for the end of the program, and return its exit status; of what it left behind nothing is awaited."""
+        """Wait until the command ends, though not for its children, and return the exit status."""
         deadline = time.monotonic() + TIMEOUT
         while self.process.poll() is None:
-            assert time.monotonic() < deadline, f'it does not end: {self.lines}'
+            assert time.monotonic() < deadline, f'the command does not end: {self.lines}'
             self._read(0.02)
         while self._read(0):
             pass
@@ -165,7 +165,7 @@ class Screen:
 
 
 def _style(cell):
-    """Return rich's name for how a cell looks."""
-    colour = {'brown': 'yellow', 'default': ''}.get(cell.fg, cell.fg).replace('bright', 'bright_')
-    is_code = re.fullmatch('[0-9a-f]{6}', colour)
-    return f'{"bold" if cell.bold else ""} {"#" if is_code else ""}{colour}'.strip()
+    """Return the style of a cell in rich's notation."""
+    color = {'brown': 'yellow', 'default': ''}.get(cell.fg, cell.fg).replace('bright', 'bright_')
+    is_code = re.fullmatch('[0-9a-f]{6}', color)
+    return f'{"bold" if cell.bold else ""} {"#" if is_code else ""}{color}'.strip()

@@ -1,4 +1,4 @@
-"""The transcript of README.rst, made in a real pseudo-terminal: ``python tests/transcript.py`` prints it."""
+"""The transcript in README.rst, made in a pseudo-terminal: ``cd tests; python -m support.transcript`` prints it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ COMMANDS = [
 
 
 def make_transcript(folder):
-    """Return the lines that a terminal shows for the commands, and the exit statuses."""
+    """Return the lines that a terminal shows for the commands, with the exit statuses."""
     copy_folder(ROOT / 'examples', pathlib.Path(folder, 'examples'))
     shutil.copy(ROOT / 'LICENSE', folder)
     lines = []
     for line in COMMANDS:
         arguments = line.partition('  #')[0].split()[1:]
-        others = locked(folder) if line == LOCKED else contextlib.nullcontext()
-        with others, Screen(command(*arguments), cwd=folder, env=ENVIRONMENT) as screen:
+        lock = lock_database(folder) if line == LOCKED else contextlib.nullcontext()
+        with lock, Screen(command(*arguments), cwd=folder, env=ENVIRONMENT) as screen:
             if line == LOCKED:
                 screen.wait_for('CreateTables: try 2/5 in ')
                 screen.press('\x03')
@@ -44,8 +44,8 @@ def make_transcript(folder):
 
 
 @contextlib.contextmanager
-def locked(folder):
-    """Use the database, so that nobody else can."""
+def lock_database(folder):
+    """Use the database, so that nothing else can."""
     rows = sqlite3.connect(pathlib.Path(folder, 'shop', 'data', 'shop.db'), isolation_level=None)
     rows.execute('BEGIN EXCLUSIVE')
     try:
@@ -55,7 +55,7 @@ def locked(folder):
 
 
 def mask_times(lines):
-    """Return the lines without the times in them."""
+    """Return the lines with ``N s`` in place of durations."""
     return [re.sub(r'\b(\d+ ms|\d+\.\d s|\dm \d\ds)', 'N s', line) for line in lines]
 
 

@@ -1,4 +1,4 @@
-"""What every public function does with what it cannot take: the error that DESIGN names, and nothing has changed."""
+"""Every public function raises its documented error for invalid arguments, and changes nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def log():
 
 @pytest.fixture
 def engine(log):
-    """One that has worked a graph, and still owes a Cleanup."""
+    """Return an engine after a run, with a pending Cleanup."""
     root = job(
         'Root',
         [
@@ -48,22 +48,29 @@ def engine(log):
     return engine
 
 
-def shown(engine):
-    """Return all that an engine says about itself, its picture included."""
+def state_of(engine):
+    """Return everything that an engine returns about its run, and its picture."""
     picture = io.BytesIO()
     engine.write_graph(picture, 'dot')
-    told = (engine.success(), engine.partial_success(), engine.failure(), engine.outcomes)
-    return *told, engine.nodestatus, engine.noderesults, engine.nodeexceptions, engine.graph.edges(), picture.getvalue()
+    verdicts = (engine.success(), engine.partial_success(), engine.failure(), engine.outcomes)
+    return (
+        *verdicts,
+        engine.nodestatus,
+        engine.noderesults,
+        engine.nodeexceptions,
+        engine.graph.edges(),
+        picture.getvalue(),
+    )
 
 
 def assert_refused(engine, log, call, error):
-    """It raises just that, tells nobody, and the engine says and does afterwards what it would have done before."""
-    before = shown(engine)
+    """Assert that ``call`` raises ``error``, notifies nobody, and leaves the engine as it was."""
+    before = state_of(engine)
     with pytest.raises(DoJobberError) as caught:
         call()
     assert type(caught.value) is error
     assert 'culprit' in vars(caught.value)
-    assert shown(engine) == before
+    assert state_of(engine) == before
     assert log == []
     assert stderr_lines(engine.checknrun) == []
     assert engine.noderesults['Reads'] == (('kept',), {'kept': True})
@@ -73,7 +80,7 @@ def assert_refused(engine, log, call, error):
     assert log.count('cleaned up') == 2
 
 
-def circle():
+def cycle():
     one = job('One', [])
     one.DEPS.append(job('Two', [one]))
     return one
@@ -93,33 +100,33 @@ class TestConfigure:
     @pytest.mark.parametrize(
         'root', [None, '', 'Root', 5, True, [], (job('Fine'),), int, type, job('Fine')(), object(), print]
     )
-    def test_a_root_that_is_no_job_class(self, engine, log, root):
+    def test_configure_refuses_a_root_that_is_not_a_job_class(self, engine, log, root):
         assert_refused(engine, log, lambda: engine.configure(root), DepsError)
 
     @pytest.mark.parametrize('root', [Job, RunonlyJob, type('NoCheck', (Job,), {}), type('No', (RunonlyJob,), {})])
-    def test_a_job_that_cannot_work(self, engine, log, root):
+    def test_configure_refuses_jobs_without_the_required_hooks(self, engine, log, root):
         assert_refused(engine, log, lambda: engine.configure(job('Root', [root])), PlanError)
 
     @pytest.mark.parametrize('deps', NO_DEPS)
-    def test_deps_that_are_none(self, engine, log, deps):
+    def test_configure_refuses_deps_that_are_not_job_classes(self, engine, log, deps):
         root = job('Root', [job('Fine'), job('Culprit', deps)])
         assert_refused(engine, log, lambda: engine.configure(root), DepsError)
 
-    def test_a_circle(self, engine, log):
-        assert_refused(engine, log, lambda: engine.configure(job('Root', [circle()])), CycleError)
+    def test_configure_refuses_a_cycle(self, engine, log):
+        assert_refused(engine, log, lambda: engine.configure(job('Root', [cycle()])), CycleError)
 
-    def test_two_jobs_of_one_name(self, engine, log):
+    def test_configure_refuses_two_jobs_of_the_same_name(self, engine, log):
         root = job('Root', [job('Same'), job('Other', [job('Same')])])
         assert_refused(engine, log, lambda: engine.configure(root), PlanError)
 
     @pytest.mark.parametrize('number', NO_NUMBERS)
     @pytest.mark.parametrize('where', ['TRIES', 'default_tries'])
-    def test_tries_that_are_none(self, engine, log, number, where):
+    def test_configure_refuses_invalid_tries(self, engine, log, number, where):
         self.refuse(engine, log, where, number)
 
     @pytest.mark.parametrize('number', NO_DELAYS)
     @pytest.mark.parametrize('where', ['RETRY_DELAY', 'default_retry_delay'])
-    def test_a_retry_delay_that_is_none(self, engine, log, number, where):
+    def test_configure_refuses_an_invalid_retry_delay(self, engine, log, number, where):
         self.refuse(engine, log, where, number)
 
     def refuse(self, engine, log, where, number):
@@ -130,15 +137,15 @@ class TestConfigure:
         assert_refused(engine, log, lambda: engine.configure(root, **options), PlanError)
 
     @pytest.mark.parametrize('listeners', [None, 5, print, 'ab', b'ab', [None], [print, 5], {'a': 1}, [[]]])
-    def test_listeners_that_are_none(self, engine, log, listeners):
+    def test_configure_refuses_listeners_that_are_not_callables(self, engine, log, listeners):
         assert_refused(engine, log, lambda: engine.configure(job('Root'), listeners=listeners), PlanError)
 
-    def test_listeners_that_cannot_be_read(self, engine, log):
+    def test_configure_refuses_listeners_that_cannot_be_iterated(self, engine, log):
         assert_refused(engine, log, lambda: engine.configure(job('Root'), listeners=stopping_midway()), PlanError)
 
-    def test_an_engine_without_a_graph_still_has_none(self):
+    def test_a_refused_configure_leaves_an_unconfigured_engine_unconfigured(self):
         engine = DoJobber()
-        for root in (None, circle(), Job):
+        for root in (None, cycle(), Job):
             with pytest.raises(PlanError):
                 engine.configure(root)
         with pytest.raises(NotConfiguredError):
@@ -154,12 +161,12 @@ class TestChecknrun:
             *[int, type, Job, DummyJob, job('Root'), job('Root')()],
         ],
     )
-    def test_what_is_no_job_of_the_graph(self, engine, log, node):
+    def test_checknrun_refuses_a_node_that_is_not_a_job_of_the_graph(self, engine, log, node):
         assert_refused(engine, log, lambda: engine.checknrun(node), UnknownJobError)
 
 
-def asked(engine):
-    """Return all the ways to ask an engine for what it has only with a graph."""
+def calls_that_need_a_graph(engine):
+    """Return every way to use an engine that requires a graph."""
     return [
         engine.checknrun,
         lambda: engine.checknrun('Root'),
@@ -170,11 +177,11 @@ def asked(engine):
     ]
 
 
-@pytest.mark.parametrize('number', range(len(asked(DoJobber()))))
-def test_before_configure_there_is_no_graph(number):
+@pytest.mark.parametrize('number', range(len(calls_that_need_a_graph(DoJobber()))))
+def test_an_engine_must_be_configured_first(number):
     engine = DoJobber()
     with pytest.raises(NotConfiguredError, match='call configure') as caught:
-        asked(engine)[number]()
+        calls_that_need_a_graph(engine)[number]()
     assert isinstance(caught.value, RuntimeError)
     assert engine.outcomes == engine.nodestatus == {}
     engine.configure(job('Fine'))
@@ -184,36 +191,36 @@ def test_before_configure_there_is_no_graph(number):
 
 class TestWriteGraph:
     @pytest.mark.parametrize('filed', [None, 5, 0, True, b'graph.dot', [], {}, object(), print, pathlib.Path])
-    def test_a_target_that_is_none(self, engine, log, filed):
+    def test_write_graph_refuses_an_invalid_target(self, engine, log, filed):
         assert_refused(engine, log, lambda: engine.write_graph(filed, 'dot'), GraphError)
 
     @pytest.mark.parametrize('fmt', ['nonsense', ' ', 'DOT ', 'a\0b', 5, 0, False, b'svg', b'', [], ['svg'], {}])
-    def test_a_format_that_is_none(self, engine, log, renderer, fmt):
+    def test_write_graph_refuses_an_invalid_format(self, engine, log, renderer, fmt):
         filed = io.BytesIO()
         assert_refused(engine, log, lambda: engine.write_graph(filed, fmt), GraphError)
         assert filed.getvalue() == b''
 
     @pytest.mark.parametrize('rankdir', ['', 'tb', 'TB ', None, 5, [], {}, b'TB', object()])
-    def test_a_direction_that_is_none(self, engine, log, rankdir):
+    def test_write_graph_refuses_an_invalid_direction(self, engine, log, rankdir):
         filed = io.BytesIO()
         assert_refused(engine, log, lambda: engine.write_graph(filed, 'dot', rankdir=rankdir), GraphError)
         assert filed.getvalue() == b''
 
     @pytest.mark.parametrize('timeout', [-1, math.nan, 'x', b'1', [], {}, 1j, object()])
-    def test_a_time_limit_that_is_none(self, engine, log, dot, timeout):
+    def test_write_graph_refuses_an_invalid_timeout(self, engine, log, dot, timeout):
         filed = io.BytesIO()
         assert_refused(engine, log, lambda: engine.write_graph(filed, 'svg', timeout=timeout), GraphError)
         assert filed.getvalue() == b''
 
     @pytest.mark.parametrize('timeout', [math.inf, 1e9])
-    def test_a_time_limit_may_be_as_long_as_one_likes(self, engine, dot, timeout):
+    def test_write_graph_accepts_a_timeout_of_any_length(self, engine, dot, timeout):
         filed = io.BytesIO()
         engine.write_graph(filed, 'svg', timeout=timeout)
         assert b'<svg' in filed.getvalue()
 
-    def test_a_file_that_is_closed_or_read_only_is_the_systems_error(self, engine, tmp_path):
+    def test_write_graph_to_a_closed_or_read_only_file_raises_the_error_of_the_system(self, engine, tmp_path):
         (tmp_path / 'graph').write_bytes(b'before')
-        before = shown(engine)
+        before = state_of(engine)
         with open(tmp_path / 'graph', 'rb') as filed, pytest.raises(OSError, match='write'):
             engine.write_graph(filed, 'dot')
         closed = io.BytesIO()
@@ -221,20 +228,22 @@ class TestWriteGraph:
         with pytest.raises(ValueError, match='closed'):
             engine.write_graph(closed, 'dot')
         assert (tmp_path / 'graph').read_bytes() == b'before'
-        assert shown(engine) == before
+        assert state_of(engine) == before
 
     @pytest.mark.parametrize('path', ['', '.', 'no/such/folder/graph.dot'])
-    def test_a_path_that_cannot_be_written_is_the_systems_error(self, engine, tmp_path, monkeypatch, path):
+    def test_write_graph_to_an_unwritable_path_raises_the_error_of_the_system(
+        self, engine, tmp_path, monkeypatch, path
+    ):
         monkeypatch.chdir(tmp_path)
-        before = shown(engine)
+        before = state_of(engine)
         with pytest.raises(OSError, match=r'(?i)director'):
             engine.write_graph(path, 'dot')
         assert list(tmp_path.iterdir()) == []
-        assert shown(engine) == before
+        assert state_of(engine) == before
 
 
 @pytest.mark.parametrize('level', ['LOUD', '', b'DEBUG', 1.5, [], {}, object(), print])
-def test_a_log_level_that_is_none_leaves_the_log_alone(level):
+def test_an_invalid_log_level_leaves_the_log_unchanged(level):
     logger = logging.getLogger('DoJobber')
     before = logger.level, logger.propagate, list(logger.handlers)
     with pytest.raises((TypeError, ValueError)):
@@ -257,19 +266,19 @@ def test_a_log_level_that_is_none_leaves_the_log_alone(level):
         lambda engine: engine.success('Root'),
     ],
 )
-def test_wrong_arguments_are_pythons_own_error_and_change_nothing(engine, log, call):
-    before = shown(engine)
+def test_a_wrong_number_of_arguments_is_a_type_error_and_changes_nothing(engine, log, call):
+    before = state_of(engine)
     with pytest.raises(TypeError, match='argument'):
         call(engine)
-    assert shown(engine) == before
+    assert state_of(engine) == before
     assert log == []
     engine.cleanup()
     assert log.count('cleaned up') == 1
 
 
 @pytest.mark.parametrize('name', ['outcomes', 'nodestatus', 'noderesults', 'nodeexceptions', 'graph'])
-def test_what_an_engine_says_cannot_be_set(engine, name):
-    before = shown(engine)
+def test_the_properties_of_an_engine_cannot_be_set(engine, name):
+    before = state_of(engine)
     with pytest.raises(AttributeError):
         setattr(engine, name, {})
-    assert shown(engine) == before
+    assert state_of(engine) == before

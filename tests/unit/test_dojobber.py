@@ -184,7 +184,7 @@ class TestStatus:
     def test_nodeexceptions_hold_the_last_attempts_recheck_error(self):
         broken = scripted('Broken', (), [], passes_at=9)
         engine = run_engine(broken, default_tries=3)
-        assert str(engine.nodeexceptions['Broken']) == 'Broken try 3'
+        assert str(engine.nodeexceptions['Broken']) == 'Broken attempt 3'
 
     def test_nodeexceptions_hold_only_jobs_that_failed_in_the_end(self):
         engine = run_engine(scripted('Late', (), [], passes_at=3))

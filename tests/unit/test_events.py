@@ -1,3 +1,5 @@
+"""The events of a run, and the listeners that are called with them."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -22,7 +24,7 @@ def test_an_event_cannot_be_changed():
         Event(EventKind.CHECK).job = 'other'
 
 
-def test_each_thing_that_happens_is_told_in_order():
+def test_listeners_receive_all_events_in_order():
     done = changing('Done', Cleanup=lambda self: None)
     events, engine = heard(job('Root', [done, failing('Broken')]), default_tries=2)
     assert [(event.kind.name, event.job, event.round, event.attempt) for event in events] == [
@@ -51,7 +53,7 @@ def test_each_thing_that_happens_is_told_in_order():
     assert events[-1].exception is None
 
 
-def test_a_phase_tells_what_it_returned_or_raised_and_how_long_it_took():
+def test_phase_events_hold_the_value_or_exception_and_the_seconds():
     ran = job('Ran', Check=lambda self: self.storage['ran'], Run=lambda self: self.storage.update(ran='yes'))
     events, _ = heard(ran)
     check, run, recheck = [event for event in events if event.kind.value in ('check', 'run', 'recheck')]
@@ -61,7 +63,7 @@ def test_a_phase_tells_what_it_returned_or_raised_and_how_long_it_took():
     assert all(event.seconds >= 0 for event in (check, run, recheck))
 
 
-def test_a_finished_attempt_tells_the_outcome_so_far():
+def test_attempt_finished_holds_the_outcome_so_far():
     events, engine = heard(failing('Broken'), default_tries=2)
     outcomes = [event.value for event in events if event.kind is EventKind.ATTEMPT_FINISHED]
     assert [(outcome.state, outcome.tries) for outcome in outcomes] == [(State.FAILED, 1), (State.FAILED, 2)]
@@ -72,7 +74,7 @@ def test_a_finished_attempt_tells_the_outcome_so_far():
     assert exceptions == [outcome.exception for outcome in outcomes]
 
 
-def test_a_finished_run_tells_its_seconds_with_cleanups_and_what_is_about_to_be_raised(fake_clock):
+def test_run_finished_holds_the_seconds_with_cleanups_and_the_exception_to_be_raised(fake_clock):
     error = ValueError('still mounted')
 
     def cleanup(self):
@@ -89,7 +91,7 @@ def test_a_finished_run_tells_its_seconds_with_cleanups_and_what_is_about_to_be_
     assert (events[-1].kind, events[-1].seconds, events[-1].exception) == (EventKind.RUN_FINISHED, 3.0, error)
 
 
-def test_waiting_tells_for_how_long_and_until_when(fake_clock):
+def test_waiting_holds_the_seconds_and_the_time_of_the_next_attempt(fake_clock):
     events, _ = heard(failing('Broken', RETRY_DELAY=5), clock=fake_clock, default_tries=2)
     (waiting,) = [event for event in events if event.kind is EventKind.WAITING]
     assert (waiting.job, waiting.round, waiting.attempt) == ('Broken', 2, 2)
@@ -113,7 +115,7 @@ def test_a_listener_that_raises_is_logged_as_critical_and_dropped(caplog):
     assert 'listener trouble' in caplog.text
 
 
-def test_a_listener_that_leaves_is_dropped_too():
+def test_a_listener_that_raises_system_exit_is_dropped():
     def leave(event):
         calls.append(event)
         raise SystemExit
@@ -123,23 +125,23 @@ def test_a_listener_that_leaves_is_dropped_too():
     assert len(calls) == 1
 
 
-def test_of_two_equal_listeners_the_one_that_raises_is_dropped():
+def test_only_the_one_that_raises_of_two_equal_listeners_is_dropped():
     @dataclasses.dataclass
     class Counting:
         fails: bool = dataclasses.field(compare=False)
-        told: int = dataclasses.field(default=0, compare=False)
+        calls: int = dataclasses.field(default=0, compare=False)
 
         def __call__(self, event):
-            self.told += 1
+            self.calls += 1
             if self.fails:
                 raise ValueError
 
     good, bad = Counting(False), Counting(True)
     run_engine(job('Fine'), listeners=[good, bad])
-    assert (good.told, bad.told) == (5, 1)
+    assert (good.calls, bad.calls) == (5, 1)
 
 
-def test_an_interrupt_from_a_listener_is_raised_after_the_cleanups():
+def test_an_interrupt_in_a_listener_is_raised_after_the_cleanups():
     log = []
 
     def interrupt(event):
@@ -152,7 +154,7 @@ def test_an_interrupt_from_a_listener_is_raised_after_the_cleanups():
     assert log == ['cleaned']
 
 
-def test_a_job_whose_listener_interrupts_has_failed():
+def test_an_interrupt_in_a_listener_fails_the_job():
     error = KeyboardInterrupt()
 
     def interrupt(event):
@@ -165,13 +167,13 @@ def test_a_job_whose_listener_interrupts_has_failed():
     assert engine.outcomes['Hit'][:4] == (State.FAILED, 1, None, error)
 
 
-def test_without_listeners_there_is_nobody_to_tell():
+def test_listeners_are_false_if_there_are_none():
     assert not Listeners([])
     assert Listeners([print])
 
 
 @pytest.mark.parametrize(('before', 'after'), [(logging.NOTSET, logging.CRITICAL), (logging.INFO, logging.INFO)])
-def test_a_level_that_the_application_gave_the_log_before_the_import_stays(before, after):
+def test_importing_the_package_keeps_a_log_level_set_by_the_application(before, after):
     logger = logging.getLogger('DoJobber')
     level = logger.level
     try:

@@ -1,3 +1,5 @@
+"""The record of a Job's result."""
+
 from __future__ import annotations
 
 import asyncio
@@ -13,12 +15,12 @@ def test_an_outcome_cannot_be_changed():
         Outcome(State.OK).state = State.FAILED
 
 
-def test_nor_can_the_phases_that_outcomes_have_by_default():
+def test_the_default_phases_of_an_outcome_cannot_be_changed():
     with pytest.raises(TypeError):
         Outcome(State.OK).phases['check'] = 1.0
 
 
-def test_each_state_says_whether_the_job_passed():
+def test_each_state_knows_whether_the_job_passed():
     assert {state.name: state.passed for state in State} == {
         'OK': True,
         'CHANGED': True,
@@ -29,12 +31,12 @@ def test_each_state_says_whether_the_job_passed():
     }
 
 
-def test_seconds_are_the_sum_of_the_phases():
+def test_the_seconds_of_an_outcome_are_the_sum_of_its_phases():
     assert Outcome(State.FAILED, phases={'check': 1.0, 'run': 2.0, 'recheck': 0.5}).seconds == 3.5
     assert Outcome(State.BLOCKED).seconds == 0
 
 
-def test_a_later_try_adds_tries_and_seconds():
+def test_merging_attempts_adds_their_number_and_seconds():
     error = ValueError()
     first = Outcome(State.FAILED, 1, None, error, {'check': 1.0, 'run': 2.0, 'recheck': 0.5})
     second = Outcome(State.OK, 1, 'result', None, {'check': 0.25})
@@ -56,5 +58,5 @@ def test_a_later_try_adds_tries_and_seconds():
         (asyncio.CancelledError(), False),
     ],
 )
-def test_an_interrupt_is_neither_an_exception_nor_an_exit_nor_a_cancelled_task(error, expected):
+def test_exceptions_exits_and_cancelled_tasks_are_not_interrupts(error, expected):
     assert is_interrupt(error) is expected

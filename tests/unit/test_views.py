@@ -115,8 +115,8 @@ def test_a_view_follows_its_run_and_no_later_one():
     unused = engine.nodestatus
     engine.checknrun()
     assert looks == [
-        ('Flaky', {'Flaky': False, 'Fine': None, 'Root': None}, {}, {'Flaky': 'Flaky try 1'}),
-        ('Fine', {'Flaky': False, 'Fine': True, 'Root': None}, {'Fine': None}, {'Flaky': 'Flaky try 1'}),
+        ('Flaky', {'Flaky': False, 'Fine': None, 'Root': None}, {}, {'Flaky': 'Flaky attempt 1'}),
+        ('Fine', {'Flaky': False, 'Fine': True, 'Root': None}, {'Fine': None}, {'Flaky': 'Flaky attempt 1'}),
         ('Flaky', {'Flaky': True, 'Fine': True, 'Root': None}, {'Flaky': 2, 'Fine': None}, {}),
         ('Root', {'Flaky': True, 'Fine': True, 'Root': True}, {'Flaky': 2, 'Fine': None, 'Root': None}, {}),
     ]
@@ -145,7 +145,7 @@ def test_the_error_of_a_job_that_has_passed_by_now_is_not_there_any_more():
 
     engine = make_engine(scripted('Flaky', [], [], passes_at=2), listeners=[look])
     engine.checknrun()
-    assert found == [(True, 1, 'Flaky try 1', 'Flaky try 1'), (False, 0, 'None', 'gone')]
+    assert found == [(True, 1, 'Flaky attempt 1', 'Flaky attempt 1'), (False, 0, 'None', 'gone')]
 
 
 def calls_of(function):

@@ -1,8 +1,11 @@
+"""One attempt: its phases, its outcome, and what it leaves of an exception."""
+
 from __future__ import annotations
 
 import dataclasses
 import errno
 import os
+import pickle
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -34,21 +37,21 @@ def raising(error):
     return raise_it
 
 
-def test_a_check_that_passes_is_all_there_is():
+def test_an_attempt_ends_with_a_check_that_passes():
     phases, outcome = phases_of(job('Fine', Check=lambda self: 'result'))
     assert phases == [('check', True)]
     assert outcome[:4] == (State.OK, 1, 'result', None)
     assert list(outcome.phases) == ['check']
 
 
-def test_a_failed_check_is_followed_by_run_and_the_recheck_decides():
+def test_a_failed_check_is_followed_by_run_and_a_recheck_that_decides():
     phases, outcome = phases_of(changing('Changed'))
     assert phases == [('check', False), ('run', True), ('recheck', True)]
     assert outcome.state is State.CHANGED
     assert list(outcome.phases) == ['check', 'run', 'recheck']
 
 
-def test_what_run_raises_decides_nothing():
+def test_an_error_in_run_does_not_fail_a_job_whose_recheck_passes():
     def run(self):
         self.storage['ran'] = True
         raise ValueError('exit status 1')
@@ -58,7 +61,7 @@ def test_what_run_raises_decides_nothing():
     assert (outcome.state, outcome.exception) == (State.CHANGED, None)
 
 
-def test_the_exception_is_the_rechecks():
+def test_the_exception_of_the_outcome_is_that_of_the_recheck():
     def check(self):
         self.storage['count'] = self.storage.get('count', 0) + 1
         raise ValueError(self.storage['count'])
@@ -67,7 +70,7 @@ def test_the_exception_is_the_rechecks():
     assert (outcome.state, outcome.exception.args, outcome.result) == (State.FAILED, (2,), None)
 
 
-def test_a_job_without_run_fails_its_run_phase_with_a_message_that_says_so():
+def test_the_run_phase_of_a_job_without_run_fails_with_a_message_that_says_so():
     errors = []
     outcome = run_attempt(
         job('CheckOnly', Check=lambda self: 1 / 0),
@@ -78,8 +81,8 @@ def test_a_job_without_run_fails_its_run_phase_with_a_message_that_says_so():
     assert isinstance(outcome.exception, ZeroDivisionError)
 
 
-def test_what_each_phase_returned_is_told():
-    told = {}
+def test_the_callback_receives_the_return_value_of_each_phase():
+    values = {}
 
     def check(self):
         if 'ran' not in self.storage:
@@ -91,12 +94,12 @@ def test_what_each_phase_returned_is_told():
         return 'ran'
 
     def report(phase, seconds, value, error):
-        told[phase] = value
+        values[phase] = value
 
     run_attempt(job('Changed', Check=check, Run=run), report=report)
-    assert told == {'check': None, 'run': 'ran', 'recheck': 'checked'}
+    assert values == {'check': None, 'run': 'ran', 'recheck': 'checked'}
     run_attempt(job('Fine', Check=lambda self: 'fine'), report=report)
-    assert told['check'] == 'fine'
+    assert values['check'] == 'fine'
 
 
 @pytest.mark.parametrize(
@@ -109,29 +112,30 @@ def test_what_each_phase_returned_is_told():
     ],
     ids=['all phases', 'no_act', 'interrupted check', 'interrupted run'],
 )
-def test_each_phase_is_timed_by_itself(fake_clock, monkeypatch, options, seconds):
-    monkeypatch.setattr('dojobber._attempt.attempt.perf_counter', fake_clock)
-    told = {}
+def test_each_phase_is_timed_separately(fake_clock, options, seconds):
+    reported = {}
 
-    def check(self, raised_by_check=None, **_):
+    def check(self, raised_by_check=None, raised_by_run=None):
         fake_clock.now += 4.0 if self.storage else 1.0
         raise raised_by_check or ValueError
 
-    def run(self, raised_by_run=None, **_):
+    def run(self, raised_by_check=None, raised_by_run=None):
         self.storage['ran'] = True
         fake_clock.now += 2.0
         if raised_by_run:
             raise raised_by_run
 
     def report(phase, seconds, value, error):
-        told[phase] = seconds
+        reported[phase] = seconds
 
-    outcome = run_attempt(job('Slow', Check=check, Run=run), report=report, **options)
+    no_act = options.pop('no_act', False)
+    settings = AttemptSettings((), options, {}, no_act, lambda: None, fake_clock)
+    outcome = Attempter(settings, lambda job: None).send((job('Slow', Check=check, Run=run), report))
     assert outcome.phases == seconds
-    assert told == seconds
+    assert reported == seconds
 
 
-def test_arguments_are_handed_to_check_and_run():
+def test_check_and_run_receive_the_arguments():
     seen = []
 
     def check(self, *args, **kwargs):
@@ -143,7 +147,7 @@ def test_arguments_are_handed_to_check_and_run():
     assert seen == [(phase, (1, 'two'), {'function': 'x', 'job': 'y'}) for phase in ('check', 'run', 'check')]
 
 
-def test_the_storage_is_shared_by_the_phases_of_one_try_only():
+def test_only_the_phases_of_one_attempt_share_its_storage():
     storages = []
 
     def check(self):
@@ -159,13 +163,13 @@ def test_the_storage_is_shared_by_the_phases_of_one_try_only():
     assert first[0] is not second[0]
 
 
-def test_the_global_storage_is_the_runs():
+def test_a_job_finds_the_global_storage_of_the_run():
     shared = {'from': 'another'}
     outcome = run_attempt(job('Reads', Check=lambda self: self.global_storage), global_storage=shared)
     assert outcome.result is shared
 
 
-def test_init_need_not_call_super_and_may_use_the_storages():
+def test_init_may_use_the_storages_without_calling_super():
     def init(self):
         self.storage['made'] = True
         self.global_storage['made'] = True
@@ -176,7 +180,7 @@ def test_init_need_not_call_super_and_may_use_the_storages():
     assert shared == {'made': True}
 
 
-def test_init_cannot_cut_the_job_off_from_the_global_storage():
+def test_init_cannot_replace_the_global_storage():
     def init(self):
         self.global_storage = {}
 
@@ -187,13 +191,13 @@ def test_init_cannot_cut_the_job_off_from_the_global_storage():
     assert shared == {'seen': True}
 
 
-def test_the_engine_sets_what_it_needs_also_when_the_class_makes_its_instances_itself():
+def test_the_storages_are_set_on_an_instance_that_a_new_of_the_class_creates():
     made = job('Made', __new__=lambda cls: object.__new__(cls), Check=lambda self: (self.storage, self.global_storage))
     assert run_attempt(made).result == ({}, {})
 
 
 @pytest.mark.parametrize('error', [ValueError('no'), SystemExit(3)])
-def test_an_init_that_raises_fails_the_try(error):
+def test_an_init_that_raises_fails_the_attempt(error):
     def init(self):
         raise error
 
@@ -203,7 +207,7 @@ def test_an_init_that_raises_fails_the_try(error):
 
 
 @pytest.mark.parametrize('phase', ['check', 'run', 'recheck'])
-def test_system_exit_fails_the_phase(phase):
+def test_system_exit_in_a_hook_fails_the_phase(phase):
     def leave(self):
         self.storage['count'] = self.storage.get('count', 0) + 1
         if (self.storage['count'], phase) in [(1, 'check'), (2, 'run'), (3, 'recheck')]:
@@ -218,7 +222,7 @@ def test_system_exit_fails_the_phase(phase):
 
 @pytest.mark.parametrize('interrupt', [KeyboardInterrupt(), GeneratorExit(), type('Stop', (BaseException,), {})()])
 @pytest.mark.parametrize('phase', ['init', 'check', 'run', 'recheck'])
-def test_an_interrupt_ends_the_try_where_it_strikes(interrupt, phase):
+def test_an_interrupt_in_a_hook_ends_the_attempt_with_that_phase(interrupt, phase):
     def step(self, name):
         if name == phase:
             raise interrupt
@@ -237,24 +241,24 @@ def test_an_interrupt_ends_the_try_where_it_strikes(interrupt, phase):
     assert [name for name, _ in phases][-1] == ('check' if phase == 'init' else phase)
 
 
-def test_in_no_act_run_is_not_called():
+def test_with_no_act_run_is_not_called():
     phases, outcome = phases_of(changing('Changes'), no_act=True)
     assert phases == [('check', False)]
     assert outcome.state is State.WOULD_RUN
     assert isinstance(outcome.exception, ValueError)
 
 
-def test_in_no_act_an_interrupted_job_has_failed():
+def test_with_no_act_an_interrupted_job_has_failed():
     _, outcome = phases_of(changing('Hit', Check=raising(KeyboardInterrupt())), no_act=True)
     assert outcome.state is State.FAILED
 
 
-def test_in_no_act_a_job_that_cannot_be_made_has_failed():
+def test_with_no_act_a_job_whose_init_raises_has_failed():
     _, outcome = phases_of(changing('Unmade', __init__=raising(ValueError())), no_act=True)
     assert outcome.state is State.FAILED
 
 
-def test_in_no_act_a_job_without_run_has_failed():
+def test_with_no_act_a_job_without_run_has_failed():
     _, outcome = phases_of(job('CheckOnly', Check=lambda self: 1 / 0), no_act=True)
     assert outcome.state is State.FAILED
 
@@ -287,18 +291,18 @@ class TestOddClasses:
         ],
         ids=['property', 'property that exits', 'getattr', 'setattr', 'with_traceback', 'frozen'],
     )
-    def test_they_fail_and_the_next_job_is_tried(self, members):
+    def test_an_odd_class_fails_and_the_next_job_is_attempted(self, members):
         odd = failing('Odd', **members)
         if '__getattr__' in members:
             del odd.Run
         try:
             raise LookupError('of the script')
         except LookupError:
-            attempt = Attempter(AttemptSettings((), {}, {}, False, directory_restorer(os.getcwd())), lambda job: None)
-            states = [attempt.send((each, None)).state for each in (odd, job('Next'))]
+            attempter = Attempter(AttemptSettings((), {}, {}, False, directory_restorer(os.getcwd())), lambda job: None)
+            states = [attempter.send((job_class, None)).state for job_class in (odd, job('Next'))]
         assert states == [State.FAILED, State.OK]
 
-    def test_what_a_run_that_is_a_property_raises_is_told_by_its_run_phase(self):
+    def test_an_error_in_a_run_property_is_reported_by_the_run_phase(self):
         error, errors = OSError(), {}
         run_attempt(
             failing('Odd', Run=property(raising(error))),
@@ -308,12 +312,12 @@ class TestOddClasses:
 
 
 class TestRunonlyJob:
-    def test_what_run_returns_is_the_result(self):
+    def test_the_return_value_of_run_is_the_result_of_a_runonly_job(self):
         phases, outcome = phases_of(type('Runs', (RunonlyJob,), {'Run': lambda self: 'result'}))
         assert phases == [('check', False), ('run', True), ('recheck', True)]
         assert outcome[:4] == (State.CHANGED, 1, 'result', None)
 
-    def test_what_run_raises_fails_it(self):
+    def test_an_error_in_run_fails_a_runonly_job(self):
         error = ValueError('no')
 
         def run(self):
@@ -323,13 +327,13 @@ class TestRunonlyJob:
         assert phases == [('check', False), ('run', False), ('recheck', False)]
         assert outcome[:4] == (State.FAILED, 1, None, error)
 
-    def test_its_first_check_fails_with_the_published_text(self):
+    def test_the_first_check_of_a_runonly_job_fails_with_the_published_message(self):
         _, outcome = phases_of(type('Runs', (RunonlyJob,), {'Run': lambda self: None}), no_act=True)
         assert outcome.state is State.WOULD_RUN
         assert isinstance(outcome.exception, RuntimeError)
         assert str(outcome.exception) == 'Runonly node check intentionally fails first time.'
 
-    def test_its_own_check_counts(self):
+    def test_a_check_defined_by_a_runonly_job_decides(self):
         def check(self):
             if 'ran' not in self.storage:
                 raise ValueError
@@ -344,19 +348,19 @@ class TestRunonlyJob:
 
 
 class TestDummyJob:
-    def test_it_passes(self):
+    def test_a_dummy_job_passes(self):
         phases, outcome = phases_of(type('Group', (DummyJob,), {}))
         assert phases == [('check', True)]
         assert outcome[:4] == (State.OK, 1, None, None)
 
-    def test_its_own_hooks_count(self):
+    def test_hooks_defined_by_a_dummy_job_are_called(self):
         job_class = changing('Mine')
         _, outcome = phases_of(type('Group', (DummyJob,), {'Check': job_class.Check, 'Run': job_class.Run}))
         assert outcome.state is State.CHANGED
 
 
 class TestDirectory:
-    def test_every_phase_starts_where_the_run_did(self, tmp_path):
+    def test_every_phase_starts_in_the_directory_of_the_run(self, tmp_path):
         os.chdir(tmp_path)
         seen = []
 
@@ -368,7 +372,7 @@ class TestDirectory:
         run_attempt(job('Moves', Check=step, Run=step))
         assert seen == [str(tmp_path)] * 3
 
-    def test_a_phase_fails_when_the_directory_is_gone(self, tmp_path):
+    def test_a_phase_fails_if_the_directory_no_longer_exists(self, tmp_path):
         (tmp_path / 'home').mkdir()
         os.chdir(tmp_path / 'home')
 
@@ -384,24 +388,47 @@ class TestDirectory:
         assert isinstance(outcome.exception, FileNotFoundError)
         assert calls == []
 
-    def test_a_run_that_starts_in_a_directory_that_is_gone_fails_its_phases(self):
-        setting = AttemptSettings((), {}, {}, False, directory_restorer(None))
-        outcome = Attempter(setting, lambda job: None).send((job('Fine'), None))
+    def test_phases_fail_if_the_run_started_in_a_directory_that_does_not_exist(self):
+        settings = AttemptSettings((), {}, {}, False, directory_restorer(None))
+        outcome = Attempter(settings, lambda job: None).send((job('Fine'), None))
         assert isinstance(outcome.exception, FileNotFoundError)
         assert outcome.exception.errno == errno.ENOENT
-        assert outcome.exception.strerror == 'the directory that the run was started in does not exist'
+        assert outcome.exception.strerror == 'the directory in which the run started does not exist'
 
 
 class TestStoredExceptions:
     @pytest.mark.parametrize('base', [Job, RunonlyJob])
-    def test_their_traceback_begins_at_the_jobs_own_frame(self, base):
+    def test_the_traceback_of_a_stored_exception_begins_at_the_jobs_own_frame(self, base):
         def own(self):
             raise ValueError
 
         _, outcome = phases_of(type('Broken', (base,), {'Run' if base is RunonlyJob else 'Check': own}))
         assert [frame.name for frame in traceback.extract_tb(outcome.exception.__traceback__)] == ['own']
 
-    def test_none_is_linked_to_what_the_script_is_just_handling(self):
+    @pytest.mark.parametrize(
+        ('module', 'is_kept'),
+        [
+            ('dojobber', False),
+            ('dojobber._run.runner', False),
+            ('dojobber.jobsite', False),
+            ('dojobber.jobs', True),
+            ('dojobber.jobs.files', True),
+            ('dojobber_example', True),
+            (None, True),
+        ],
+    )
+    def test_only_frames_of_the_engine_are_stripped_and_those_of_ready_made_jobs_are_not(self, module, is_kept):
+        def own():
+            raise ValueError
+
+        code = 'def check(self):\n    own()\n'
+        members = {'own': own, '__name__': module}
+        exec(code, members)
+        _, outcome = phases_of(job('Broken', Check=members['check']))
+        names = [frame.name for frame in traceback.extract_tb(outcome.exception.__traceback__)]
+        assert names == (['check', 'own'] if is_kept else ['own'])
+
+    def test_no_stored_exception_is_chained_to_the_one_that_the_script_is_handling(self):
         errors = {}
         try:
             raise LookupError('of the script')
@@ -412,7 +439,7 @@ class TestStoredExceptions:
             )
         assert errors == dict.fromkeys(['check', 'run', 'recheck'])
 
-    def test_what_a_job_was_handling_itself_stays_linked(self):
+    def test_a_stored_exception_stays_chained_to_the_one_that_the_job_was_handling(self):
         cause, effect = KeyError(), ValueError()
 
         def check(self):
@@ -428,26 +455,26 @@ class TestStoredExceptions:
         assert effect.__context__ is cause
         assert cause.__context__ is None
 
-    def test_they_do_not_show_the_errors_of_other_phases(self):
+    def test_a_stored_exception_is_not_chained_to_those_of_other_phases(self):
         _, outcome = phases_of(failing('Broken'))
         assert outcome.exception.__context__ is None
 
 
-def test_nothing_is_owed_when_run_was_not_called():
-    owed = []
-    run_attempt(job('Passes', Cleanup=lambda self: None), on_run_started=owed.append)
-    run_attempt(job('NoRun', Check=lambda self: 1 / 0, Cleanup=lambda self: None), on_run_started=owed.append)
-    run_attempt(failing('NoAct', Cleanup=lambda self: None), on_run_started=owed.append, no_act=True)
-    assert owed == []
+def test_no_cleanup_is_pending_if_run_was_not_called():
+    pending = []
+    run_attempt(job('Passes', Cleanup=lambda self: None), on_run_started=pending.append)
+    run_attempt(job('NoRun', Check=lambda self: 1 / 0, Cleanup=lambda self: None), on_run_started=pending.append)
+    run_attempt(failing('NoAct', Cleanup=lambda self: None), on_run_started=pending.append, no_act=True)
+    assert pending == []
 
 
-class TestAttempts:
-    def attempts(self, global_storage=None):
+class TestAttempterPool:
+    def pool(self, global_storage=None):
         storage = {} if global_storage is None else global_storage
         return AttempterPool(AttemptSettings((), {}, storage, False, lambda: None))
 
-    def test_they_return_all_there_is_to_tell(self):
-        outcome, reports, owed = self.attempts()(changing('Changed', Cleanup=lambda self: None), True)
+    def test_a_pool_returns_the_outcome_the_reports_and_the_pending_cleanup(self):
+        outcome, reports, pending = self.pool()(changing('Changed', Cleanup=lambda self: None), True)
         assert outcome.state is State.CHANGED
         assert [(phase, error is None) for phase, _, _, error in reports] == [
             ('check', False),
@@ -455,31 +482,39 @@ class TestAttempts:
             ('recheck', True),
         ]
         assert [seconds for _, seconds, _, _ in reports] == list(outcome.phases.values())
-        assert owed.storage == {'ran': True}
+        assert pending.storage == {'ran': True}
 
-    def test_without_listeners_there_are_no_reports(self):
-        assert self.attempts()(changing('Changed'), False).reports == []
+    def test_a_pool_returns_no_reports_if_none_are_wanted(self):
+        assert self.pool()(changing('Changed'), False).reports == []
 
-    def test_a_cleanup_is_owed_by_the_attempt_whose_run_was_called_and_by_no_other(self):
-        attempts = self.attempts()
+    def test_only_attempts_whose_run_was_called_have_a_pending_cleanup(self):
+        pool = self.pool()
         job_classes = [cleaning('Runs'), job('Passes', Cleanup=lambda self: None), changing('None'), cleaning('Again')]
-        owed = [attempts(job_class, False).pending_cleanup for job_class in job_classes]
-        assert [type(each).__name__ for each in owed] == ['Runs', 'NoneType', 'NoneType', 'Again']
+        pending = [pool(job_class, False).pending_cleanup for job_class in job_classes]
+        assert [type(instance).__name__ for instance in pending] == ['Runs', 'NoneType', 'NoneType', 'Again']
 
-    def test_an_interrupt_is_returned_with_what_is_owed(self):
+    def test_a_pool_returns_an_interrupt_together_with_the_pending_cleanup(self):
         interrupt = KeyboardInterrupt()
 
         def run(self):
             raise interrupt
 
-        attempts = self.attempts()
-        outcome, reports, owed = attempts(cleaning('Hit', Run=run), True)
+        pool = self.pool()
+        outcome, reports, pending = pool(cleaning('Hit', Run=run), True)
         assert (outcome.state, outcome.exception) == (State.FAILED, interrupt)
         assert [phase for phase, *_ in reports] == ['check', 'run']
-        assert type(owed).__name__ == 'Hit'
-        assert attempts(job('Next'), True).outcome.state is State.OK
+        assert type(pending).__name__ == 'Hit'
+        assert pool(job('Next'), True).outcome.state is State.OK
 
-    def test_several_threads_make_them_at_once_each_by_itself(self):
+    def test_a_pool_and_an_attempter_that_were_used_can_be_pickled(self):
+        pool = self.pool()
+        pool(job('Fine'), False)
+        assert isinstance(pickle.loads(pickle.dumps(pool)), AttempterPool)
+        attempter = Attempter(AttemptSettings((), {}, {}, False, lambda: None), lambda job: None)
+        attempter.send((job('Fine'), None))
+        assert isinstance(pickle.loads(pickle.dumps(attempter)), Attempter)
+
+    def test_attempts_on_several_threads_do_not_disturb_each_other(self):
         together, shared = Barrier(8), {}
 
         def check(self):
@@ -489,13 +524,13 @@ class TestAttempts:
             assert self.global_storage is shared
             return id(self.storage)
 
-        attempts = self.attempts(shared)
+        pool = self.pool(shared)
         job_class = job('Together', Check=check, Run=lambda self: together.wait(20), Cleanup=lambda self: None)
-        with ThreadPoolExecutor(8) as pool:
-            made = list(pool.map(attempts, [job_class] * 16, [True] * 16))
-        assert [attempted.outcome.exception for attempted in made] == [None] * 16
-        assert len({id(attempted.pending_cleanup) for attempted in made}) == 16
-        assert {attempted.outcome.result for attempted in made} == {
-            id(attempted.pending_cleanup.storage) for attempted in made
+        with ThreadPoolExecutor(8) as executor:
+            results = list(executor.map(pool, [job_class] * 16, [True] * 16))
+        assert [result.outcome.exception for result in results] == [None] * 16
+        assert len({id(result.pending_cleanup) for result in results}) == 16
+        assert {result.outcome.result for result in results} == {
+            id(result.pending_cleanup.storage) for result in results
         }
-        assert all([phase for phase, *_ in each.reports] == ['check', 'run', 'recheck'] for each in made)
+        assert all([phase for phase, *_ in result.reports] == ['check', 'run', 'recheck'] for result in results)

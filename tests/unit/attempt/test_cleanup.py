@@ -1,3 +1,5 @@
+"""The stack of pending Cleanups."""
+
 from __future__ import annotations
 
 import contextlib
@@ -24,29 +26,29 @@ def stack_in(directory):
     return stack
 
 
-class TestCleanups:
-    def owing(self, log, *names, error=None):
+class TestCleanupStack:
+    def pending(self, log, *names, error=None):
         cleanups = stack_in(os.getcwd())
         for name in names:
             job_class = changing(name, Cleanup=lambda self, name=name: log.append(name))
             run_attempt(job_class, on_run_started=cleanups.push)
         return cleanups
 
-    def test_they_are_owed_as_soon_as_run_starts_and_called_in_reverse(self):
+    def test_cleanups_are_pending_once_run_starts_and_are_called_in_reverse_order(self):
         log = []
-        cleanups = self.owing(log, 'A', 'B')
+        cleanups = self.pending(log, 'A', 'B')
         assert log == []
         assert cleanups.run(lambda event: None) is None
         assert log == ['B', 'A']
 
-    def test_nothing_is_cleaned_up_twice(self):
+    def test_a_second_call_repeats_no_cleanup(self):
         log = []
-        cleanups = self.owing(log, 'A')
+        cleanups = self.pending(log, 'A')
         cleanups.run(lambda event: None)
         cleanups.run(lambda event: None)
         assert log == ['A']
 
-    def test_a_cleanup_of_none_is_none(self):
+    def test_a_cleanup_attribute_of_none_is_not_called(self):
         cleanups = stack_in(os.getcwd())
         run_attempt(changing('A', Cleanup=None), on_run_started=cleanups.push)
         events = []
@@ -54,20 +56,20 @@ class TestCleanups:
         assert events == []
 
     @pytest.mark.parametrize('kind', [EventKind.CLEANUP_STARTED, EventKind.CLEANUP])
-    def test_a_listener_that_interrupts_stops_no_cleanup(self, kind):
+    def test_an_interrupt_in_a_listener_stops_no_cleanup(self, kind):
         log = []
 
         def interrupt(event):
             if (event.kind, event.job) == (kind, 'B'):
                 raise KeyboardInterrupt
 
-        raised = self.owing(log, 'A', 'B').run(interrupt)
+        raised = self.pending(log, 'A', 'B').run(interrupt)
         assert log == ['B', 'A']
         assert isinstance(raised, KeyboardInterrupt)
 
-    def test_each_is_told_with_its_seconds_and_what_it_raised(self, fake_clock, monkeypatch):
-        monkeypatch.setattr('dojobber._attempt.cleanup.perf_counter', fake_clock)
+    def test_each_cleanup_emits_events_with_its_seconds_and_its_error(self, fake_clock):
         cleanups, events, interrupt = stack_in(os.getcwd()), [], KeyboardInterrupt()
+        cleanups.timer = fake_clock
 
         def cleanup(self):
             fake_clock.now += 1.5
@@ -80,7 +82,7 @@ class TestCleanups:
             Event(EventKind.CLEANUP, 'Hit', seconds=1.5, exception=interrupt),
         ]
 
-    def test_where_the_directory_is_gone_only_those_that_start_there_fail(self, tmp_path):
+    def test_only_cleanups_that_start_in_a_removed_directory_fail(self, tmp_path):
         log, cleanups = [], CleanupStack()
         for name, directory in ('Stays', tmp_path), ('Gone', tmp_path / 'gone'):
             made = job(name, Cleanup=lambda self: log.append(type(self).__name__))()
@@ -91,15 +93,15 @@ class TestCleanups:
         assert cleanups.run(lambda event: None) is None
 
     @pytest.mark.parametrize('event', ['call', 'line'])
-    def test_an_interrupt_on_the_way_to_one_is_handed_back_when_all_were_called(self, event):
-        """Strike at each call, or line, of this package on the way to two of them."""
+    def test_an_interrupt_on_the_way_to_a_cleanup_is_returned_after_all_were_called(self, event):
+        """Interrupt each call, or line, of this package on the way to two of them, one at a time."""
         results = []
 
-        def attempt(strike):
+        def attempt(interrupt):
             log, returned = [], []
-            cleanups = self.owing(log, 'A', 'B')
-            raised = strike(lambda: returned.append(cleanups.run(lambda event: None)))
-            if raised is not None:  # before run() could hand anything back
+            cleanups = self.pending(log, 'A', 'B')
+            raised = interrupt(lambda: returned.append(cleanups.run(lambda event: None)))
+            if raised is not None:  # before run() could return anything
                 assert isinstance(raised, KeyboardInterrupt)
                 cleanups.run(lambda event: None)
             assert log == ['B', 'A'], (raised, returned)
@@ -107,18 +109,18 @@ class TestCleanups:
 
         interrupt_everywhere(attempt, event)
         assert results.pop() == (None, [None]), 'without an interrupt'
-        handed_back = [returned[0] for raised, returned in results if raised is None]
-        assert all(isinstance(error, KeyboardInterrupt) for error in handed_back)
-        assert len(handed_back) > 10
+        interrupts = [returned[0] for raised, returned in results if raised is None]
+        assert all(isinstance(error, KeyboardInterrupt) for error in interrupts)
+        assert len(interrupts) > 10
 
-    def test_an_interrupt_between_two_has_the_error_of_the_first_in_its_context(self):
+    def test_an_interrupt_between_two_cleanups_has_the_error_of_the_first_as_its_context(self):
         seen = []
 
-        def attempt(strike):
+        def attempt(interrupt):
             error, cleanups, log, returned = ValueError(), stack_in(os.getcwd()), [], []
             cleanups.push(job('Later', Cleanup=lambda self: log.append('Later'))())
             cleanups.push(job('First', Cleanup=raising(error))())
-            if strike(lambda: returned.append(cleanups.run(lambda event: None))) is not None:
+            if interrupt(lambda: returned.append(cleanups.run(lambda event: None))) is not None:
                 return
             (raised,) = returned
             assert log == ['Later']
@@ -133,7 +135,7 @@ class TestCleanups:
         assert seen.pop() is ValueError, 'without an interrupt'
         assert set(seen) == {KeyboardInterrupt}
 
-    def test_where_the_stack_has_no_room_it_comes_back_and_none_is_called_twice(self):
+    def test_no_cleanup_is_called_twice_if_the_recursion_limit_is_near(self):
         def deepest(depth=0):
             try:
                 return deepest(depth + 1)
@@ -146,11 +148,11 @@ class TestCleanups:
         limit = deepest()
         for room in range(20):
             log = []
-            cleanups = self.owing(log, 'A')
+            cleanups = self.pending(log, 'A')
             with contextlib.suppress(RecursionError):
                 call_at(limit - room)
             cleanups.run(lambda event: None)
-            assert log in ([], ['A']), room  # none where there was room to call it, but not for what it does
+            assert log in ([], ['A']), room  # [] if there was room to call it, but not for its body
             events = []
             cleanups.run(events.append)
             assert events == [], room
@@ -160,7 +162,7 @@ class TestCleanups:
         cleanups.run(lambda event: names.append(event.job) if event.kind.value == 'cleanup' else None)
         return names
 
-    def test_attempts_that_end_out_of_order_are_cleaned_up_in_the_reverse_of_their_starts(self):
+    def test_cleanups_are_called_in_reverse_order_of_the_starts_whatever_the_order_of_the_ends(self):
         cleanups = stack_in(os.getcwd())
         numbers = [cleanups.next_sequence() for _ in range(4)]
         assert numbers == sorted(set(numbers))
@@ -168,14 +170,14 @@ class TestCleanups:
             cleanups.push(changing(f'J{place}', Cleanup=lambda self: None)(), numbers[place])
         assert self.called(cleanups) == ['J3', 'J2', 'J1', 'J0']
 
-    def test_what_is_owed_without_a_number_starts_now(self):
+    def test_a_job_pushed_without_a_sequence_number_gets_the_next_one(self):
         cleanups = stack_in(os.getcwd())
         early = cleanups.next_sequence()
         cleanups.push(changing('Now', Cleanup=lambda self: None)())
         cleanups.push(changing('Early', Cleanup=lambda self: None)(), early)
         assert self.called(cleanups) == ['Now', 'Early']
 
-    def test_an_attempt_that_is_noted_twice_is_owed_once(self):
+    def test_pushing_an_attempt_twice_makes_its_cleanup_pending_once(self):
         cleanups = stack_in(os.getcwd())
         first, second = changing('First', Cleanup=lambda self: None)(), changing('Second', Cleanup=lambda self: None)()
         numbers = cleanups.next_sequence(), cleanups.next_sequence()
@@ -183,14 +185,14 @@ class TestCleanups:
             cleanups.push(made, number)
         assert self.called(cleanups) == ['Second', 'First']
 
-    def test_a_number_is_used_up_by_a_job_without_cleanup_all_the_same(self):
+    def test_a_job_without_cleanup_can_be_pushed_like_any_other(self):
         cleanups = stack_in(os.getcwd())
         cleanups.push(changing('None')(), cleanups.next_sequence())
         assert self.called(cleanups) == []
         cleanups.push(changing('Some', Cleanup=lambda self: None)(), cleanups.next_sequence())
         assert self.called(cleanups) == ['Some']
 
-    def test_those_of_earlier_attempts_can_wait(self):
+    def test_cleanups_of_attempts_before_a_given_number_stay_pending(self):
         cleanups = stack_in(os.getcwd())
         cleanups.push(changing('Kept', Cleanup=lambda self: None)())
         since = cleanups.next_sequence()

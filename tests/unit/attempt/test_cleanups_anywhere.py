@@ -1,4 +1,4 @@
-"""Every pending Cleanup is called once, whoever calls ``cleanup()`` and wherever the script stands."""
+"""Each pending Cleanup is called once, whoever calls ``cleanup()`` at whatever time."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from support.factories import job, make_engine
 
 from dojobber import DoJobber, DoJobberError, DummyJob, EventKind, RunonlyJob
 
-LIMIT = 30  # seconds after which something that should have ended is stuck
+LIMIT = 30  # seconds after which the test fails instead of waiting on
 
 
 class Cleaned(list):
-    """The names of Jobs, in the order in which their Cleanups were called, and a graph of such Jobs."""
+    """The names of Jobs in the order of their Cleanups, and a graph of such Jobs."""
 
     def graph(self, count=20, cleanup=lambda name: None, **members):
-        """Return the root of that many Jobs, whose Cleanup calls ``cleanup`` after noting itself."""
+        """Return the root of ``count`` Jobs. Their Cleanup records its call here, then calls ``cleanup``."""
 
         def note(job):
             self.append(type(job).__name__)
@@ -30,7 +30,7 @@ class Cleaned(list):
         return job('Root', [job(f'J{number}', base=RunonlyJob, **hooks) for number in range(count)], DummyJob)
 
     def expected(self, count=20):
-        """Return what should be there: each once, last started first."""
+        """Return the content that this list should have: each name once, in reverse order of the starts."""
         return [f'J{number}' for number in reversed(range(count))]
 
 
@@ -39,12 +39,12 @@ def cleaned():
     return Cleaned()
 
 
-def test_of_two_threads_one_cleans_up_and_the_other_waits_until_that_is_done(cleaned):
-    begun, go_on = threading.Event(), threading.Event()
+def test_the_second_thread_that_calls_cleanup_waits_until_the_first_has_finished(cleaned):
+    started, go_on = threading.Event(), threading.Event()
 
     def cleanup(name):
         callers.add(threading.get_ident())
-        begun.set()
+        started.set()
         assert go_on.wait(LIMIT)
 
     callers = set()
@@ -52,7 +52,7 @@ def test_of_two_threads_one_cleans_up_and_the_other_waits_until_that_is_done(cle
     engine.checknrun()
     first = threading.Thread(target=engine.cleanup)
     first.start()
-    assert begun.wait(LIMIT)
+    assert started.wait(LIMIT)
     lengths = []
     second = threading.Thread(target=lambda: (engine.cleanup(), lengths.append(len(cleaned))))
     second.start()
@@ -66,7 +66,7 @@ def test_of_two_threads_one_cleans_up_and_the_other_waits_until_that_is_done(cle
     assert callers == {first.ident}
 
 
-def test_many_threads_at_once_call_each_once_in_order(cleaned):
+def test_many_threads_that_call_cleanup_at_once_call_each_cleanup_once_in_order(cleaned):
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
@@ -93,7 +93,7 @@ def test_many_threads_at_once_call_each_once_in_order(cleaned):
 
 @pytest.mark.parametrize('kind', [EventKind.CLEANUP_STARTED, EventKind.CLEANUP, EventKind.RUN_FINISHED])
 @pytest.mark.parametrize('cleanup', [True, False])
-def test_a_listener_may_call_it_while_cleanups_are_called(cleaned, kind, cleanup):
+def test_a_listener_may_call_cleanup_while_cleanups_are_called(cleaned, kind, cleanup):
     def listen(event):
         if event.kind is kind:
             engine.cleanup()
@@ -104,7 +104,7 @@ def test_a_listener_may_call_it_while_cleanups_are_called(cleaned, kind, cleanup
     assert sorted(cleaned) == sorted(cleaned.expected())
 
 
-def test_so_may_a_cleanup_and_a_signal_handler(cleaned):
+def test_a_cleanup_and_a_signal_handler_may_call_cleanup(cleaned):
     nested = []
 
     def cleanup(name):
@@ -127,7 +127,7 @@ def test_so_may_a_cleanup_and_a_signal_handler(cleaned):
 
 @pytest.mark.parametrize('options', [{}, {'max_workers': 2}], ids=str)
 @pytest.mark.parametrize('who', ['job', 'listener', 'signal handler', 'thread'])
-def test_while_jobs_run_it_is_refused_and_no_cleanup_called_early(cleaned, options, who):
+def test_cleanup_is_refused_while_jobs_run_and_calls_no_cleanup_early(cleaned, options, who):
     errors = []
 
     def call(*_):
@@ -163,19 +163,19 @@ def test_while_jobs_run_it_is_refused_and_no_cleanup_called_early(cleaned, optio
     assert engine.success()
 
 
-def test_a_run_that_begins_while_another_thread_cleans_up_keeps_its_cleanups_for_its_own_end(cleaned):
-    begun, go_on, running = threading.Event(), threading.Event(), threading.Event()
+def test_a_run_that_starts_while_another_thread_cleans_up_calls_its_own_cleanups(cleaned):
+    started, go_on, running = threading.Event(), threading.Event(), threading.Event()
     log = []
 
     def slow(self):
-        begun.set()
+        started.set()
         assert go_on.wait(LIMIT)
         log.append('earlier run cleaned up')
 
     def run(self):
         running.set()
         go_on.set()
-        cleaner.join(1)  # it would call our Cleanup now, if it took all it finds
+        cleaner.join(1)  # if it called all Cleanups that it finds, it would call ours now
         log.append('run ends')
 
     engine = DoJobber(cleanup=False)
@@ -184,10 +184,10 @@ def test_a_run_that_begins_while_another_thread_cleans_up_keeps_its_cleanups_for
     engine.configure(job('Later', base=RunonlyJob, Run=run, Cleanup=lambda self: log.append('cleaned')), cleanup=True)
     cleaner = threading.Thread(target=engine.cleanup)
     cleaner.start()
-    assert begun.wait(LIMIT)
+    assert started.wait(LIMIT)
     runner = threading.Thread(target=engine.checknrun)
     runner.start()
-    running.wait(1)  # it may as well wait until the other has finished
+    running.wait(1)  # it may also wait until the other thread has finished
     go_on.set()
     for thread in cleaner, runner:
         thread.join(LIMIT)
@@ -196,7 +196,7 @@ def test_a_run_that_begins_while_another_thread_cleans_up_keeps_its_cleanups_for
     assert log.index('run ends') < log.index('cleaned')
 
 
-def test_over_several_runs_and_graphs_they_stay_pending_until_cleanup(cleaned):
+def test_cleanups_of_several_runs_and_graphs_stay_pending_until_cleanup_is_called(cleaned):
     engine = DoJobber(cleanup=False)
     engine.configure(cleaned.graph(2))
     engine.checknrun()
@@ -211,7 +211,7 @@ def test_over_several_runs_and_graphs_they_stay_pending_until_cleanup(cleaned):
 
 
 @pytest.mark.parametrize('options', [{}, {'max_workers': 2}], ids=str)
-def test_a_run_decides_whether_its_instance_has_a_cleanup(options):
+def test_run_may_set_replace_or_remove_the_cleanup_of_its_instance(options):
     log = []
 
     def set_it(self):
@@ -238,7 +238,7 @@ def test_a_run_decides_whether_its_instance_has_a_cleanup(options):
     assert sorted(log) == ['of the class', 'replaced', 'set']
 
 
-def test_many_cleanups_that_fail_take_linear_work_and_each_error_is_linked():
+def test_many_failing_cleanups_take_linear_time_and_all_their_errors_are_chained():
     def fail(self):
         raise ConnectionError(type(self).__name__)
 
@@ -268,7 +268,7 @@ def test_many_cleanups_that_fail_take_linear_work_and_each_error_is_linked():
     assert work(600) < 2.2 * work(300)
 
 
-def test_thousands_of_failing_ones_end_and_the_uncaught_error_is_printed():
+def test_thousands_of_cleanups_fail_and_the_uncaught_error_is_still_printed():
     script = """
         import sys
         from dojobber import DoJobber, DummyJob, RunonlyJob

@@ -1,4 +1,4 @@
-"""The engine waits by the system's clock, also where a test has replaced the functions of the time module."""
+"""The engine waits by the system's clock even if a test has replaced the functions of the time module."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIMIT = 40  # seconds
 
 
 def engine_that_waits(**options):
-    """Return an engine for a Job that passes at its second attempt, after a short delay, and its events."""
+    """Return an engine whose Job passes at its second attempt, after a short delay, and the list of its events."""
     events = []
     engine = DoJobber()
     root = job('Root', [scripted('Slow', [], [], passes_at=2, RETRY_DELAY=0.05)])
@@ -31,7 +31,7 @@ def waits(events):
 
 
 @pytest.mark.parametrize('options', WAITING, ids=str)
-def test_a_clock_that_stands_still_delays_no_retry_for_ever(monkeypatch, options):
+def test_retries_happen_even_if_the_clock_of_the_time_module_stands_still(monkeypatch, options):
     slept = []
     for name in 'monotonic', 'perf_counter', 'time':
         monkeypatch.setattr(time, name, lambda: 7.0)
@@ -43,16 +43,16 @@ def test_a_clock_that_stands_still_delays_no_retry_for_ever(monkeypatch, options
     assert slept == []
     assert all(0 < seconds <= 0.05 for seconds in waits(events))
     assert isinstance(events[-1], Event)
-    assert events[-1].seconds >= 0.05, 'what is told about time is true, too'
+    assert events[-1].seconds >= 0.05, 'the seconds of events are real ones, too'
 
 
 @pytest.mark.parametrize('options', WAITING, ids=str)
-def test_time_that_is_frozen_by_freezegun_does_not_hang_a_run(options):
+def test_a_run_does_not_hang_while_freezegun_freezes_time(options):
     freezegun = pytest.importorskip('freezegun')
     engine, _ = engine_that_waits(**options)
     with freezegun.freeze_time('2030-01-02'):
         engine.checknrun()
-        assert datetime.date.today() == datetime.date(2030, 1, 2), 'a Job still sees the time that the test wants'
+        assert datetime.date.today() == datetime.date(2030, 1, 2), 'the test itself still sees the frozen time'
     assert engine.success()
     with freezegun.freeze_time('2030-01-02'):
         engine, _ = engine_that_waits(**options)
@@ -61,7 +61,7 @@ def test_time_that_is_frozen_by_freezegun_does_not_hang_a_run(options):
 
 
 @pytest.mark.parametrize('options', WAITING, ids=str)
-def test_nor_does_time_machine(options):
+def test_a_run_does_not_hang_while_time_machine_freezes_time(options):
     time_machine = pytest.importorskip('time_machine')
     with time_machine.travel(0, tick=False):
         engine, _ = engine_that_waits(**options)
@@ -70,15 +70,15 @@ def test_nor_does_time_machine(options):
 
 
 @pytest.mark.parametrize('options', WAITING, ids=str)
-def test_the_clocks_may_be_replaced_already_when_the_package_is_imported(options):
+def test_clocks_may_be_replaced_before_the_package_is_imported(options):
     script = f"""
         import time
 
-        kept = {{name: getattr(time, name) for name in ('monotonic', 'perf_counter', 'sleep', 'time')}}
+        original = {{name: getattr(time, name) for name in ('monotonic', 'perf_counter', 'sleep', 'time')}}
         time.monotonic = time.perf_counter = time.time = lambda: 7.0
         time.sleep = lambda seconds: None
         from dojobber import DoJobber, Job
-        assert time.monotonic() == time.perf_counter() == 7.0, 'the import has put nothing back'
+        assert time.monotonic() == time.perf_counter() == 7.0, 'the import has restored nothing'
 
         class Slow(Job):
             RETRY_DELAY = 0.05
@@ -93,16 +93,16 @@ def test_the_clocks_may_be_replaced_already_when_the_package_is_imported(options
 
         engine = DoJobber()
         engine.configure(Slow, **{options})
-        started = kept['monotonic']()
+        started = original['monotonic']()
         engine.checknrun()
-        print(engine.outcomes['Slow'].tries, kept['monotonic']() - started >= 0.05)
+        print(engine.outcomes['Slow'].tries, original['monotonic']() - started >= 0.05)
     """
     command = [sys.executable, '-c', textwrap.dedent(script)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT)
     assert (run.stdout.split(), run.stderr) == (['2', 'True'], '')
 
 
-def test_the_package_leaves_the_time_module_as_it_is():
+def test_importing_the_package_does_not_change_the_time_module():
     script = """
         import sys, time
         before = dict(vars(time)), time

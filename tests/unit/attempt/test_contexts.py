@@ -1,4 +1,4 @@
-"""What the caller has set in its context (``contextvars``) holds in its Jobs, on threads too."""
+"""Jobs see the context variables (``contextvars``) of the caller, also on threads."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LIMIT = 20  # seconds
 request = contextvars.ContextVar('request', default='none')
 
 
-@pytest.fixture(params=['one by one', 'own threads', 'pool', 'pool of a subclass'])
+@pytest.fixture(params=['serial', 'own threads', 'pool', 'pool of a subclass'])
 def options(request):
     class Derived(ThreadPoolExecutor):
-        """Somebody's."""
+        """A subclass of the application."""
 
     if not request.param.startswith('pool'):
         yield {'max_workers': 2 if request.param == 'own threads' else None}
@@ -31,7 +31,7 @@ def options(request):
         yield {'executor': executor}
 
 
-def test_every_hook_sees_the_context_in_which_checknrun_was_called(options):
+def test_every_hook_runs_in_the_context_in_which_checknrun_was_called(options):
     seen = []
 
     def see(self):
@@ -57,7 +57,7 @@ def test_every_hook_sees_the_context_in_which_checknrun_was_called(options):
         assert seen == [(f'request {digits}', '0.' + digits * '3')] * 5
 
 
-def test_a_context_that_runs_the_engine_is_the_one_that_jobs_see(options):
+def test_jobs_run_in_the_context_that_runs_the_engine(options):
     engine = make_engine(job('Seeing', Check=lambda self: request.get()), **options)
     context = contextvars.copy_context()
     context.run(request.set, 'of a task')
@@ -67,7 +67,7 @@ def test_a_context_that_runs_the_engine_is_the_one_that_jobs_see(options):
     assert engine.noderesults == {'Seeing': 'none'}
 
 
-def test_jobs_that_run_at_once_do_not_disturb_each_other_in_it():
+def test_jobs_on_two_threads_do_not_see_each_others_context_variables():
     barrier = threading.Barrier(2, timeout=LIMIT)
 
     def check(self):
@@ -83,7 +83,7 @@ def test_jobs_that_run_at_once_do_not_disturb_each_other_in_it():
     assert request.get() == 'none'
 
 
-def test_on_threads_what_a_job_sets_reaches_neither_later_attempts_nor_the_caller():
+def test_on_threads_neither_later_attempts_nor_the_caller_see_the_context_variables_of_a_job():
     found = []
 
     def check(self):
@@ -98,7 +98,7 @@ def test_on_threads_what_a_job_sets_reaches_neither_later_attempts_nor_the_calle
     assert request.get() == 'none'
 
 
-def test_within_one_attempt_what_check_sets_holds_in_run_and_recheck(options):
+def test_context_variables_set_in_an_attempt_hold_until_it_ends(options):
     class Passing(RunonlyJob):
         def __init__(self):
             request.set('of this attempt')

@@ -1,16 +1,17 @@
-"""Odd exceptions, and those that a signal handler raises where nobody expects them: each spoils one Job at most."""
+"""Odd exceptions, and interrupts at any line of the package, fail one Job at most."""
 
 from __future__ import annotations
 
 import sys
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.factories import job, make_engine, run_engine
 from support.interrupts import PACKAGE
 
-from dojobber import DummyJob, EventKind, RunonlyJob, State
+from dojobber import DummyJob, RunonlyJob, State
 
 BOTH = pytest.mark.parametrize('options', [{}, {'max_workers': 2}], ids=str)
 LIMIT = 30  # seconds
@@ -45,19 +46,19 @@ ODD = [
 ]
 
 
-def in_a_circle():
+def in_a_cycle():
     first, second = ValueError('first'), ValueError('second')
     first.__context__, second.__context__ = second, first
     return first
 
 
-@pytest.mark.parametrize('make', [*ODD, in_a_circle], ids=lambda make: make.__name__)
+@pytest.mark.parametrize('make', [*ODD, in_a_cycle], ids=lambda make: make.__name__)
 @pytest.mark.parametrize('hook', ['__init__', 'Check', 'Run'])
 @pytest.mark.parametrize('is_handling', [False, True])
 @BOTH
-def test_what_follows_an_odd_exception_is_done_as_ever(options, is_handling, hook, make):
+def test_an_odd_exception_fails_its_job_only(options, is_handling, hook, make):
     if make is GeneratorExit:
-        pytest.skip('it ends the run, as all that are no Exception do')
+        pytest.skip('it ends the run, like every exception that is not an Exception')
     log = []
 
     def throw(self):
@@ -90,8 +91,8 @@ def test_what_follows_an_odd_exception_is_done_as_ever(options, is_handling, hoo
     assert len(log) == 3 + (0 if hook == '__init__' else 2)
 
 
-@pytest.mark.parametrize('make', [*ODD, in_a_circle], ids=lambda make: make.__name__)
-def test_a_cleanup_that_raises_an_odd_one_keeps_no_other_from_being_called(make):
+@pytest.mark.parametrize('make', [*ODD, in_a_cycle], ids=lambda make: make.__name__)
+def test_an_odd_exception_in_a_cleanup_stops_no_other_cleanup(make):
     log = []
 
     def throw(self):
@@ -123,7 +124,7 @@ def entries(error):
 
 
 @BOTH
-def test_the_traceback_of_one_object_that_is_raised_each_time_does_not_grow(options):
+def test_the_traceback_of_an_object_that_is_raised_again_and_again_does_not_grow(options):
     constant = ConnectionError('the server does not answer')
 
     def deeper(self, depth=3):
@@ -147,17 +148,13 @@ def outer():
 
 
 @BOTH
-def test_the_traceback_of_an_error_that_came_from_a_thread_of_the_job_is_whole(options):
+def test_the_traceback_of_an_error_from_a_thread_of_the_job_is_complete(options):
     def check(self):
         with ThreadPoolExecutor(1) as executor:
-            executor.submit(outer).result()
+            executor.submit(outer).result(LIMIT)
 
     def names(error):
-        entry, found = error.__traceback__, []
-        while entry is not None:
-            found.append(entry.tb_frame.f_code.co_name)
-            entry = entry.tb_next
-        return found
+        return [frame.name for frame in traceback.extract_tb(error.__traceback__)]
 
     engine = run_engine(job('Asking', Check=check, TRIES=2), **options)
     found = names(engine.nodeexceptions['Asking'])
@@ -173,7 +170,7 @@ def rethrow(self):
 
 
 def retry(self):
-    """Call itself, as a function that tries again may."""
+    """Call itself, as a function that retries may."""
     if self.storage.setdefault('calls', 0) == 3:
         inner()
     self.storage['calls'] += 1
@@ -191,16 +188,16 @@ def retry_by_loop(self):
 
 @BOTH
 @pytest.mark.parametrize('check', [rethrow, retry, retry_by_loop])
-def test_nor_is_one_cut_that_passes_the_same_function_several_times(options, check):
+def test_the_traceback_of_an_error_that_passes_a_function_several_times_is_complete(options, check):
     with pytest.raises(LookupError) as caught:
         check(job('ByHand')())
     engine = run_engine(job('Checking', Check=check), no_act=True, **options)
     error = engine.nodeexceptions['Checking']
-    assert entries(error) == entries(caught.value) - 1, 'all but the frame of this test'
+    assert entries(error) == entries(caught.value) - 1, 'all entries except that of this test'
 
 
 @BOTH
-def test_nor_is_that_of_a_function_that_calls_itself_cut(options):
+def test_the_traceback_of_an_error_in_a_recursive_hook_is_complete(options):
     def countdown(self, depth=5):
         if not depth:
             raise LookupError('at the bottom')
@@ -212,11 +209,13 @@ def test_nor_is_that_of_a_function_that_calls_itself_cut(options):
     with pytest.raises(LookupError) as caught:
         countdown(None)
     engine = run_engine(job('Counting', Check=countdown, TRIES=1), **options)
-    assert entries(engine.nodeexceptions['Counting']) == entries(caught.value) - 1, 'all but the frame of this test'
+    assert entries(engine.nodeexceptions['Counting']) == entries(caught.value) - 1, (
+        'all entries except that of this test'
+    )
 
 
-class Struck:
-    """A graph whose Jobs note their Runs and Cleanups, run with an error in one place of the package."""
+class InterruptedRun:
+    """A run of Jobs that record their Runs and Cleanups, with a TimeoutError at one line of the package."""
 
     def __init__(self, options):
         self.started, self.cleaned, self.place, self.raised = [], [], None, None
@@ -238,15 +237,10 @@ class Struck:
 
         first = made('First')
         jobs = [first, made('Second', [first]), made('Third')]
-        self.engine = make_engine(job('Root', jobs, DummyJob), listeners=[self._listen], **options)
-        self.events = []
-
-    def _listen(self, event):
-        if event.kind in (EventKind.ATTEMPT_STARTED, EventKind.ATTEMPT_FINISHED):
-            self.events.append((event.job, event.kind))
+        self.engine = make_engine(job('Root', jobs, DummyJob), listeners=[lambda event: None], **options)
 
     def at(self, number):
-        """Run it with a TimeoutError at that place and return whether it was reached."""
+        """Run it with a TimeoutError at the line of that number, and return whether the run reached that line."""
         count = 0
 
         def trace(frame, event, _):
@@ -280,31 +274,31 @@ class Struck:
     ('options', 'step'),
     [({}, 2), ({'max_workers': 2}, 3), pytest.param({'max_workers': 2}, 1, marks=pytest.mark.faults)],
 )
-def test_a_time_limit_that_ends_anywhere_in_the_package_spoils_one_job_at_most_and_loses_no_cleanup(options, step):
+def test_a_time_limit_anywhere_in_the_package_fails_one_job_at_most_and_loses_no_cleanup(options, step):
     number, faults = 0, []
     while True:
         number += step
-        struck = Struck(options)
-        if not struck.at(number):
+        interrupted = InterruptedRun(options)
+        if not interrupted.at(number):
             break
-        engine, place = struck.engine, struck.place
-        if struck.raised is not None and type(struck.raised) is not TimeoutError:
-            faults.append((place, 'raised', repr(struck.raised)))
+        engine, place = interrupted.engine, interrupted.place
+        if interrupted.raised is not None and type(interrupted.raised) is not TimeoutError:
+            faults.append((place, 'raised', repr(interrupted.raised)))
         errors = [type(error) for error in engine.nodeexceptions.values()]
         if not set(errors) <= {TimeoutError, ValueError}:
             faults.append((place, 'errors', errors))
         states = {name: outcome.state for name, outcome in engine.outcomes.items()}
         failed = [name for name, state in states.items() if state is State.FAILED]
-        if struck.raised is None and len(failed) > 1:
+        if interrupted.raised is None and len(failed) > 1:
             faults.append((place, 'failed', failed))
         for name, state in states.items():
             if engine.nodestatus[name] is not state.passed or (name in engine.noderesults) is not bool(state.passed):
                 faults.append((place, 'views', name))
         if engine.success() is not (bool(states) and all(state.passed for state in states.values())):
             faults.append((place, 'success', states))
-        if sorted(struck.cleaned) != struck.started:
-            faults.append((place, 'cleaned up', *struck.started, 'not', *struck.cleaned))
-        struck.started.clear()
+        if sorted(interrupted.cleaned) != interrupted.started:
+            faults.append((place, 'cleaned up', *interrupted.started, 'not', *interrupted.cleaned))
+        interrupted.started.clear()
         engine.checknrun()
         if not engine.success():
             faults.append((place, 'the next run', engine.nodeexceptions))

@@ -1,4 +1,4 @@
-"""The directory that a script was started in may be gone, or such that the process may not enter it."""
+"""The directory in which a run started may not exist any more, or the process may not enter it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ DIRECTORIES = """
 """
 
 
-@pytest.mark.skipif(not hasattr(os, 'setresuid') or os.getuid() != 0, reason='needs to give up the rights of root')
+@pytest.mark.skipif(not hasattr(os, 'setresuid') or os.getuid() != 0, reason='needs root, to give up its rights')
 @pytest.mark.parametrize('workers', ['None', '2'])
 @pytest.mark.parametrize(
     ('what', 'one_by_one', 'on_threads'),
@@ -69,7 +69,7 @@ DIRECTORIES = """
         ('renamed', "['FileNotFoundError'] False", "['used', 'FileNotFoundError'] True"),
     ],
 )
-def test_a_start_directory_that_may_not_be_entered_keeps_nobody_from_being_cleaned_up(
+def test_cleanups_are_called_even_if_the_directory_of_the_run_may_not_be_entered(
     tmp_path, what, one_by_one, on_threads, workers
 ):
     script = tmp_path / 'script.py'

@@ -1,4 +1,4 @@
-"""Troubles of particular kinds: Jobs that meddle, engines inside and beside each other, a stderr or disk that fails."""
+"""Jobs that meddle with the engine, nested and parallel engines, a stderr or disk that fails."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from support.faults import CONDITIONS, CustomInterrupt, UnprintableError
 
 from dojobber import DoJobber, DoJobberError, DummyJob, State
 
+LIMIT = 60  # seconds after which the test fails instead of waiting on
+
 
 def cleaning(log, name, deps=(), **members):
-    """Return a Job class that passes after its Run and logs its Cleanup."""
+    """Return a Job class that passes after Run and logs its Cleanup."""
     return changing(name, deps, Cleanup=lambda self: log.append(name), **members)
 
 
 def raising(error):
-    """Return a hook that raises it."""
+    """Return a hook that raises ``error``."""
 
     def hook(self, *args, **kwargs):
         raise error
@@ -32,12 +34,12 @@ def raising(error):
 
 
 class TestJobsThatMeddle:
-    def test_what_a_job_does_to_the_classes_counts_from_the_next_configure_on(self):
+    def test_changes_to_job_classes_during_a_run_take_effect_with_the_next_configure(self):
         log, late = [], job('Late')
 
         def meddle(self):
-            for each in (broken, root):
-                each.TRIES, each.RETRY_DELAY = 5, 3600
+            for job_class in (broken, root):
+                job_class.TRIES, job_class.RETRY_DELAY = 5, 3600
             root.DEPS.append(late)
             broken.DEPS = [root]
             raise ValueError
@@ -55,7 +57,7 @@ class TestJobsThatMeddle:
         engine.checknrun()
         assert engine.nodestatus == {'Done': True, 'Broken': False, 'Late': True, 'Root': None}
 
-    def test_what_a_hook_does_to_the_arguments_no_other_hook_sees(self):
+    def test_a_hook_that_changes_its_arguments_changes_them_for_no_other_hook(self):
         seen = []
 
         def meddle(self, *args, **kwargs):
@@ -71,7 +73,7 @@ class TestJobsThatMeddle:
         assert seen == [((1,), {'name': 'x'})] * 12
 
     @pytest.mark.parametrize('options', [{}, {'max_workers': 2}])
-    def test_a_job_that_calls_cleanup_itself_is_refused_and_nothing_is_cleaned_up_twice(self, options):
+    def test_a_job_that_calls_cleanup_fails_and_no_cleanup_is_called_twice(self, options):
         log = []
         calls = job('Calls', [cleaning(log, 'One')], Check=lambda self: engine.cleanup())
         engine = make_engine(job('Root', [calls, cleaning(log, 'Two')]), default_tries=1, **options)
@@ -84,7 +86,7 @@ class TestJobsThatMeddle:
         engine.cleanup()
         assert sorted(log) == ['One', 'Two']
 
-    def test_a_job_that_calls_cleanup_for_earlier_runs_is_refused_and_loses_no_cleanup_of_any(self):
+    def test_a_job_that_calls_cleanup_for_an_earlier_run_fails_and_no_cleanup_is_lost(self):
         log = []
         engine = make_engine(cleaning(log, 'Earlier'), cleanup=False)
         engine.checknrun()
@@ -96,7 +98,7 @@ class TestJobsThatMeddle:
         engine.cleanup()
         assert log == ['Later', 'Earlier']
 
-    def test_a_cleanup_that_calls_cleanup_has_nothing_cleaned_up_twice(self):
+    def test_a_cleanup_that_calls_cleanup_repeats_no_cleanup(self):
         log = []
 
         def cleanup(self):
@@ -109,7 +111,7 @@ class TestJobsThatMeddle:
         engine.cleanup()
         assert log == ['Three', 'Two', 'One']
 
-    def test_a_cleanup_that_starts_a_run_is_refused_and_stops_no_other(self):
+    def test_a_cleanup_that_starts_a_run_fails_and_stops_no_other_cleanup(self):
         log = []
         again = changing('Again', Cleanup=lambda self: engine.checknrun())
         engine = make_engine(job('Root', [cleaning(log, 'One'), again, cleaning(log, 'Three')]))
@@ -119,14 +121,14 @@ class TestJobsThatMeddle:
         assert engine.success()
 
 
-class TestErrorsThatCannotBeShown:
-    @pytest.mark.parametrize('kind', ['RecursionError', 'MemoryError', 'an error without words'])
+class TestUnprintableErrors:
+    @pytest.mark.parametrize('kind', ['RecursionError', 'MemoryError', 'unprintable error'])
     @pytest.mark.parametrize('options', [{'verbose': True}, {'debug': True}])
-    def test_they_spoil_no_line(self, kind, options):
-        def strike(self):
-            CONDITIONS[kind].strike('')
+    def test_an_unprintable_error_leaves_every_printed_line_complete(self, kind, options):
+        def fail(self):
+            CONDITIONS[kind].inject('')
 
-        odd = changing('Odd', Run=strike, Cleanup=strike)
+        odd = changing('Odd', Run=fail, Cleanup=fail)
         root = job('Root', [changing('Done'), odd, job('Fine')])
         engine = make_engine(root, default_tries=1, **options)
 
@@ -146,20 +148,20 @@ class TestErrorsThatCannotBeShown:
             'Odd.cleanup: fail',
         ]
 
-    def test_a_listener_that_raises_one_is_logged_all_the_same(self, caplog):
-        engine = run_engine(job('Fine'), listeners=[lambda event: CONDITIONS['an error without words'].strike('')])
+    def test_a_listener_that_raises_an_unprintable_error_is_logged(self, caplog):
+        engine = run_engine(job('Fine'), listeners=[lambda event: CONDITIONS['unprintable error'].inject('')])
         assert engine.success()
         assert [record.levelno for record in caplog.records] == [logging.CRITICAL]
 
-    def test_a_picture_of_one_is_drawn(self, tmp_path):
+    def test_an_unprintable_error_can_be_drawn(self, tmp_path):
         engine = run_engine(job('Odd', Check=raising(UnprintableError())), default_tries=1)
         for name in ('graph.dot', 'graph.mmd'):
             engine.write_graph(tmp_path / name)
             assert 'UnprintableError' in (tmp_path / name).read_text(encoding='utf-8')
 
 
-class TestAnEngineInsideAnother:
-    """A Job of the outer one works the inner one."""
+class TestNestedEngines:
+    """A Job of the outer engine runs the inner one."""
 
     def nested(self, log, inner_check, **options):
         inner = make_engine(job('InnerRoot', [cleaning(log, 'Inner')], Check=inner_check), **options)
@@ -173,7 +175,7 @@ class TestAnEngineInsideAnother:
         return outer, inner
 
     @pytest.mark.parametrize('error', [KeyboardInterrupt(), CustomInterrupt()])
-    def test_an_interrupt_inside_ends_both_and_each_cleans_up(self, error):
+    def test_an_interrupt_in_an_inner_engine_ends_both_runs_and_both_clean_up(self, error):
         log, before = [], os.getcwd()
 
         def check(self):
@@ -190,7 +192,7 @@ class TestAnEngineInsideAnother:
         assert os.getcwd() == before
 
     @pytest.mark.parametrize('error', [ValueError(), SystemExit(3)])
-    def test_a_job_that_fails_inside_fails_nothing_outside(self, error):
+    def test_a_failed_job_of_an_inner_engine_fails_no_job_of_the_outer_one(self, error):
         log = []
         outer, inner = self.nested(log, raising(error), default_tries=1)
         outer.checknrun()
@@ -198,7 +200,7 @@ class TestAnEngineInsideAnother:
         assert inner.nodeexceptions == {'InnerRoot': error}
         assert outer.success()
 
-    def test_a_cleanup_error_inside_fails_the_job_outside(self):
+    def test_a_cleanup_error_of_an_inner_engine_fails_the_job_that_runs_it(self):
         error = ValueError()
         inner = make_engine(changing('Inner', Cleanup=raising(error)))
         outer = run_engine(
@@ -209,20 +211,20 @@ class TestAnEngineInsideAnother:
         assert inner.success()
 
 
-class Busy:
-    """An engine at work in another thread: in the middle of its graph, until it is told to finish."""
+class RunningEngine:
+    """An engine that runs in another thread. One of its Jobs waits until ``finish()`` is called."""
 
     def __init__(self, log):
         self.errors = []
-        self._at_work, self._go_on = threading.Event(), threading.Event()
+        self._waits, self._go_on = threading.Event(), threading.Event()
         self.engine = make_engine(job('Root', [cleaning(log, 'Busy'), job('Waits', Check=lambda job: self._wait())]))
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
-        assert self._at_work.wait(60)
+        assert self._waits.wait(LIMIT)
 
     def _wait(self):
-        self._at_work.set()
-        assert self._go_on.wait(60)
+        self._waits.set()
+        assert self._go_on.wait(LIMIT)
 
     def _run(self):
         try:
@@ -232,7 +234,8 @@ class Busy:
 
     def finish(self):
         self._go_on.set()
-        self._thread.join()
+        self._thread.join(LIMIT)
+        assert not self._thread.is_alive()
 
 
 class TestTwoThreads:
@@ -242,11 +245,11 @@ class TestTwoThreads:
 
     @pytest.fixture
     def busy(self, log):
-        busy = Busy(log)
+        busy = RunningEngine(log)
         yield busy
         busy.finish()
 
-    def test_an_interrupt_in_one_engine_is_none_of_the_other(self, busy, log):
+    def test_an_interrupt_in_one_engine_does_not_reach_another_in_a_second_thread(self, busy, log):
         hit = make_engine(job('Root', [cleaning(log, 'Hit')], Check=raising(CustomInterrupt())))
         with pytest.raises(CustomInterrupt):
             hit.checknrun()
@@ -257,7 +260,7 @@ class TestTwoThreads:
         assert busy.engine.success()
         assert hit.nodestatus == {'Hit': True, 'Root': False}
 
-    def test_one_engine_works_for_one_thread_at_a_time(self, busy, log):
+    def test_during_a_run_another_thread_can_neither_run_nor_configure_nor_clean_up(self, busy, log):
         with pytest.raises(DoJobberError, match=r'^checknrun\(\) is already running'):
             busy.engine.checknrun()
         with pytest.raises(DoJobberError, match=r'^configure\(\) cannot replace the graph'):
@@ -304,14 +307,16 @@ engine = DoJobber(dojobber_loglevel={level})
 engine.configure(Root, debug=True)
 engine.checknrun()
 print(json.dumps([engine.nodestatus, log]), flush=True)
-os._exit(0)  # Python itself has something to say about a stderr that it cannot flush
+os._exit(0)  # Python itself complains about a stderr that it cannot flush
 """
 
 
 class TestStderr:
-    def work(self, stderr, run='pass', level=None, **options):
+    def run(self, stderr, run='pass', level=None, **options):
         code = NOISY.format(run=run, level=level)
-        done = subprocess.run([sys.executable, '-c', code], stdout=subprocess.PIPE, stderr=stderr, text=True, **options)
+        done = subprocess.run(
+            [sys.executable, '-c', code], stdout=subprocess.PIPE, stderr=stderr, text=True, timeout=LIMIT, **options
+        )
         assert done.returncode == 0
         assert json.loads(done.stdout) == [
             {'Leaf': True, 'Broken': False, 'Root': None},
@@ -319,35 +324,35 @@ class TestStderr:
         ]
 
     @pytest.mark.parametrize('level', [None, 10])
-    def test_a_pipe_that_nobody_reads_stops_no_work(self, level):
+    def test_a_broken_pipe_as_stderr_does_not_stop_the_run(self, level):
         reader, writer = os.pipe()
         os.close(reader)
         try:
-            self.work(writer, level=level)
+            self.run(writer, level=level)
         finally:
             os.close(writer)
 
     @pytest.mark.parametrize('level', [None, 10])
-    def test_a_full_disk_behind_it_stops_no_work(self, level):
+    def test_a_full_disk_behind_stderr_does_not_stop_the_run(self, level):
         if not os.path.exists('/dev/full'):
             pytest.skip('needs /dev/full')
         with open('/dev/full', 'wb') as full:
-            self.work(full, level=level)
+            self.run(full, level=level)
 
     @pytest.mark.parametrize('level', [None, 10])
     @pytest.mark.parametrize('run', ['os.close(2)', 'sys.stderr.close()', 'sys.stderr = None', 'del sys.stderr'])
-    def test_a_job_that_closes_it_stops_no_work(self, run, level):
-        self.work(subprocess.PIPE, run, level)
+    def test_a_job_that_closes_stderr_does_not_stop_the_run(self, run, level):
+        self.run(subprocess.PIPE, run, level)
 
     @pytest.mark.parametrize('level', [None, 10])
-    def test_one_that_is_closed_from_the_start_stops_no_work(self, level):
-        self.work(None, level=level, preexec_fn=lambda: os.close(2))
+    def test_a_stderr_that_was_never_open_does_not_stop_the_run(self, level):
+        self.run(None, level=level, preexec_fn=lambda: os.close(2))
 
 
 class TestFullDisk:
     @pytest.fixture
     def limited(self):
-        """Have no file grow beyond some bytes."""
+        """Limit the size of the files that are written, in bytes."""
         resource = pytest.importorskip('resource')
 
         @contextlib.contextmanager
@@ -367,7 +372,7 @@ class TestFullDisk:
 
     @pytest.mark.parametrize('fmt', ['dot', 'mermaid', 'svg', 'png'])
     @pytest.mark.parametrize('size', [0, 100])
-    def test_a_new_picture_is_there_wholly_or_not_at_all(self, engine, renderer, limited, tmp_path, fmt, size):
+    def test_a_picture_on_a_full_disk_is_complete_or_missing(self, engine, renderer, limited, tmp_path, fmt, size):
         path = tmp_path / 'pictures' / 'graph'
         path.parent.mkdir()
         with limited(size), pytest.raises(OSError, match='graph'):
@@ -377,14 +382,14 @@ class TestFullDisk:
         assert path.stat().st_size > 100
         assert engine.nodestatus == {'Changed': True, 'Broken': False, 'Root': None}
 
-    def test_a_file_object_says_so_too(self, engine):
+    def test_a_picture_into_a_file_object_on_a_full_disk_is_an_error(self, engine):
         if not os.path.exists('/dev/full'):
             pytest.skip('needs /dev/full')
         with open('/dev/full', 'wb', buffering=0) as full, pytest.raises(OSError, match='No space left'):
             engine.write_graph(full, 'dot')
         assert engine.nodestatus == {'Changed': True, 'Broken': False, 'Root': None}
 
-    def test_a_picture_for_the_screen_is_not_left_half_written(self, engine, dot, limited, tmp_path, monkeypatch):
+    def test_an_incomplete_picture_for_the_screen_is_removed(self, engine, dot, limited, tmp_path, monkeypatch):
         monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
         with limited(100), pytest.raises(OSError, match='too large'):
             engine.display_graph()
@@ -392,45 +397,43 @@ class TestFullDisk:
 
 
 class TestAfterAFailedConfigure:
-    def circle(self):
+    def cycle(self):
         one = job('One', [])
         one.DEPS.append(job('Two', [one]))
         return one
 
-    def test_an_engine_that_never_had_a_graph_can_still_get_one(self):
+    def test_an_engine_without_a_graph_can_be_configured_after_a_failed_configure(self):
         engine = DoJobber()
         with pytest.raises(DoJobberError):
-            engine.configure(self.circle())
+            engine.configure(self.cycle())
         with pytest.raises(DoJobberError, match='call configure'):
             engine.checknrun()
         engine.configure(job('Fine'))
         engine.checknrun()
         assert engine.success()
 
-    def test_everything_is_as_it_was_also_what_is_owed(self):
-        log, told = [], []
+    def test_a_failed_configure_keeps_the_results_the_settings_and_the_pending_cleanups(self):
+        log, events = [], []
         done = cleaning(log, 'Done')
         broken = job('Broken', Check=lambda self, *args: log.append(args) or 1 / 0)
-        engine = make_engine(
-            job('Root', [done, broken]), cleanup=False, default_tries=1, listeners=[lambda event: told.append(event)]
-        )
+        engine = make_engine(job('Root', [done, broken]), cleanup=False, default_tries=1, listeners=[events.append])
         engine.set_args('kept')
         done.Check, done.Run = changing('Done').Check, changing('Done').Run
         engine.checknrun()
         outcomes = engine.outcomes
         with pytest.raises(DoJobberError):
-            engine.configure(self.circle(), no_act=True, cleanup=True, default_tries=7, listeners=[])
+            engine.configure(self.cycle(), no_act=True, cleanup=True, default_tries=7, listeners=[])
         assert engine.outcomes == outcomes
-        before = len(told)
+        before = len(events)
         engine.checknrun()
-        assert len(told) == 2 * before
+        assert len(events) == 2 * before
         assert log == [('kept',), ('kept',)] * 2
         assert [outcome.state for outcome in engine.outcomes.values()] == [State.CHANGED, State.FAILED, State.BLOCKED]
         log.clear()
         engine.cleanup()
         assert log == ['Done', 'Done']
 
-    def test_so_is_what_an_interrupt_left(self):
+    def test_a_failed_configure_keeps_the_results_of_an_interrupted_run(self):
         log = []
         engine = make_engine(
             type('Root', (DummyJob,), {'DEPS': [cleaning(log, 'Done', Check=raising(CustomInterrupt()))]})
@@ -438,7 +441,7 @@ class TestAfterAFailedConfigure:
         with pytest.raises(CustomInterrupt):
             engine.checknrun()
         with pytest.raises(DoJobberError):
-            engine.configure(self.circle())
+            engine.configure(self.cycle())
         assert engine.nodestatus == {'Done': False, 'Root': None}
         engine.configure(cleaning(log, 'Other'))
         engine.checknrun()

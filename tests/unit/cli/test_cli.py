@@ -8,11 +8,10 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from support.factories import changing, failing, job
-from support.run_command import BASE_JOBS, ENVIRONMENT, TIMEOUT, command, run_command, write_jobs
+from support.run_command import BASE_JOBS, ENVIRONMENT, TIMEOUT, command, connect_gate, run_command, write_jobs
 
 from dojobber import DummyJob, RunonlyJob, cli
 from dojobber.cli.signals import SIGNALS
@@ -412,14 +411,7 @@ class Waits(Waiting):
         stderr=subprocess.PIPE,
         encoding='utf-8',
     ) as child:
-        deadline = time.monotonic() + TIMEOUT
-        while True:  # a FIFO can be opened so when somebody reads it
-            try:
-                gate = os.open(tmp_path / 'gate', os.O_WRONLY | os.O_NONBLOCK)
-                break
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+        gate = connect_gate(tmp_path)
         child.send_signal(number)
         try:
             out, err = child.communicate(timeout=TIMEOUT)

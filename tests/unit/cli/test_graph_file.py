@@ -14,7 +14,7 @@ import threading
 
 import pytest
 from support.factories import failing, job
-from support.run_command import ENVIRONMENT, TIMEOUT, command, run_command, write_jobs
+from support.run_command import ENVIRONMENT, TIMEOUT, command, connect_gate, run_command, write_jobs
 from support.screen import Screen
 
 from dojobber import DoJobber, DummyJob, GraphError, cli
@@ -186,7 +186,7 @@ def drawing(folder, number, *arguments, first='pass'):
     ) as child:
         limit = threading.Timer(TIMEOUT, child.kill)
         limit.start()
-        gate = os.open(folder / 'gate', os.O_WRONLY)  # waits for the renderer to open it
+        gate = connect_gate(folder)
         child.send_signal(number)
         out, err = child.communicate()
         limit.cancel()

@@ -12,7 +12,16 @@ import threading
 
 import pytest
 from support.factories import changing, failing, job
-from support.run_command import BASE_JOBS, ENVIRONMENT, TIMEOUT, command, run_command, run_in_shell, write_jobs
+from support.run_command import (
+    BASE_JOBS,
+    ENVIRONMENT,
+    TIMEOUT,
+    command,
+    connect_gate,
+    run_command,
+    run_in_shell,
+    write_jobs,
+)
 
 from dojobber.cli import app as cli
 from dojobber.cli.streams import Output
@@ -206,7 +215,7 @@ atexit.register(print, 'at exit')
     with subprocess.Popen(
         command('jobs.py', '--json'), cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as child:
-        gate = os.open(tmp_path / 'gate', os.O_WRONLY)  # waits for the child to open it
+        gate = connect_gate(tmp_path)
         status = child.wait(TIMEOUT)
         os.close(gate)
         out, err = child.communicate(timeout=TIMEOUT)

@@ -1,4 +1,4 @@
-"""Hooks that would do nothing when they are called: async functions, and functions with a ``yield`` in them."""
+"""Lazy hooks, which do nothing when they are called: async functions, and functions that contain a ``yield``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LAZY = [coroutine, generator, async_generator]
 
 
 class Calls:
-    """A callable made of a function."""
+    """A callable object that calls a function."""
 
     def __init__(self, function):
         self.function = function
@@ -41,7 +41,7 @@ class Calls:
 
 
 def callable_of(function):
-    """Return an object whose class has that function as its __call__."""
+    """Return an object whose class has ``function`` as its ``__call__``."""
     return type('Called', (), {'__call__': function})()
 
 
@@ -56,7 +56,7 @@ def passed_on(function):
 
 
 def run_to_the_end(function):
-    """Decorate an async function so that it is done when it is called."""
+    """Decorate an async function so that calling it runs it to its end."""
 
     @functools.wraps(function)
     def wrapper(*args):
@@ -67,12 +67,12 @@ def run_to_the_end(function):
 
 @pytest.fixture(autouse=True)
 def _warnings_are_errors():
-    """Fail where Python warns that something was never awaited."""
+    """Fail the test if Python warns that a coroutine was never awaited."""
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter('always')
         yield
-        gc.collect(0)  # all that the test has made; looking at everything takes much longer
-    assert [str(each.message) for each in found] == []
+        gc.collect(0)  # only what the test has created: collecting everything takes much longer
+    assert [str(warning.message) for warning in found] == []
 
 
 WRAPPINGS = {
@@ -92,7 +92,7 @@ WRAPPINGS = {
 @pytest.mark.parametrize('function', LAZY)
 @pytest.mark.parametrize('wrapping', WRAPPINGS)
 @pytest.mark.parametrize('hook', ['Check', 'Run', 'Cleanup'])
-def test_configure_refuses_a_hook_that_would_do_nothing(hook, wrapping, function):
+def test_configure_refuses_a_lazy_hook(hook, wrapping, function):
     lazy = job('Lazy', **{'Check': lambda self: None, hook: WRAPPINGS[wrapping](function)})
     for culprit in lazy, job('Heir', base=lazy, Check=lazy.__dict__['Check']):
         with pytest.raises(PlanError, match=f"{hook} of '{culprit.__name__}' .*(async|yield)") as caught:
@@ -101,15 +101,15 @@ def test_configure_refuses_a_hook_that_would_do_nothing(hook, wrapping, function
 
 
 @pytest.mark.parametrize('function', LAZY)
-def test_a_hook_that_overrides_such_a_one_counts(function):
+def test_a_hook_that_overrides_a_lazy_one_is_accepted(function):
     lazy = job('Lazy', Check=function, Run=function, Cleanup=function)
     sound = {hook: lambda self: 'done' for hook in ('Check', 'Run')}
     assert run_engine(job('Sound', base=lazy, Cleanup=None, **sound)).noderesults == {'Sound': 'done'}
 
 
-def test_decorators_that_wait_for_the_end_are_not_refused():
+def test_decorators_that_run_a_coroutine_to_its_end_are_accepted():
     class Client:
-        """Something with an async method."""
+        """A client with an async method."""
 
         async def ask(self):
             return 'answer'
@@ -133,7 +133,7 @@ def test_decorators_that_wait_for_the_end_are_not_refused():
 
 
 def numbers():
-    """Yield some."""
+    """Yield two numbers."""
     yield from (1, 2)
 
 
@@ -147,7 +147,7 @@ def numbers():
     ],
 )
 @pytest.mark.parametrize('options', [{}, {'max_workers': 2}], ids=str)
-def test_a_generator_that_is_not_the_hooks_own_is_a_result(options, check):
+def test_a_generator_that_is_not_the_hook_itself_is_a_result(options, check):
     assert list(run_engine(job('Numbers', Check=check), **options).noderesults['Numbers']) == [1, 2]
 
 
@@ -166,20 +166,19 @@ HIDDEN = {
 @pytest.mark.parametrize('function', LAZY)
 @pytest.mark.parametrize('hiding', HIDDEN)
 @pytest.mark.parametrize('options', [{}, {'max_workers': 2}], ids=str)
-def test_what_configure_cannot_see_fails_its_phase_and_says_why(options, hiding, function):
+def test_a_lazy_hook_that_configure_cannot_see_fails_its_phase_with_the_reason(options, hiding, function):
     hidden = HIDDEN[hiding](function)
-    if hiding != 'property':  # which is not a method to configure() either
-        engine = run_engine(job('Checking', Check=hidden), default_tries=1, **options)
-        assert engine.nodestatus == {'Checking': False}
-        assert described(function) in str(engine.nodeexceptions['Checking'])
-        assert 'Checking' in str(engine.nodeexceptions['Checking'])
+    engine = run_engine(job('Checking', Check=hidden), default_tries=1, **options)
+    assert engine.nodestatus == {'Checking': False}
+    assert described(function) in str(engine.nodeexceptions['Checking'])
+    assert 'Checking' in str(engine.nodeexceptions['Checking'])
     engine = run_engine(job('Running', base=RunonlyJob, Run=hidden), default_tries=1, **options)
     assert engine.nodestatus == {'Running': False}
     assert described(function) in str(engine.nodeexceptions['Running'])
 
 
 @pytest.mark.parametrize('function', LAZY)
-def test_so_does_what_init_puts_on_the_instance(function):
+def test_a_lazy_hook_that_init_sets_on_the_instance_fails_its_phase(function):
     def init(self):
         self.Check = functools.partial(function, self)
 
@@ -191,7 +190,7 @@ def test_so_does_what_init_puts_on_the_instance(function):
 @pytest.mark.parametrize('function', LAZY)
 @pytest.mark.parametrize('hiding', HIDDEN)
 @pytest.mark.parametrize('options', [{}, {'max_workers': 2}], ids=str)
-def test_a_cleanup_of_that_kind_fails_like_one_that_raises_and_hides_no_other(options, hiding, function):
+def test_a_lazy_cleanup_fails_like_one_that_raises_and_stops_no_other(options, hiding, function):
     log = []
     first = job('First', base=RunonlyJob, Run=lambda self: None, Cleanup=lambda self: log.append('cleaned'))
     lazy = job('Lazy', [first], base=RunonlyJob, Run=lambda self: None, Cleanup=HIDDEN[hiding](function))
@@ -204,7 +203,7 @@ def test_a_cleanup_of_that_kind_fails_like_one_that_raises_and_hides_no_other(op
     assert log == ['cleaned']
 
 
-def test_what_a_generator_has_opened_is_closed():
+def test_a_lazy_generator_that_was_started_is_closed():
     log = []
 
     @passed_on
@@ -226,7 +225,7 @@ def test_what_a_generator_has_opened_is_closed():
     assert set(log) == {'closed'}
 
 
-def test_a_coroutine_that_does_not_let_itself_be_closed_fails_its_phase_too():
+def test_a_coroutine_that_refuses_to_be_closed_fails_its_phase():
     class Stubborn:
         def __await__(self):
             while True:
@@ -247,7 +246,7 @@ def test_a_coroutine_that_does_not_let_itself_be_closed_fails_its_phase_too():
     assert engine.outcomes['Stuck'].state is State.FAILED
 
 
-def test_a_hook_that_was_wrapped_in_itself_is_looked_at_in_finite_time():
+def test_a_hook_wrapped_in_itself_is_examined_in_finite_time():
     def check(self):
         return numbers()
 

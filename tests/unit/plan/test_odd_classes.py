@@ -1,4 +1,4 @@
-"""Job classes that are made in unusual ways."""
+"""Job classes that are created in unusual ways."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class OfTheClass:
 
 
 def raising(error):
-    """Return a descriptor that raises."""
+    """Return a descriptor that raises ``error``."""
 
     def get(owner):
         raise error
@@ -42,7 +42,7 @@ def raising(error):
 @pytest.mark.parametrize('error', [KeyError('region'), StopIteration(), OSError('no network'), ValueError()], ids=repr)
 @pytest.mark.parametrize('name', ['DEPS', 'TRIES', 'RETRY_DELAY', 'Check', 'Run', 'Cleanup'])
 @pytest.mark.parametrize('is_root', [True, False])
-def test_what_a_descriptor_raises_names_the_job_and_the_attribute(is_root, name, error):
+def test_an_error_in_a_descriptor_names_the_job_and_the_attribute(is_root, name, error):
     culprit = job('Culprit', **{name: raising(error)})
     root = culprit if is_root else job('Root', [job('Fine'), culprit])
     with pytest.raises(PlanError, match=f"^{name} of 'Culprit' cannot be read: {type(error).__name__}") as caught:
@@ -53,7 +53,7 @@ def test_what_a_descriptor_raises_names_the_job_and_the_attribute(is_root, name,
 
 
 @pytest.mark.parametrize('name', ['DEPS', 'TRIES', 'RETRY_DELAY'])
-def test_a_setting_that_cannot_be_read_is_not_taken_for_one_that_is_not_set(name):
+def test_an_attribute_error_in_a_descriptor_does_not_count_as_an_unset_attribute(name):
     for culprit in (
         job('Culprit', **{name: raising(AttributeError('region'))}),
         type('Meta', (type,), {name: property(lambda cls: cls.region)})('Culprit', (DummyJob,), {}),
@@ -62,7 +62,7 @@ def test_a_setting_that_cannot_be_read_is_not_taken_for_one_that_is_not_set(name
             DoJobber().configure(culprit)
 
 
-def test_so_does_what_an_iterable_of_deps_raises():
+def test_an_error_in_an_iterable_of_deps_names_the_job():
     def deps():
         yield job('Fine')
         raise KeyError('region')
@@ -72,13 +72,13 @@ def test_so_does_what_an_iterable_of_deps_raises():
             DoJobber().configure(job('Culprit', found))
 
 
-def test_an_interrupt_there_is_no_mistake_of_the_job():
+def test_an_interrupt_while_deps_are_read_is_raised_unchanged():
     with pytest.raises(KeyboardInterrupt):
         DoJobber().configure(job('Culprit', raising(KeyboardInterrupt())))
 
 
 def parted(base):
-    """Return the root of a graph whose Jobs look up their DEPS, by a generator, in ``PARTS``."""
+    """Return the root of a graph whose Jobs look up their DEPS by name, in a generator."""
     parts = {}
 
     def deps_of(owner):
@@ -95,7 +95,7 @@ def parted(base):
     return parts['All']
 
 
-def test_deps_that_a_descriptor_makes_by_a_generator_are_read_for_each_class():
+def test_deps_from_a_descriptor_that_returns_a_generator_are_read_for_each_class():
     root = parted('descriptor')
     for _ in range(2):
         engine = run_engine(root)
@@ -104,7 +104,7 @@ def test_deps_that_a_descriptor_makes_by_a_generator_are_read_for_each_class():
         assert ('Proxy', 'Disk') not in engine.graph.edges()
 
 
-def test_configure_writes_nothing_on_classes_that_it_does_not_own():
+def test_configure_does_not_change_base_classes():
     before = Job.DEPS, DummyJob.DEPS, dict(vars(Job))
     for _ in range(2):
         make_engine(parted('metaclass'))
@@ -113,7 +113,7 @@ def test_configure_writes_nothing_on_classes_that_it_does_not_own():
     make_engine(job('Root', [job('Leaf')]))
 
 
-def test_an_iterator_that_stands_in_a_class_is_kept_for_all_who_inherit_it_and_read_again():
+def test_an_iterator_as_deps_is_instances_for_subclasses_and_for_the_next_configure():
     leaf = job('Leaf')
     base = job('Base', iter([leaf]))
     root = job('Root', [base, type('Heir', (base,), {})], DummyJob)
@@ -142,11 +142,11 @@ METACLASSES = {
 
 @BOTH
 @pytest.mark.parametrize('members', METACLASSES.values(), ids=METACLASSES)
-def test_no_metaclass_drops_a_job_or_hinders_the_run(members, options):
+def test_no_metaclass_drops_a_job_or_stops_the_run(members, options):
     meta = type('Meta', (type,), members)
     bodies = {'Check': lambda self: None, '__module__': __name__}
     first, second = (meta(name, (DummyJob,), dict(bodies)) for name in ('First', 'Second'))
-    pattern = failing('Broken')  # kept: a class that is collected empties its dictionary
+    pattern = failing('Broken')  # referenced, since a class that is collected empties its dictionary
     broken = meta('Broken', (Job,), {**vars(pattern), 'TRIES': 1})
     root = meta('Root', (DummyJob,), {'DEPS': [first, second, broken, first]})
     engine = run_engine(root, **options)
@@ -156,7 +156,7 @@ def test_no_metaclass_drops_a_job_or_hinders_the_run(members, options):
     assert engine.nodestatus == {'Second': True}
 
 
-def test_a_cycle_of_such_classes_is_one():
+def test_a_cycle_of_unhashable_classes_is_found():
     meta = type('Meta', (type,), METACLASSES['unhashable'])
     first = meta('First', (DummyJob,), {})
     second = meta('Second', (DummyJob,), {'DEPS': [first]})
@@ -166,7 +166,7 @@ def test_a_cycle_of_such_classes_is_one():
 
 
 @BOTH
-def test_what_a_metaclass_injects_when_it_is_called_is_there(options):
+def test_a_job_has_the_attributes_that_its_metaclass_sets_on_instances(options):
     class Injecting(type):
         def __call__(cls, *args, **kwargs):
             made = super().__call__(*args, **kwargs)
@@ -186,18 +186,18 @@ def test_what_a_metaclass_injects_when_it_is_called_is_there(options):
 
 @BOTH
 @pytest.mark.parametrize('way', ['__new__', '__call__'])
-def test_a_class_that_makes_one_instance_only_starts_afresh_each_time(options, way):
-    kept = []
+def test_a_singleton_job_starts_afresh_in_each_run(options, way):
+    instances = []
 
     def new(cls):
-        if not kept:
-            kept.append(Job.__new__(cls))
-        return kept[0]
+        if not instances:
+            instances.append(Job.__new__(cls))
+        return instances[0]
 
     def call(cls):
-        if not kept:
-            kept.append(type.__call__(cls))
-        return kept[0]
+        if not instances:
+            instances.append(type.__call__(cls))
+        return instances[0]
 
     log = []
 
@@ -243,7 +243,7 @@ def test_a_job_may_be_a_dataclass_of_any_kind(more, options):
     assert run_engine(runs, default_tries=1, **options).noderesults == {'Runs': 'ran'}
 
 
-def test_an_abstract_job_is_refused_by_configure_and_what_is_missing_named():
+def test_configure_refuses_an_abstract_job_and_names_the_missing_methods():
     class Template(Job, abc.ABC):
         Check = None
 
@@ -276,7 +276,7 @@ def test_an_abstract_job_is_refused_by_configure_and_what_is_missing_named():
 
 
 class Whole:
-    """An integer as those of other libraries are."""
+    """An integer type like those of other libraries."""
 
     def __init__(self, value):
         self.value = value
@@ -294,7 +294,7 @@ def test_max_workers_may_be_an_integer_of_another_library():
     assert run_engine(job('Fine'), max_workers=numpy.int64(2)).success()
 
 
-def test_a_class_that_was_made_twice_is_told_from_two_of_one_name(tmp_path):
+def test_a_class_created_twice_is_told_from_two_classes_of_the_same_name(tmp_path):
     path = tmp_path / 'parts.py'
     path.write_text('from dojobber import DummyJob\n\n\nclass Load(DummyJob):\n    pass\n')
     twins = []
@@ -317,7 +317,7 @@ def test_a_class_that_was_made_twice_is_told_from_two_of_one_name(tmp_path):
 
 
 @BOTH
-def test_no_instance_is_kept_after_the_run(options):
+def test_no_job_instance_is_instances_after_the_run(options):
     alive = weakref.WeakSet()
 
     def check(self):
@@ -337,7 +337,7 @@ def test_no_instance_is_kept_after_the_run(options):
 
 
 class Stamped:
-    """A mixin that does something of its own when an instance is made."""
+    """A mixin whose ``__new__`` sets an attribute."""
 
     def __new__(cls, *args, **kwargs):
         made = super().__new__(cls)
@@ -348,7 +348,7 @@ class Stamped:
 @BOTH
 @pytest.mark.parametrize('base', [dict, list, int, tuple, ValueError, Stamped], ids=lambda base: base.__name__)
 @pytest.mark.parametrize('is_job_first', [True, False])
-def test_a_job_may_derive_from_a_class_with_a_new_of_its_own_too(base, is_job_first, options):
+def test_a_job_may_derive_from_a_class_that_defines_new(base, is_job_first, options):
     cleaned = []
 
     def check(self):

@@ -1,4 +1,4 @@
-"""Wherever an interrupt strikes in a run: nothing that was begun is forgotten, and the engine can be used again."""
+"""An interrupt at any line of the engine: nothing that was started is forgotten, and the engine can be used again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run(self):
     self.storage['ran'] = True
 
 
-def run_in_vain(self):
+def run_without_effect(self):
     LOG.append(('run', type(self).__name__))
 
 
@@ -32,8 +32,8 @@ def cleanup(self):
     LOG.append(('cleanup', type(self).__name__))
 
 
-class Elsewhere(Executor):
-    """Makes its calls on threads, and is taken for one that makes them in other processes."""
+class UnknownExecutor(Executor):
+    """Runs its calls on threads, but the engine must assume that it runs them in other processes."""
 
     def __init__(self):
         self._pool = ThreadPoolExecutor(2)
@@ -50,15 +50,15 @@ def own_threads():
 
 
 @contextlib.contextmanager
-def executor_threads():
+def thread_pool():
     with ThreadPoolExecutor(2) as pool:
         yield {'executor': pool}
 
 
 @contextlib.contextmanager
-def elsewhere():
+def unknown_executor():
     pytest.importorskip('cloudpickle')
-    with Elsewhere() as executor:
+    with UnknownExecutor() as executor:
         yield {'executor': executor}
 
 
@@ -66,49 +66,49 @@ def changes(name, deps=()):
     return job(name, deps, Check=check, Run=run, Cleanup=cleanup)
 
 
-def small():
+def small_graph():
     return job('Root', [changes('Middle', [changes('Leaf')])])
 
 
-def retrying():
+def graph_with_retries():
     leaf = changes('Leaf')
-    broken = failing('Broken', TRIES=2, Run=run_in_vain, Cleanup=cleanup)
+    broken = failing('Broken', TRIES=2, Run=run_without_effect, Cleanup=cleanup)
     return job('Root', [leaf, changes('Middle', [leaf]), broken])
 
 
-def counted(what):
-    return Counter(name for each, name in LOG if each == what)
+def calls_of(hook):
+    return Counter(name for logged, name in LOG if logged == hook)
 
 
 def states(engine):
     return {name: outcome.state for name, outcome in engine.outcomes.items()}
 
 
-class Struck:
-    """An engine that has been interrupted somewhere."""
+class InterruptedRun:
+    """An engine whose run was interrupted somewhere, and what is known about that run."""
 
-    def __init__(self, root, strike, options):
+    def __init__(self, root, interrupt, options):
         LOG.clear()
         self.events = []
         self.engine = make_engine(root, listeners=[self.events.append], **options)
-        self.raised = strike(self.engine.checknrun)
-        self.ran = counted('run')
+        self.raised = interrupt(self.engine.checknrun)
+        self.runs = calls_of('run')
         self.engine.cleanup()
-        self.cleaned = counted('cleanup')
-        self.given_up = Counter(
+        self.cleanups = calls_of('cleanup')
+        self.skipped = Counter(
             event.job for event in self.events if event.kind is EventKind.CLEANUP and event.seconds is None
         )
 
     def check_cleanups(self):
-        lost = self.ran - self.cleaned - self.given_up
+        lost = self.runs - self.cleanups - self.skipped
         assert not lost, (self.raised, LOG)
-        needless = self.cleaned - self.ran
-        assert sum(needless.values()) <= 1, (self.raised, LOG)  # it may strike just before a Run
+        superfluous = self.cleanups - self.runs
+        assert sum(superfluous.values()) <= 1, (self.raised, LOG)  # the interrupt may come just before a Run
 
-    def check_statuses(self):
+    def check_results(self):
         for name, outcome in self.engine.outcomes.items():
-            if self.ran[name]:
-                assert outcome.tries >= self.ran[name], (name, outcome, self.raised)
+            if self.runs[name]:
+                assert outcome.tries >= self.runs[name], (name, outcome, self.raised)
                 assert outcome.state.passed is not None, (name, outcome, self.raised)
         ends = Counter((event.job, event.attempt) for event in self.events if event.kind is EventKind.ATTEMPT_FINISHED)
         assert set(ends.values()) <= {1}, (ends, self.raised)
@@ -119,47 +119,47 @@ class Struck:
         assert self.engine.success() is (bool(status) and all(status.values())), self.raised
         assert self.engine.partial_success() is (True in status.values()), self.raised
 
-    def check_it_can_be_used_again(self, root, options, fresh):
+    def check_next_run(self, root, options, undisturbed):
         LOG.clear()
         self.engine.configure(root, default_retry_delay=0, **options)
         self.engine.checknrun()
-        assert (states(self.engine), counted('run'), counted('cleanup')) == fresh, self.raised
+        assert (states(self.engine), calls_of('run'), calls_of('cleanup')) == undisturbed, self.raised
 
 
-def check_every_place(root, way, is_cleaned):
-    with way() as options:
+def interrupt_everywhere_in(root, workers, cleanup):
+    with workers() as options:
         LOG.clear()
         engine = make_engine(root, **options)
         engine.checknrun()
-        fresh = states(engine), counted('run'), counted('cleanup')
+        undisturbed = states(engine), calls_of('run'), calls_of('cleanup')
 
-        def attempt(strike):
-            struck = Struck(root, strike, {**options, 'cleanup': is_cleaned})
-            assert struck.raised is None or isinstance(struck.raised, KeyboardInterrupt)
-            struck.check_cleanups()
-            struck.check_statuses()
-            struck.check_it_can_be_used_again(root, options, fresh)
+        def check(interrupt):
+            interrupted = InterruptedRun(root, interrupt, {**options, 'cleanup': cleanup})
+            assert interrupted.raised is None or isinstance(interrupted.raised, KeyboardInterrupt)
+            interrupted.check_cleanups()
+            interrupted.check_results()
+            interrupted.check_next_run(root, options, undisturbed)
 
-        interrupt_everywhere(attempt)
+        interrupt_everywhere(check)
 
 
 @pytest.mark.parametrize(
-    ('way', 'is_cleaned'),
+    ('workers', 'cleanup'),
     [
         (serial, True),
         (serial, False),
         (own_threads, True),
-        pytest.param(executor_threads, True, marks=pytest.mark.faults),
+        pytest.param(thread_pool, True, marks=pytest.mark.faults),
         pytest.param(own_threads, False, marks=pytest.mark.faults),
-        pytest.param(executor_threads, False, marks=pytest.mark.faults),
+        pytest.param(thread_pool, False, marks=pytest.mark.faults),
     ],
 )
-def test_nothing_is_lost(way, is_cleaned):
-    check_every_place(small(), way, is_cleaned)
+def test_an_interrupt_at_any_line_loses_nothing(workers, cleanup):
+    interrupt_everywhere_in(small_graph(), workers, cleanup)
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize('is_cleaned', [True, False])
-@pytest.mark.parametrize('way', [serial, own_threads, executor_threads, elsewhere])
-def test_nothing_is_lost_in_a_larger_graph_either(way, is_cleaned):
-    check_every_place(retrying(), way, is_cleaned)
+@pytest.mark.parametrize('cleanup', [True, False])
+@pytest.mark.parametrize('workers', [serial, own_threads, thread_pool, unknown_executor])
+def test_an_interrupt_at_any_line_of_a_run_with_retries_loses_nothing(workers, cleanup):
+    interrupt_everywhere_in(graph_with_retries(), workers, cleanup)

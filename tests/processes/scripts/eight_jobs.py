@@ -1,15 +1,13 @@
-"""A script whose eight Jobs run until they are let go, for tests that interrupt it at its terminal.
+"""Run eight Jobs at the same time until they are released, for tests that interrupt the run at its terminal.
 
-Its arguments: ``max_workers`` or ``executor``, and for each Job a pipe to read one byte from.
+Arguments: ``max_workers`` or ``executor``, and for each Job a pipe whose first byte releases it.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import sys
-import termios
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,15 +15,14 @@ from dojobber import DoJobber, DummyJob, Job
 
 
 class Terminated(BaseException):
-    """SIGTERM came."""
+    """Raised by SIGTERM."""
 
 
 def say(*words):
-    os.write(sys.stdout.fileno(), f'{" ".join(words)}\n'.encode())  # in one piece, whichever thread says it
+    os.write(sys.stdout.fileno(), f'{" ".join(words)}\n'.encode())  # one call, so that lines of threads do not mix
 
 
-def make(number, pipe):
-    """Return a Job class that runs until there is something to read."""
+def make_job(number, pipe):
     name = f'J{number}'
 
     def check(self):
@@ -44,10 +41,10 @@ def make(number, pipe):
     return type(name, (Job,), {'Check': check, 'Run': run, 'Cleanup': cleanup})
 
 
-def started(count):
-    """Return a pool with all its threads: one that an interrupt strikes as it starts one cannot end at the exit."""
-    pool, together = ThreadPoolExecutor(count), threading.Barrier(count)
-    for future in [pool.submit(together.wait) for _ in range(count)]:
+def started_pool(count):
+    """Return a pool with all its threads running: a pool that is interrupted while it starts one cannot shut down."""
+    pool, barrier = ThreadPoolExecutor(count), threading.Barrier(count)
+    for future in [pool.submit(barrier.wait) for _ in range(count)]:
         future.result()
     return pool
 
@@ -56,16 +53,13 @@ def terminate(*_):
     raise Terminated
 
 
-def main(how, *pipes):
-    """Work the Jobs, and say what that raised."""
-    fcntl.ioctl(sys.stdin, termios.TIOCSCTTY, 0)  # from here on, Ctrl-C there is for this process
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a child of a background process has not
+def main(workers, *pipes):
     signal.signal(signal.SIGTERM, terminate)
-    sys.excepthook = lambda *_: None  # a traceback would mix with what the Jobs say
-    jobs = [make(number, int(pipe)) for number, pipe in enumerate(pipes)]
+    sys.excepthook = lambda *_: None  # a traceback would mix with the lines of the Jobs
+    jobs = [make_job(number, int(pipe)) for number, pipe in enumerate(pipes)]
     late = type('Late', (Job,), {'Check': lambda self: say('Late runs')})
     engine = DoJobber()
-    executor = started(len(jobs)) if how == 'executor' else None
+    executor = started_pool(len(jobs)) if workers == 'executor' else None
     root = type('Root', (DummyJob,), {'DEPS': [*jobs, late]})
     engine.configure(root, verbose=True, max_workers=len(jobs), executor=executor)
     try:
