@@ -36,11 +36,12 @@ class Reporter:
     """
 
     def __init__(self, plan: Plan, no_act: bool = False) -> None:
-        self.tries = {name: 1 if no_act else step.tries for name, step in plan.steps.items()}
+        self.tries: dict[str, float] = {name: 1 if no_act else step.tries for name, step in plan.steps.items()}
         """Maximum number of attempts by Job name."""
         self._delays = {name: step.retry_delay for name, step in plan.steps.items()}
         self._has_run = {name for name, step in plan.steps.items() if getattr(step.job, 'Run', None) is not None}
-        self.done = self.failed = 0
+        self.done: int = 0
+        self.failed: int = 0
         self.running: dict[str, float] = {}
         """Start of each running attempt on the monotonic clock, by Job name."""
         self.waiting: dict[str, tuple[int, float]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
@@ -54,30 +55,33 @@ class Forgetful(Job):
 
 
 class Trap:
-    """Interrupts whoever pickles it while ``is_armed``."""
+    """Raises an interrupt when it is pickled for the time that ``left`` counts down to. Each of its pickles differs."""
 
-    is_armed = False
+    left = -1
+    numbers = itertools.count()
+
+    def __init__(self, number=0):
+        pass
 
     def __reduce__(self):
-        if Trap.is_armed:
+        Trap.left -= 1
+        if Trap.left == 0:
             raise KeyboardInterrupt('pickled')
-        return Trap, ()
+        return Trap, (next(Trap.numbers),)
 
 
 class Setter(Job):
-    def Check(self):
-        self.global_storage['trap'] = Trap()
+    def Check(self, **arguments):
+        Trap.left = -1
+        self.global_storage['trap'] = [Trap()]
 
 
 class Getter(Job):
     DEPS = [Setter]
 
-    def Check(self):
-        Trap.is_armed = True
-        try:
-            return str(self.global_storage['trap'])
-        finally:
-            Trap.is_armed = False
+    def Check(self, number):
+        Trap.left = number
+        return len(self.global_storage['trap'])
 
 
 @pytest.fixture
@@ -105,9 +109,19 @@ def test_a_cleanup_finds_the_global_storage_even_if_its_job_sends_no_attributes(
     assert Forgetful.seen == [{'has run': True}]
 
 
-def test_an_interrupt_in_the_pickling_of_a_value_that_a_job_reads_ends_the_run(pool):
+def test_an_interrupt_whenever_a_value_is_pickled_that_a_job_has_read_ends_the_run(pool):
     engine = DoJobber()
     engine.configure(Getter, executor=pool)
-    with pytest.raises(KeyboardInterrupt, match='pickled'):
-        engine.checknrun()
-    assert engine.nodestatus == {'Setter': True, 'Getter': False}
+    for number in itertools.count(1):
+        engine.set_args(number=number)
+        error = None
+        try:
+            engine.checknrun()
+        except KeyboardInterrupt as raised:
+            error = raised
+        if error is None:
+            break
+        assert str(error).endswith('pickled')
+        assert engine.nodestatus == {'Setter': True, 'Getter': False}
+    assert number > 1
+    assert engine.success()
