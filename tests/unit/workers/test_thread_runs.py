@@ -1,8 +1,10 @@
-"""Threads and executors that do not behave as one would like: few, none, forgetful, or struck by an interrupt."""
+"""Runs on threads if the system allows few or none, after interrupts, and from several threads at once."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import pathlib
 import subprocess
 import sys
 import textwrap
@@ -116,51 +118,16 @@ def test_threads_exit_at_the_end_of_their_run():
     assert engines_threads() == []
 
 
-@pytest.mark.parametrize('method', ['close', 'start', '_provide_thread', 'wait_for_one'])
-def test_a_script_exits_after_an_interrupt_at_any_line_of_the_workers(tmp_path, method):
-    script = tmp_path / 'script.py'
-    script.write_text(
-        textwrap.dedent(f"""
-        import sys, threading
-        import dojobber
-        from dojobber import DoJobber, DummyJob, Job
-
-        class Root(DummyJob):
-            DEPS = [type(f'J{{n}}', (Job,), {{'Check': lambda self: None}}) for n in range(3)]
-
-        number, is_struck = 0, True
-        while is_struck:
-            number, count, is_struck = number + 1, 0, False
-
-            def trace(frame, event, _):
-                global count, is_struck
-                code = frame.f_code
-                if code.co_name != {method!r} or '_workers' not in code.co_filename:
-                    return trace if code.co_filename.startswith(dojobber.__path__[0]) else None
-                if event == 'line':
-                    count += 1
-                    if count == number:
-                        is_struck = True
-                        sys.settrace(None)
-                        raise KeyboardInterrupt
-                return trace
-
-            engine = DoJobber()
-            engine.configure(Root, max_workers=2)
-            sys.settrace(trace)
-            try:
-                engine.checknrun()
-            except KeyboardInterrupt:
-                pass
-            finally:
-                sys.settrace(None)
-            engine.checknrun()
-            assert engine.success()
-        assert number > 1, 'there is no such line'
-        print('end')
-        """)
+def test_a_script_exits_after_an_interrupt_at_any_line_of_the_package():
+    script = pathlib.Path(__file__).parents[2] / 'processes' / 'scripts' / 'interrupted_threads.py'
+    paths = os.pathsep.join([str(script.parents[2]), *filter(None, [os.environ.get('PYTHONPATH')])])
+    run = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, 'PYTHONPATH': paths},
+        capture_output=True,
+        text=True,
+        timeout=2 * LIMIT,
     )
-    run = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=LIMIT)
     assert (run.stdout.strip(), run.stderr) == ('end', '')
 
 
