@@ -1,10 +1,16 @@
-"""Recorders and queues with which tests watch workers."""
+"""Recorders, queues and time limits with which tests watch workers."""
 
 from __future__ import annotations
 
+import faulthandler
 import queue
+import threading
+
+import pytest
 
 from dojobber._workers.base import Recorded
+
+LIMIT = 30  # seconds after which something that should happen at once is taken for a deadlock
 
 
 class RecordingRecorder:
@@ -54,3 +60,34 @@ def nothing_comes():
 
 def interrupt_comes():
     raise KeyboardInterrupt
+
+
+def call_in_time(function, *args):
+    """Call ``function`` in a thread, and fail if that takes longer than the limit; return and raise what it does."""
+    ends = []
+
+    def call():
+        try:
+            ends.append((function(*args), None))
+        except BaseException as error:
+            ends.append((None, error))
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(LIMIT)
+    if not ends:
+        faulthandler.dump_traceback()
+        pytest.fail('it does not end')
+    returned, error = ends[0]
+    if error is not None:
+        raise error
+    return returned
+
+
+def raised_in_time(function, *args):
+    """Return what ``function`` raises when it is called in the same way; None if it returns."""
+    try:
+        call_in_time(function, *args)
+    except BaseException as error:
+        return error
+    return None

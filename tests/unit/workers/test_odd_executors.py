@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import pytest
 from support.factories import changing, job, make_engine
+from support.workers import raised_in_time
 
 from dojobber import DummyJob, EventKind, RunonlyJob, State
-
-LIMIT = 30  # seconds after which something that should have ended never will
-
-
-def in_time(function):
-    """Call ``function`` in a thread with a limit and return what it raises."""
-    errors = []
-
-    def call():
-        try:
-            function()
-        except BaseException as error:
-            errors.append(error)
-        else:
-            errors.append(None)
-
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    thread.join(LIMIT)
-    assert errors, 'it does not end'
-    return errors[0]
 
 
 def wide(count=20, **members):
@@ -69,7 +48,7 @@ class Uncallable(Future):
 @pytest.mark.parametrize('instead', [lambda future: None, lambda future: Handle(), lambda future: 42])
 def test_an_executor_that_returns_something_else_than_a_future_is_an_error(instead):
     engine = make_engine(wide(3), executor=Odd(instead))
-    error = in_time(engine.checknrun)
+    error = raised_in_time(engine.checknrun)
     assert isinstance(error, TypeError)
     assert 'submit()' in str(error)
     assert 'Future' in str(error)
@@ -83,14 +62,14 @@ def test_a_thread_pool_that_returns_something_else_than_a_future_is_an_error():
 
     with Silent(2) as executor:
         engine = make_engine(wide(3), executor=executor)
-        error = in_time(engine.checknrun)
+        error = raised_in_time(engine.checknrun)
     assert 'submit' in str(error) or 'add_done_callback' in str(error)
     assert not engine.success()
 
 
 def test_a_future_that_refuses_callbacks_ends_the_run_with_its_error():
     engine = make_engine(wide(3), executor=Odd(lambda future: Uncallable()))
-    assert 'no callbacks here' in str(in_time(engine.checknrun))
+    assert 'no callbacks here' in str(raised_in_time(engine.checknrun))
 
 
 class Repeating(Future):
@@ -125,7 +104,7 @@ def test_a_future_that_calls_back_twice_or_never_ends_its_attempt_once(kind, mon
             finished.append(event.job)
 
     engine = make_engine(wide(2), executor=Odd(convert), listeners=[listen])
-    assert in_time(engine.checknrun) is None
+    assert raised_in_time(engine.checknrun) is None
     assert engine.success()
     assert sorted(finished) == ['J0', 'J1', 'Root']
 
@@ -154,7 +133,7 @@ def test_an_error_of_submit_ends_the_run_after_running_attempts_and_cleanups(bas
     hooks = {'Run': lambda self: 1, 'Cleanup': lambda self: None}
     jobs = [job(f'J{number}', base=RunonlyJob, **hooks) for number in range(5)]
     engine = make_engine(job('Root', jobs, DummyJob), executor=executor, listeners=[listen])
-    assert str(in_time(engine.checknrun)) == 'no more, please'
+    assert str(raised_in_time(engine.checknrun)) == 'no more, please'
     states = {name: outcome.state for name, outcome in engine.outcomes.items()}
     done = {name for name, state in states.items() if state is State.CHANGED}
     assert done <= {'J0', 'J1'}, 'attempts that had not started may be missing'

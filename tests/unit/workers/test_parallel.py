@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import os
 import signal
 import sys
@@ -17,11 +16,10 @@ from hypothesis import strategies as st
 from support.factories import FakeClock, chain, changing, failing, job, make_engine, run_engine, stderr_lines
 from support.interrupts import interrupt_everywhere
 from support.strategies import build_graph, graphs
+from support.workers import LIMIT, call_in_time
 
 from dojobber import DoJobber, DummyJob, EventKind, PlanError, State
 from dojobber._attempt.attempt import AttempterPool
-
-LIMIT = 20  # seconds after which something that should happen at once is taken for a deadlock
 
 
 @pytest.fixture(autouse=True)
@@ -57,28 +55,6 @@ def on_threads(request):
     yield options
     for pool in pools:
         pool.shutdown()
-
-
-def in_time(function, *args):
-    """Call ``function`` in a thread, with a limit; return what it returns and raise what it raises."""
-    ends = []
-
-    def call():
-        try:
-            ends.append((function(*args), None))
-        except BaseException as error:
-            ends.append((None, error))
-
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    thread.join(LIMIT)
-    if not ends:
-        faulthandler.dump_traceback()
-        pytest.fail('a deadlock')
-    returned, error = ends[0]
-    if error is not None:
-        raise error
-    return returned
 
 
 def after(event, what=True):
@@ -178,7 +154,7 @@ def results(engine):
 
 def check_like_serial(specs, workers, **options):
     serial = seen(specs, **options)
-    threaded = in_time(lambda: seen(specs, max_workers=workers, **options))
+    threaded = call_in_time(lambda: seen(specs, max_workers=workers, **options))
     assert results(threaded.engine) == results(serial.engine)
     for spec in specs:
         own = [[line for line in run.lines if line.startswith(f'{spec.name}.')] for run in (threaded, serial)]
@@ -192,7 +168,7 @@ def check_like_serial(specs, workers, **options):
 
 def check_order(specs, workers, **options):
     busy = ConcurrencyCounter()
-    run = in_time(lambda: seen(specs, busy, max_workers=workers, **options))
+    run = call_in_time(lambda: seen(specs, busy, max_workers=workers, **options))
     assert busy.most <= workers
     by_name = {spec.name: spec for spec in specs}
     done = [entry for entry in run.log if entry[1] != 'cleanup']
@@ -275,7 +251,7 @@ def check_interrupt(specs, workers, data):
     log = Log()
     engine = make_engine(build_graph(specs, log), max_workers=workers)
     with pytest.raises(CustomInterrupt) as caught:
-        in_time(engine.checknrun)
+        call_in_time(engine.checknrun)
     first = list(log)
     done = [entry for entry in first if entry[1] != 'cleanup']
     cleanups = [entry[0] for entry in first if entry[1] == 'cleanup']
@@ -283,7 +259,7 @@ def check_interrupt(specs, workers, data):
     assert sorted(cleanups) == sorted(entry[0] for entry in done if entry[1] == 'run')
     assert engine.nodestatus[caught.value.args[0]] is False
     assert {name for name, status in engine.nodestatus.items() if status is not None} == {entry[0] for entry in done}
-    in_time(engine.checknrun)
+    call_in_time(engine.checknrun)
     assert sorted(map(str, log[len(first) :])) == sorted(map(str, whole)), 'the next run is as on a fresh engine'
 
 
@@ -292,7 +268,7 @@ class TestHowMany:
         together = threading.Barrier(4)
         root = job('Root', [job(f'J{n}', Check=lambda self: together.wait(LIMIT)) for n in range(8)])
         engine = make_engine(root, default_tries=1, **on_threads(4))
-        in_time(engine.checknrun)
+        call_in_time(engine.checknrun)
         assert engine.success(), 'four met at the barrier, twice'
 
     def test_max_workers_limits_how_many_jobs_an_executor_runs_at_once(self):
@@ -308,7 +284,7 @@ class TestHowMany:
 
         root = job('Root', [job(f'J{n}', Check=check) for n in range(8)])
         with ThreadPoolExecutor(8) as pool:
-            in_time(make_engine(root, max_workers=2, executor=pool).checknrun)
+            call_in_time(make_engine(root, max_workers=2, executor=pool).checknrun)
         assert max(counts) == 2
 
     @pytest.mark.parametrize('max_workers', [None, 1])
@@ -330,7 +306,7 @@ class TestHowMany:
     @pytest.mark.parametrize('root', [job('Root', [job(f'J{n}') for n in range(1500)]), chain(1500, job('Leaf'))])
     def test_many_jobs_run_on_threads(self, root):
         engine = make_engine(root, max_workers=3)
-        in_time(engine.checknrun)
+        call_in_time(engine.checknrun)
         assert engine.success()
 
     def test_a_subgraph_runs_alone_on_threads(self, on_threads):
@@ -390,7 +366,7 @@ class TestExecutor:
         first = job('A', Check=lambda self: log.append(after(all_wait, 'A')))
         leaves = [first, *(job(name, Check=lambda self: log.append(type(self).__name__)) for name in 'BC')]
         with ThreadPoolExecutor(1) as pool:
-            in_time(make_engine(job('Root', leaves), executor=pool, listeners=[listener]).checknrun)
+            call_in_time(make_engine(job('Root', leaves), executor=pool, listeners=[listener]).checknrun)
         assert log == ['A', 'of the owner', 'B', 'C']
 
     def test_an_executor_is_not_shut_down_after_an_interrupt(self, pool):
@@ -426,7 +402,7 @@ class TestExecutor:
         shuts, stays = cleaning(log, 'Shuts', Run=shut), cleaning(log, 'Stays', Run=stay)
         engine = make_engine(job('Root', [stays, job('Next', [shuts])]), executor=leaving)
         with pytest.raises(RuntimeError, match='shutdown'):
-            in_time(engine.checknrun)
+            call_in_time(engine.checknrun)
         assert log == ['Shuts', 'Stays']
         assert engine.nodestatus == {'Shuts': True, 'Stays': True, 'Next': None, 'Root': None}
 
@@ -451,7 +427,7 @@ class TestExecutor:
         events = []
         root = job('Root', [job('Shuts', Check=shut), cleaning([], 'Queued')])
         engine = make_engine(root, executor=leaving, listeners=[events.append], default_tries=1)
-        in_time(engine.checknrun)
+        call_in_time(engine.checknrun)
         assert engine.nodestatus == {'Shuts': True, 'Queued': False, 'Root': None}
         assert isinstance(engine.nodeexceptions['Queued'], CancelledError)
         assert [event.kind for event in events if event.job == 'Queued'] == [
@@ -465,7 +441,7 @@ class TestExecutor:
         with ThreadPoolExecutor(1, initializer=raising(ValueError('no licence')), initargs=(None,)) as broken:
             engine = make_engine(job('Root', [job('A'), job('B')]), executor=broken)
             with pytest.raises(BrokenExecutor):
-                in_time(engine.checknrun)
+                call_in_time(engine.checknrun)
         assert not engine.partial_success()
 
 
@@ -529,7 +505,7 @@ class TestTelling:
 
         root = job('Root', [job('Quick'), job('Slow', Check=lambda self: after(seen_events))])
         engine = make_engine(root, max_workers=2, listeners=[listener])
-        in_time(engine.checknrun)
+        call_in_time(engine.checknrun)
         assert seen == [{'Quick': True, 'Slow': None, 'Root': None}]
         assert engine.success()
 
@@ -624,7 +600,7 @@ class TestRetries:
         retried = job('Retried', __init__=lambda self: tries.append(1), Check=check, RETRY_DELAY=0.01)
         slow = job('Slow', Check=lambda self: after(again), TRIES=1)
         engine = make_engine(job('Root', [slow, retried]), **on_threads(2))
-        in_time(engine.checknrun)
+        call_in_time(engine.checknrun)
         assert engine.success()
 
     def test_a_job_that_waits_for_its_retry_delays_no_other(self, on_threads):
@@ -640,7 +616,7 @@ class TestRetries:
         waits = job('Waits', __init__=lambda self: tries.append(others.is_set()), Check=check, RETRY_DELAY=500)
         last = job('Last', [chain(20, job('Leaf'))], Check=lambda self: others.set())
         clock = Clock()
-        in_time(make_engine(job('Root', [waits, last]), clock, **on_threads(2)).checknrun)
+        call_in_time(make_engine(job('Root', [waits, last]), clock, **on_threads(2)).checknrun)
         assert tries == [False, True]
         assert clock.sleeps == []
 
@@ -693,7 +669,7 @@ class TestInterrupts:
         )
         engine = make_engine(root, listeners=[listener], **on_threads(3))
         with pytest.raises(type(interrupt)) as caught:
-            in_time(engine.checknrun)
+            call_in_time(engine.checknrun)
         assert caught.value is interrupt
         assert log == ['Slower', *(['Hit'] if where in ('run', 'recheck') else []), 'Slow']
         assert engine.nodestatus == {'Slow': True, 'Hit': False, 'Slower': True, 'Root': None}
@@ -710,7 +686,7 @@ class TestInterrupts:
         root = job('Root', [*hits, job('Ready', Check=lambda self: touched.append(1))])
         engine = make_engine(root, max_workers=2)
         with pytest.raises(CustomInterrupt):
-            in_time(engine.checknrun)
+            call_in_time(engine.checknrun)
         assert touched == []
         assert engine.nodestatus == {'Hit1': False, 'Hit2': False, 'Ready': None, 'Root': None}
 
@@ -777,7 +753,7 @@ class TestInterrupts:
         with Struck(1) as pool:
             engine = make_engine(job('Root', [cleaning(log, 'Begun', Run=run)]), executor=pool)
             with pytest.raises(KeyboardInterrupt):
-                in_time(engine.checknrun)
+                call_in_time(engine.checknrun)
         assert log == ['Begun']
         assert engine.nodestatus == {'Begun': True, 'Root': None}
 
@@ -801,7 +777,7 @@ class TestInterrupts:
         root = job('Root', [cleaning(log, 'Slow', Run=slow), hit])
         engine = make_engine(root, cleanup=False, listeners=[listener], **on_threads(2))
         with pytest.raises(CustomInterrupt):
-            in_time(engine.checknrun)
+            call_in_time(engine.checknrun)
         assert log == []
         engine.cleanup()
         assert log == ['Hit', 'Slow']
@@ -827,7 +803,7 @@ class TestInterrupts:
         options = {**on_threads(2), 'max_workers': 2}
         engine = make_engine(job('Root', [job('Next', leaves)]), listeners=[listener], **options)
         with pytest.raises(KeyboardInterrupt) as caught:
-            in_time(engine.checknrun)
+            call_in_time(engine.checknrun)
         assert caught.value is interrupt
         assert events[-1][0] is EventKind.RUN_FINISHED
         assert [event[1:] for event in events if event[0] is EventKind.ATTEMPT_STARTED] == [
@@ -846,7 +822,7 @@ class TestInterrupts:
             'Root': 0,
         }
         with contextlib.suppress(KeyboardInterrupt):
-            in_time(engine.checknrun)
+            call_in_time(engine.checknrun)
         assert len(log) == 2 * len(['C', 'B', 'A'] if started else ['B', 'A']), 'the engine can be used again'
 
     def test_a_second_interrupt_from_a_listener_ends_the_wait_for_running_jobs(self, on_threads):
@@ -869,7 +845,7 @@ class TestInterrupts:
 
         def work():
             with pytest.raises(KeyboardInterrupt):
-                in_time(engine.checknrun)
+                call_in_time(engine.checknrun)
 
         try:
             lines += stderr_lines(work)
@@ -901,7 +877,7 @@ class TestCleanup:
 
         def work():
             try:
-                in_time(engine.checknrun)
+                call_in_time(engine.checknrun)
             except ValueError as caught:
                 raised.append(caught)
 
@@ -916,7 +892,7 @@ class TestCleanup:
         dirty = changing('Dirty', Cleanup=raising(error))
         engine = make_engine(job('Root', [dirty], Check=raising(CustomInterrupt())), **on_threads(2))
         with pytest.raises(CustomInterrupt) as caught:
-            in_time(engine.checknrun)
+            call_in_time(engine.checknrun)
         assert caught.value.__context__ is error
 
     def test_cleanups_are_called_in_the_callers_thread(self, on_threads):

@@ -13,29 +13,9 @@ import tracemalloc
 
 import pytest
 from support.factories import changing, failing, job, make_engine, run_engine
+from support.workers import LIMIT, raised_in_time
 
 from dojobber import DoJobberError, DummyJob
-
-LIMIT = 30  # seconds after which something that should have ended never will
-
-
-def in_time(function):
-    """Call ``function`` in a thread with a limit and return what it raises."""
-    errors = []
-
-    def call():
-        try:
-            function()
-        except BaseException as error:
-            errors.append(error)
-        else:
-            errors.append(None)
-
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    thread.join(LIMIT)
-    assert errors, 'it does not end'
-    return errors[0]
 
 
 def engines_threads():
@@ -94,7 +74,7 @@ def test_a_run_goes_on_with_fewer_threads_if_the_system_allows_no_more(monkeypat
 
     leaves = [job(f'J{number}', Check=check) for number in range(40)]
     engine = make_engine(job('Root', [*leaves, failing('Lost')]), max_workers=30)
-    assert in_time(engine.checknrun) is None
+    assert raised_in_time(engine.checknrun) is None
     assert [engine.nodestatus[leaf.__name__] for leaf in leaves] == [True] * 40
     assert engine.outcomes['Lost'].tries == 3
     assert len(started) == count
@@ -104,10 +84,10 @@ def test_a_run_goes_on_with_fewer_threads_if_the_system_allows_no_more(monkeypat
 def test_a_run_without_any_thread_raises_the_error_and_runs_nothing(monkeypatch):
     limited(monkeypatch, 0)
     engine = make_engine(wide(), max_workers=3)
-    assert str(in_time(engine.checknrun)) == "can't start new thread"
+    assert str(raised_in_time(engine.checknrun)) == "can't start new thread"
     assert not engine.partial_success()
     monkeypatch.undo()
-    assert in_time(engine.checknrun) is None
+    assert raised_in_time(engine.checknrun) is None
     assert engine.success()
 
 
