@@ -1,4 +1,4 @@
-"""The picture that ``--graph`` asks for: what can be known of it before the run, and how it is drawn after it."""
+"""The picture of ``--graph``: checked before the run, drawn after it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ..text import escape_unprintable
 from .signals import INTERRUPTS, Interrupts, Stopped, signal_of
 from .streams import complain, is_terminal, standard_error
 
-PATIENCE = 1.0  # seconds without a word
+MESSAGE_DELAY = 1.0  # seconds of drawing before a message
 
-LIMITED = ('mermaid',)
-"""Formats that refuse some graphs, and cost next to nothing."""
+CHEAP_FORMATS = ('mermaid',)
+"""Formats that are drawn completely to check them: they are fast, and cannot show every graph."""
 
 
 def check_graph(engine: DoJobber, path: str, rankdir: str) -> None:
-    """Find out before the run rather than after it that the picture cannot be made.
+    """Check before the run that the picture can be drawn after it.
 
     Raises:
-        GraphError: There is no such format, or no renderer for it; the graph is too big for it; the file cannot be
+        GraphError: The format is unknown or lacks a renderer, the graph is too big for it, or the file cannot be
             written.
     """
     from .._draw import default_format
@@ -35,7 +35,7 @@ def check_graph(engine: DoJobber, path: str, rankdir: str) -> None:
     try:
         _check_file(path)
         fmt = default_format(path)
-        if fmt not in LIMITED:
+        if fmt not in CHEAP_FORMATS:
             engine = DoJobber()
             engine.configure(DummyJob)
         engine.write_graph(io.BytesIO(), fmt, rankdir=rankdir)
@@ -46,51 +46,51 @@ def check_graph(engine: DoJobber, path: str, rankdir: str) -> None:
 
 
 def _check_file(path: str) -> None:
-    """Raise an error if nothing can be written there; whatever there is stays as it is."""
+    """Raise an error if the file cannot be written. An existing file is not changed."""
     if not path or '\0' in path:
-        raise GraphError('the path of a file is expected', path)
+        raise GraphError('expected the path of a file', path)
     if os.path.isdir(path):
-        raise GraphError(f'{path!r} is a folder, and the graph needs a file', path)
+        raise GraphError(f'{path!r} is a folder, not a file', path)
     if os.path.isfile(path):
         os.close(os.open(path, os.O_WRONLY | os.O_APPEND))
-    elif os.path.exists(path):  # a pipe, whose reader must not be sent away, or a device
+    elif os.path.exists(path):  # a device, or a pipe: opening that would end its reader
         if not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     else:
         target = os.path.realpath(path) if os.path.islink(path) else path
         folder = os.path.dirname(target)
         if not os.path.isdir(folder or os.curdir):
-            raise GraphError(f'there is no folder {folder!r} for the graph', path)
-        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL))  # asks all who may have something against it
+            raise GraphError(f'the folder {folder!r} does not exist', path)
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL))  # the only reliable test
         os.unlink(target)
 
 
 def draw(engine: DoJobber, path: str, rankdir: str, interrupts: Interrupts) -> tuple[signal.Signals | None, bool]:
-    """Draw the graph, and return the signal that has interrupted this, if any, and whether it is drawn.
+    """Draw the graph, and return the signal that has interrupted this, if any, and whether the graph is drawn.
 
-    Where it is not, a line on stderr says why.
+    If it is not, a line on stderr gives the reason.
     """
     interrupt = None
     try:
         with (
             interrupts.raised(Stopped),
-            _said_if_long(path),
-        ):  # subprocess kills, but does not wait at KeyboardInterrupt
+            _message_after_delay(path),
+        ):  # Stopped, since at KeyboardInterrupt subprocess kills the renderer without waiting for it
             engine.write_graph(path, rankdir=rankdir)
             return None, True
     except INTERRUPTS as error:
         interrupt = signal_of(error)
-        why = f'interrupted by {interrupt.name}'
+        reason = f'interrupted by {interrupt.name}'
     except (GraphError, OSError) as error:
-        why = str(error)
-    complain(f'the graph is not drawn: {escape_unprintable(why)}')
+        reason = str(error)
+    complain(f'the graph is not drawn: {escape_unprintable(reason)}')
     return interrupt, False
 
 
 @contextlib.contextmanager
-def _said_if_long(path: str) -> Iterator[None]:
-    """Say on a terminal what is going on if this takes long."""
-    timer = threading.Timer(PATIENCE, complain, [f'drawing {escape_unprintable(path)} ...'])
+def _message_after_delay(path: str) -> Iterator[None]:
+    """Print on a terminal that the graph is being drawn if that takes long."""
+    timer = threading.Timer(MESSAGE_DELAY, complain, [f'drawing {escape_unprintable(path)} ...'])
     timer.daemon = True
     if is_terminal(standard_error()):
         timer.start()

@@ -1,4 +1,4 @@
-"""What stderr gets during a run where no bar shows it: attempts that failed, and Jobs that take long."""
+"""Lines on stderr during a run without a bar: failed attempts, and Jobs that take long."""
 
 from __future__ import annotations
 
@@ -13,54 +13,54 @@ from ..text import duration
 from .signals import leave_signals_to_main_thread
 from .streams import complain
 
-LONG = 60.0
-"""Seconds after which a Job that is still running is mentioned, and after as many again."""
+INTERVAL = 60.0
+"""Seconds between two lines about a Job that is still running."""
 
 
 class Notices:
-    """Writes a line for each failed attempt that is retried, and one for each minute that a Job is running.
+    """Writes a line for each failed attempt that is retried, and a line each minute for a Job that is still running.
 
     Args:
-        running: When the attempts under way started, on the clock, by name. Another thread may change it.
-        clock: Returns the seconds of a monotonic clock.
-        long: After how many seconds a running Job is mentioned.
+        running: Start of each running attempt on the clock, by Job name. Another thread may change it.
+        clock: Returns seconds of a monotonic clock.
+        interval: Seconds between two lines about a running Job.
     """
 
     def __init__(
-        self, running: Mapping[str, float], clock: Callable[[], float] = monotonic, long: float = LONG
+        self, running: Mapping[str, float], clock: Callable[[], float] = monotonic, interval: float = INTERVAL
     ) -> None:
-        self._running, self._clock, self._long = running, clock, long
-        self._mentioned: dict[tuple[str, float], int] = {}  # how often, by name and start
+        self._running, self._clock, self._interval = running, clock, interval
+        self._counts: dict[tuple[str, float], int] = {}  # lines about an attempt, by name and start
 
     @contextlib.contextmanager
-    def watching(self, interval: float = 1.0) -> Iterator[None]:
-        """Mention the Jobs that take long, from a thread that looks every ``interval`` seconds while this lasts."""
+    def watching(self, poll_seconds: float = 1.0) -> Iterator[None]:
+        """Report Jobs that take long for the duration of the block, from a thread."""
         end = threading.Event()
-        thread = threading.Thread(target=self._watch, args=[end, interval], name='dojobber-notices', daemon=True)
+        thread = threading.Thread(target=self._watch, args=[end, poll_seconds], name='dojobber-notices', daemon=True)
         thread.start()
         try:
             yield
         finally:
-            end.set()  # the thread is not waited for: it may be about to write to a stderr that nobody reads
+            end.set()  # without join(): the thread may be blocked by a stderr that nobody reads
 
     def retried(self, name: str, attempt: int, tries: float, error: str, seconds: float) -> None:
-        """Write that an attempt failed, with ``error``, and that the next one comes in ``seconds``."""
+        """Write that an attempt has failed with ``error``, and that the next one starts in ``seconds``."""
         of = f' of {math.ceil(tries)}' if tries < math.inf else ''
         following = f'next in {duration(seconds, 0)}' if seconds >= 0.5 else 'trying again'
         complain(f'{name}: attempt {attempt}{of} failed: {error}; {following}')
 
-    def mention(self) -> None:
-        """Write which Jobs have been running for another minute."""
+    def report_running(self) -> None:
+        """Write which Jobs have been running for another interval."""
         now = self._clock()
-        under_way = dict(self._running)
-        self._mentioned = {key: count for key, count in self._mentioned.items() if under_way.get(key[0]) == key[1]}
-        for name, start in under_way.items():
-            count = math.floor((now - start) / self._long)
-            if count > self._mentioned.get((name, start), 0):
-                self._mentioned[name, start] = count
-                complain(f'{name}: still running after {duration(count * self._long, 0)}')
+        running = dict(self._running)
+        self._counts = {key: count for key, count in self._counts.items() if running.get(key[0]) == key[1]}
+        for name, start in running.items():
+            count = math.floor((now - start) / self._interval)
+            if count > self._counts.get((name, start), 0):
+                self._counts[name, start] = count
+                complain(f'{name}: still running after {duration(count * self._interval, 0)}')
 
-    def _watch(self, end: threading.Event, interval: float) -> None:
+    def _watch(self, end: threading.Event, poll_seconds: float) -> None:
         leave_signals_to_main_thread()
-        while not end.wait(interval):
-            self.mention()
+        while not end.wait(poll_seconds):
+            self.report_running()

@@ -15,31 +15,31 @@ from ..job import Job
 from ..text import summary
 
 
-class Answer(Exception):  # noqa: N818 - nothing is wrong
-    """What was asked for is a text: of ``--help`` or ``--version``."""
+class Answer(Exception):  # noqa: N818 - not an error
+    """The text of ``--help`` or ``--version``, which is all that the user wants."""
 
 
 class UsageError(Exception):
-    """The options cannot be used; the message says why, with the usage above."""
+    """The options cannot be used. The message consists of the usage and the reason."""
 
 
 def parse_options(root: type[Job] | None, argv: Sequence[str] | None) -> argparse.Namespace:
-    """Return the options of ``argv``, by default those of the process.
+    """Return the options in ``argv``, by default the arguments of the process.
 
     Raises:
-        Answer: A text is all that was asked for.
-        UsageError: An option is unknown, has a value that it cannot have, or would be ignored.
+        Answer: The user asks for ``--help`` or ``--version``.
+        UsageError: An option is unknown, has an invalid value, or would be ignored.
     """
     parser = _parser(root)
     options, unknown = parser.parse_known_args(argv)
     if unknown:
-        parser.error(_words_on(unknown, parser))
+        parser.error(_unknown_error(unknown, parser))
     if not options.tries >= 1:
         parser.error(f'--tries must be a number of at least 1, not {options.tries}')
     if not 0 <= options.retry_delay < math.inf:
         parser.error(f'--retry-delay must be a finite number of seconds of at least 0, not {options.retry_delay}')
     if options.rankdir is not None and options.graph is None:
-        parser.error('--rankdir turns the picture of --graph, which is not given')
+        parser.error('--rankdir needs --graph, whose picture it turns')
     options.rankdir = options.rankdir or 'TB'
     options.prog = parser.prog
     return options
@@ -98,7 +98,7 @@ def _parser(root: type[Job] | None) -> _Parser:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Raises what argparse would print, so that the command can print it as it does everything else."""
+    """Raises what argparse would print, so that the command can print it in its own way."""
 
     def print_help(self, file: Any = None) -> NoReturn:
         raise Answer(self.format_help().rstrip('\n'))
@@ -114,7 +114,7 @@ class _Version(argparse.Action):
 
 
 class _Once(argparse.Action):
-    """Stores a value, and refuses a second one, of which one would be ignored."""
+    """Stores a value and refuses a second one, since argparse would ignore the first."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
@@ -124,28 +124,28 @@ class _Once(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
-def _words_on(unknown: Sequence[str], parser: _Parser) -> str:
-    """Say which options there are not, without what else was given: argparse would repeat it, and it may be secret."""
+def _unknown_error(unknown: Sequence[str], parser: _Parser) -> str:
+    """Return the error message for unknown arguments. It repeats no values, which may be secret."""
     import difflib
 
-    names = [each.partition('=')[0] if each.startswith('--') else each[:2] for each in unknown if each[:1] == '-']
+    names = [text.partition('=')[0] if text.startswith('--') else text[:2] for text in unknown if text[:1] == '-']
     if not names:
-        return 'more is given than ROOT; KEY=VALUE needs --set'
+        return 'unexpected argument after ROOT; KEY=VALUE needs --set'
     known = re.findall(r'--[\w-]+', parser.format_help())
-    near = [found for name in names if name[:2] == '--' for found in difflib.get_close_matches(name, known, 1)]
-    hint = f'; did you mean {" and ".join(dict.fromkeys(near))}?' if near else ''
-    return f'there is no option {", ".join(names)}{hint}'
+    similar = [match for name in names if name[:2] == '--' for match in difflib.get_close_matches(name, known, 1)]
+    hint = f'; did you mean {" and ".join(dict.fromkeys(similar))}?' if similar else ''
+    return f'unknown option {", ".join(names)}{hint}'
 
 
 def _root(text: str) -> str:
     if '=' in text and not os.path.exists(text.rpartition(':')[0] or text):
-        raise argparse.ArgumentTypeError('FILE.py:JOB or MODULE:JOB is expected; KEY=VALUE needs --set')
+        raise argparse.ArgumentTypeError('expected FILE.py:JOB or MODULE:JOB; KEY=VALUE needs --set')
     return text
 
 
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 10) or int(text) < 1:
-        raise argparse.ArgumentTypeError('a number of at least 1 is expected')
+        raise argparse.ArgumentTypeError('expected an integer of at least 1')
     return int(text)
 
 
@@ -155,13 +155,13 @@ def _number(text: str) -> float:
             return float(text)
     except ValueError:
         pass
-    raise argparse.ArgumentTypeError('a number is expected')
+    raise argparse.ArgumentTypeError('expected a number')
 
 
 def _text(text: str) -> tuple[str, str]:
-    key, is_there, value = text.partition('=')
-    if not key or not is_there:
-        raise argparse.ArgumentTypeError('KEY=VALUE is expected')  # without the text, which may be secret
+    key, separator, value = text.partition('=')
+    if not key or not separator:
+        raise argparse.ArgumentTypeError('expected KEY=VALUE')  # the text may be secret
     return key, value
 
 

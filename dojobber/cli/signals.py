@@ -1,4 +1,4 @@
-"""The signals that interrupt a run of the command line: who handles them, and for how long."""
+"""Handles the signals that interrupt the command: SIGINT, SIGTERM and SIGHUP."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Callable, ClassVar, NoReturn
 
 SIGNALS = tuple(getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGHUP') if hasattr(signal, name))
 
-REDELIVERY = 0.01  # seconds after which a signal is sent again that arrived where nothing may be raised
+REDELIVERY = 0.01  # seconds after which a signal is sent again if it arrived where nothing may be raised
 
 
 class Interrupted(BaseException):
@@ -44,26 +44,26 @@ INTERRUPTS = (KeyboardInterrupt, Interrupted)
 
 
 def signal_of(error: BaseException) -> signal.Signals:
-    """Return the signal for which one of ``INTERRUPTS`` was raised."""
+    """Return the signal that has raised ``error``, one of ``INTERRUPTS``."""
     return signal.Signals[error.by] if isinstance(error, Interrupted) else signal.SIGINT
 
 
 def leave_signals_to_main_thread() -> None:
-    """Block all signals in the calling thread: the one that handles them would not wake up if they arrived here."""
+    """Block all signals in the calling thread: if they arrived here, the main thread would not wake up."""
     if hasattr(signal, 'pthread_sigmask'):
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
 
 
 class Interrupts:
-    """Handles the signals as long as its ``with`` block lasts, in this process and in none that is forked from it.
+    """Handles the signals for the duration of a ``with`` block, in this process but not in processes forked from it.
 
-    In ``raised()`` the first signal raises an exception. Any other signal ends the process at once, but a SIGHUP that
-    is not the first signal does nothing: one often arrives twice when a terminal is closed, or right after SIGTERM. A
-    signal that was ignored before stays ignored. Jobs may set handlers of their own and put this one back.
+    In ``raised()``, the first signal raises an exception. Other signals end the process at once, except that a SIGHUP
+    after another signal does nothing: it often arrives twice when a terminal is closed, or right after SIGTERM. A
+    signal that was ignored before stays ignored. Jobs may set handlers of their own and restore this one.
 
     Args:
-        announce: Called with the name of a signal before it is raised.
-        restore_terminal: Called before the process is ended at once.
+        announce: Called with the name of a signal before its exception is raised.
+        restore_terminal: Called before a signal ends the process at once.
     """
 
     def __init__(
@@ -82,27 +82,27 @@ class Interrupts:
         """Install the handler.
 
         Raises:
-            ValueError: This is not the main thread, the only one that can.
+            ValueError: This is not the main thread.
         """
         _prepare_forks()
         self._terminals = [number for number in range(3) if os.isatty(number)]
-        for each in SIGNALS:
-            earlier = signal.getsignal(each)
-            if earlier is not signal.SIG_IGN and earlier is not None:  # None: a handler that Python cannot put back
-                self._earlier[each] = earlier
-                signal.signal(each, self)
+        for number in SIGNALS:
+            earlier = signal.getsignal(number)
+            if earlier is not signal.SIG_IGN and earlier is not None:  # None: a handler that Python cannot restore
+                self._earlier[number] = earlier
+                signal.signal(number, self)
         _entered.append(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self in _entered:
             _entered.remove(self)
-        for each, earlier in self._earlier.items():
-            signal.signal(each, earlier)
+        for number, earlier in self._earlier.items():
+            signal.signal(number, earlier)
 
     @contextlib.contextmanager
     def raised(self, for_sigint: type[BaseException] = KeyboardInterrupt) -> Iterator[None]:
-        """Let the first signal that arrives in this block raise an exception, SIGINT that of ``for_sigint``."""
+        """For the duration of the block, let the first signal raise an exception; ``for_sigint`` is that of SIGINT."""
         self._for_sigint = for_sigint
         self._raised = None
         self._is_raising = True
@@ -115,7 +115,7 @@ class Interrupts:
         """Handle a signal."""
         if os.getpid() != self._process:
             self._pass_on(number, frame)
-        elif _is_in_fork_hook(frame):  # where Python would print the exception and go on
+        elif _is_in_fork_hook(frame):  # Python would print the exception and go on
             again = threading.Timer(REDELIVERY, os.kill, (self._process, number))
             again.daemon = True
             again.start()
@@ -134,8 +134,8 @@ class Interrupts:
     def resume(self) -> None:
         """Note that the run goes on: if a signal has raised an exception, a Job has caught it.
 
-        A Job may do so with KeyboardInterrupt, to let the user end a part of it. The next signal then counts as the
-        first. Any other exception is raised again, since no Job knows what it means.
+        A Job may catch KeyboardInterrupt, to let the user end a part of it. The next signal then counts as the first.
+        Any other exception is raised again.
         """
         raised, self._raised = self._raised, None
         if raised is KeyboardInterrupt:
@@ -149,7 +149,7 @@ class Interrupts:
         raise error
 
     def _forget_terminal(self) -> None:
-        """Let what is written to a terminal that has gone vanish, so that no Cleanup fails because it prints."""
+        """Redirect terminals that have gone to /dev/null, so that no Cleanup fails because it prints."""
         gone = [number for number in self._terminals if not os.isatty(number)]
         if gone:
             nowhere = os.open(os.devnull, os.O_RDWR)
@@ -158,7 +158,7 @@ class Interrupts:
             os.close(nowhere)
 
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
-        """Do in a forked process what the signal would have done without this handler."""
+        """In a forked process, do what the signal would have done without this handler."""
         earlier = self._earlier.get(signal.Signals(number), signal.SIG_DFL)
         signal.signal(number, earlier)
         if callable(earlier):
@@ -167,28 +167,28 @@ class Interrupts:
             os.kill(os.getpid(), number)
 
     def disown(self) -> None:
-        """Put back the earlier handlers in a forked process, but for those that a Job has replaced."""
-        for each, earlier in self._earlier.items():
-            if signal.getsignal(each) is self:
-                signal.signal(each, earlier)
+        """In a forked process, restore the earlier handlers, except where a Job has set its own."""
+        for number, earlier in self._earlier.items():
+            if signal.getsignal(number) is self:
+                signal.signal(number, earlier)
 
 
 _entered: list[Interrupts] = []
-"""Those whose handler is installed, the innermost last."""
+"""The objects whose handler is installed, the innermost last."""
 
 _held = threading.local()
-"""The signal mask that a thread had before it forked."""
+"""The signal mask of a thread before it forked."""
 
 
 @functools.cache
 def _prepare_forks() -> None:
-    """Have forked processes start without the handler. This cannot be undone, and does nothing while none is there."""
+    """Make forked processes start without the handler. This cannot be undone; without a handler it does nothing."""
     if hasattr(os, 'register_at_fork'):
         os.register_at_fork(before=_hold_signals, after_in_parent=_release_signals, after_in_child=_disown_all)
 
 
 def _hold_signals() -> None:
-    """Block the signals: one sent to the new process before its handlers are reset would be lost."""
+    """Block the signals: the new process would lose one that arrives before its handlers are restored."""
     if _entered:
         _held.mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
@@ -205,7 +205,7 @@ def _disown_all() -> None:
     _release_signals()
 
 
-_FORK_HOOKS = {each.__code__ for each in (_hold_signals, _release_signals)}
+_FORK_HOOKS = {hook.__code__ for hook in (_hold_signals, _release_signals)}
 
 
 def _is_in_fork_hook(frame: FrameType | None) -> bool:

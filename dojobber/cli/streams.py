@@ -1,4 +1,4 @@
-"""Stdout and stderr as the command finds them, whatever becomes of them meanwhile."""
+"""The stdout and stderr that the command starts with, whatever Jobs do to them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..text import escape_unencodable
 
 
 def complain(text: str) -> None:
-    """Write a line to stderr; where that is closed, full or no file at all, to nowhere."""
+    """Write a line to stderr; do nothing if that is closed, full, or not a file."""
     stream = standard_error()
     if stream is None:
         return
@@ -24,16 +24,15 @@ def complain(text: str) -> None:
 
 
 class Output:
-    """The stdout that the command finds when it is called, for what the command itself writes.
+    """The stdout that the command starts with. It keeps writing there if Jobs replace or close ``sys.stdout``.
 
-    Jobs may replace, close or redirect ``sys.stdout``; this keeps to the one it has found, and ``put_back()`` makes it
-    ``sys.stdout`` again, and ``sys.stderr`` what it was. The first failure ends the writing.
+    ``put_back()`` restores ``sys.stdout`` and ``sys.stderr``. After the first failure, nothing more is written.
     """
 
     def __init__(self) -> None:
         self._stderr = standard_error()
         self.stream: Any = sys.stdout
-        """None where stdout was closed before Python started."""
+        """None if stdout was closed before Python started."""
         self.failure: Exception | None = None
         """Why no more can be written."""
         self.was_diverted: bool = False
@@ -41,7 +40,7 @@ class Output:
         self._kept: dict[int, tuple[int, bool]] = {}
 
     def write(self, text: str) -> None:
-        """Write ``text`` at once, characters that the encoding does not have as escapes."""
+        """Write ``text`` at once, with escapes for characters that the encoding lacks."""
         if self.failure is not None:
             return
         try:
@@ -56,7 +55,7 @@ class Output:
             discard(self.stream)
 
     def flush(self) -> None:
-        """Do nothing: it is here for those who write to this as to a file."""
+        """Do nothing: :meth:`write` does not buffer. Users of a file expect this method."""
 
     def isatty(self) -> bool:
         """Tell whether it is a terminal."""
@@ -64,7 +63,7 @@ class Output:
 
     @property
     def encoding(self) -> str:
-        """Its encoding."""
+        """Encoding of the stream."""
         return getattr(self.stream, 'encoding', None) or 'utf-8'
 
     def _open_stream(self) -> Any:
@@ -75,9 +74,9 @@ class Output:
         return self.stream
 
     def finish(self) -> bool:
-        """Write what Jobs have left in the buffer, and tell whether all was written that anybody wants to read.
+        """Flush what Jobs have left in the buffer, and tell whether everything was written that somebody reads.
 
-        Otherwise a line on stderr says so.
+        If not, a line on stderr says so.
         """
         _flush(standard_error())
         if self.failure is None and self.stream is not None and not getattr(self.stream, 'closed', False):
@@ -92,11 +91,11 @@ class Output:
         return False
 
     def drop(self) -> None:
-        """Forget what is left in the buffer, where nobody wants to wait any longer for it to be written."""
+        """Discard what is left in the buffer."""
         discard(self.stream)
 
     def divert(self) -> None:
-        """Let what Jobs and their children write to stdout go to stderr, until it is put back."""
+        """Redirect what Jobs and their children write to stdout to stderr, until :meth:`put_back`."""
         self.was_diverted = True
         _flush(getattr(sys, 'stdout', None))
         for number in {1, _number_of(self.stream) or 1}:
@@ -107,12 +106,12 @@ class Output:
         sys.stdout = None if stderr is None else _Lossy(stderr)
 
     def put_back(self) -> None:
-        """Make stdout and stderr what they were."""
+        """Restore stdout and stderr."""
         current = getattr(sys, 'stdout', None)  # a Job may have deleted it
         if current is not self.stream:
             _flush(current)
         if self._kept:
-            _flush(self.stream)  # whoever has kept it writes to stderr, too
+            _flush(self.stream)  # a Job that has kept it writes to stderr as well
         for number, (kept, is_inheritable) in self._kept.items():
             os.dup2(kept, number, is_inheritable)
             os.close(kept)
@@ -124,7 +123,7 @@ class Output:
 
 
 class _Lossy:
-    """Writes to a stream, and loses what this cannot write: what is diverted to it must not fail for that."""
+    """Writes to a stream, and drops what cannot be written instead of raising an error."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -144,7 +143,7 @@ class _Lossy:
 
 
 def standard_error() -> Any:
-    """Return ``sys.stderr``; None where it was closed before Python started, or a Job has deleted it."""
+    """Return ``sys.stderr``; None if it was closed before Python started, or a Job has deleted it."""
     return getattr(sys, 'stderr', None)
 
 
@@ -157,7 +156,7 @@ def is_terminal(stream: Any) -> bool:
 
 
 def discard(stream: Any) -> None:
-    """Drop what a stream could not write, since Python would try to write it again when it ends, and complain."""
+    """Drop what a stream could not write. Python would try to write it again at exit, and print an error."""
     number = _number_of(stream)
     if number is None:
         return
@@ -179,7 +178,7 @@ def discard(stream: Any) -> None:
 
 
 def _has_no_reader(error: Exception) -> bool:
-    """Tell whether whoever read it has had enough, as ``head`` has: nothing that anybody wants is lost then."""
+    """Tell whether the reader has closed the pipe, as ``head`` does, so that nothing is lost."""
     is_windows_pipe = sys.platform == 'win32' and isinstance(error, OSError) and error.errno == errno.EINVAL
     return isinstance(error, BrokenPipeError) or is_windows_pipe
 
@@ -187,7 +186,7 @@ def _has_no_reader(error: Exception) -> bool:
 def _number_of(stream: Any) -> int | None:
     try:
         number = stream.fileno()
-    except (AttributeError, OSError, ValueError):  # it is None, in memory, closed
+    except (AttributeError, OSError, ValueError):  # None, a buffer in memory, or closed
         return None
     return number if isinstance(number, int) else None
 
@@ -195,7 +194,7 @@ def _number_of(stream: Any) -> int | None:
 def _send_to_stderr(number: int) -> None:
     try:
         os.dup2(2, number)
-    except OSError:  # which is closed
+    except OSError:  # stderr is closed
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, number)
         os.close(nowhere)
@@ -205,11 +204,11 @@ def _flush(stream: Any) -> None:
     try:
         if stream is not None:
             stream.flush()
-    except (AttributeError, OSError, ValueError):  # it is no file at all, cannot be written, is closed
+    except (AttributeError, OSError, ValueError):  # not a file, not writable, or closed
         discard(stream)
 
 
 def _flush_what_can_be(stream: Any) -> None:
-    """Flush a stream; ``print()`` writes to one without ``flush()`` as well."""
+    """Flush a stream, unless it has no ``flush()``, which ``print()`` does not need."""
     if hasattr(stream, 'flush'):
         stream.flush()

@@ -1,8 +1,8 @@
 """A few lines at the bottom of the terminal that stay there while Jobs and their children use the rest of it.
 
-A scroll region keeps those lines free, as apt does it. Nothing stands between the Jobs and the terminal: they own it,
-and may ask questions, start a pager or an editor, or leave a server behind. So nothing may be assumed about it either:
-each drawing saves and restores the cursor and sets the region anew, since any program may have reset it.
+A scroll region keeps those lines free, as apt does. Jobs write to the terminal directly: they may ask questions, start
+a pager or an editor, or leave a server behind. So the bar assumes nothing about the terminal: whenever it is drawn, it
+saves and restores the cursor and sets the region again, since any program may have reset it.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from types import FrameType
 from typing import Any, Callable
 
 from ..signals import leave_signals_to_main_thread
-from .terminfo import Codes, codes_of, filled
+from .terminfo import Codes, codes_of, fill
 
-INTERVAL = 0.1  # seconds from look to look
-LONGEST_PAUSE = 1.0  # seconds after which the bar is drawn although nothing in it changed: it may have been cleared
-LINES_AT_FIRST = 2
-LINES_ABOVE = 4  # that the Jobs have at least; on a smaller terminal there is no bar
-LEAST_COLUMNS = 16
-PATIENCE = 0.5  # seconds to wait for a drawing under way, where a signal handler must not wait longer
+REFRESH_INTERVAL = 0.1  # seconds
+LONGEST_PAUSE = 1.0  # seconds after which an unchanged bar is drawn again: a program may have cleared it
+INITIAL_LINES = 2
+MIN_LINES_ABOVE = 4  # for the Jobs; on a smaller terminal the bar is not shown
+MIN_COLUMNS = 16
+LOCK_TIMEOUT = 0.5  # seconds for which a signal handler may wait until the bar is drawn
 
-DOWN = b'\v'  # as a line feed, but in the same column: the terminal's driver adds a carriage return to '\n' only
+DOWN = b'\v'  # a line feed that keeps the column: the terminal driver adds a carriage return only to '\n'
 
 Render = Callable[[int], 'list[str]']
 
 
 def bar_on(stream: Any, render: Render) -> Bar | None:
-    """Return a bar for the terminal that ``stream`` is; None where there can be none.
+    """Return a bar for a terminal; None if ``stream`` is not a terminal that can show it.
 
     Args:
-        stream: A text file, or what stands in for one.
+        stream: A text file or an object with its methods.
         render: Returns the lines to show for a width in columns. It is called in a thread.
     """
     if sys.platform == 'win32' or threading.current_thread() is not threading.main_thread():
@@ -56,25 +56,24 @@ def bar_on(stream: Any, render: Render) -> Bar | None:
 
 
 class Bar:
-    """Draws the lines as long as it is shown, from a thread of its own.
+    """Draws the lines from a thread of its own.
 
-    While the terminal belongs to somebody else (another job of the shell, a full-screen program), nothing is reserved
-    and nothing drawn.
+    While the terminal belongs to another job of the shell or to a full-screen program, it reserves and draws nothing.
     """
 
     def __init__(self, descriptor: int, codes: Codes, encoding: str, render: Render) -> None:
         self._descriptor, self._codes, self._encoding, self._render = descriptor, codes, encoding, render
         self._lock = threading.RLock()  # a signal handler may interrupt its own thread
-        self._owner = os.getpid()  # forked children inherit the object, not the right to draw
+        self._owner = os.getpid()  # forked children inherit the object, but must not draw
         self._size = os.terminal_size((0, 0))
-        self._count = LINES_AT_FIRST
+        self._count = INITIAL_LINES
         self._is_reserved = self._is_paused = self._must_draw = False
         self._drawn: tuple[list[str], float] = [], 0.0
         self._end = threading.Event()
 
     @contextlib.contextmanager
-    def shown(self) -> Iterator[None]:
-        """Show the bar, and suspend it when the process is stopped (Ctrl-Z)."""
+    def live(self) -> Iterator[None]:
+        """Show the bar for the duration of the block, but hide it while the process is stopped (Ctrl-Z)."""
         thread = threading.Thread(target=self._keep, name='dojobber-bar', daemon=True)
         with self._suspended_with_the_process():
             thread.start()
@@ -88,7 +87,7 @@ class Bar:
 
     @contextlib.contextmanager
     def above(self) -> Iterator[str]:
-        """Let the caller write lines of its own, after what this returns: it ends a line that somebody has begun."""
+        """Let the caller write lines above the bar. Yield what it must write first, to end an unfinished line."""
         with self._lock:
             yield self._end_of_line()
             self._must_draw = True
@@ -100,9 +99,9 @@ class Bar:
         return ''
 
     def _new_line(self) -> bytes:
-        """Return what takes the cursor to the start of an empty line above the bar, wherever it is now."""
+        """Return the codes that move the cursor to the start of an empty line above the bar."""
         codes, size = self._codes, os.get_terminal_size(self._descriptor)
-        spaces = b' ' * size.columns + b'\r'  # from the start of a line they lead back there, else to the next line
+        spaces = b' ' * size.columns + b'\r'  # stays on an empty line, wraps to the next one otherwise
         if not self._is_reserved:
             return spaces + codes.clr_eos  # a full-screen program that has ended may have left the bar below
         return (
@@ -110,7 +109,7 @@ class Bar:
         )
 
     def restore_terminal(self) -> None:
-        """Remove the bar for good, and leave the cursor at the start of a line. A signal handler may call it."""
+        """Remove the bar for good and move the cursor to the start of a line. Signal handlers may call it."""
         if not self._end.is_set():
             self._end.set()
             self._hide(ends_line=True)
@@ -123,14 +122,14 @@ class Bar:
             size = os.get_terminal_size(self._descriptor)
             if not self._is_ours():
                 self._yield_to_others(size)
-            elif size.lines < self._count + LINES_ABOVE or size.columns < LEAST_COLUMNS:
+            elif size.lines < self._count + MIN_LINES_ABOVE or size.columns < MIN_COLUMNS:
                 self._release(self._codes.clr_eos)
             else:
                 self._draw(size)
 
     def _keep(self) -> None:
-        leave_signals_to_main_thread()  # and above all block SIGTTOU, which would stop us
-        while not self._end.wait(INTERVAL):
+        leave_signals_to_main_thread()  # especially SIGTTOU, which would stop the process
+        while not self._end.wait(REFRESH_INTERVAL):
             self.refresh()
 
     def _draw(self, size: os.terminal_size) -> None:
@@ -140,7 +139,7 @@ class Bar:
         if lines == before and monotonic() - at < LONGEST_PAUSE and not is_new and not self._must_draw:
             return
         codes, output = self._codes, b''
-        if self._is_reserved and is_new:  # after a resize, what was the bar can be anywhere below the cursor
+        if self._is_reserved and is_new:  # after a resize, the old bar can be anywhere below the cursor
             output += codes.region(size.lines - 1) + codes.clr_eos
         self._size, self._count = size, max(self._count, len(lines))
         if is_new:
@@ -153,8 +152,8 @@ class Bar:
         return size.lines - self._count
 
     def _room(self, size: os.terminal_size) -> bytes:
-        """Return what scrolls the whole screen up as far as the cursor is where the bar will be."""
-        up = filled(self._codes.parm_up_cursor, self._count)
+        """Return the codes that scroll the screen until the cursor is above the bar."""
+        up = fill(self._codes.parm_up_cursor, self._count)
         return self._codes.region(size.lines - 1) + DOWN * self._count + up
 
     def _at_the_bottom(self, size: os.terminal_size, lines: list[str]) -> bytes:
@@ -162,12 +161,12 @@ class Bar:
         output = codes.save_cursor + codes.exit_attribute_mode
         for number in range(self._count):
             text = lines[number] if number < len(lines) else ''
-            output += filled(codes.cursor_address, self._top(size) + number, 0)
+            output += fill(codes.cursor_address, self._top(size) + number, 0)
             output += text.encode(self._encoding, 'backslashreplace') + codes.clr_eol
         return output + codes.restore_cursor
 
     def _release(self, clear: bytes) -> None:
-        """Let the whole screen scroll again, without the bar. ``clear`` is written last."""
+        """Remove the bar and let the whole screen scroll again. ``clear`` is written last."""
         if not self._is_reserved:
             return
         self._is_reserved = False
@@ -180,19 +179,19 @@ class Bar:
         if not self._is_reserved:
             return
         self._release(b'')
-        if _is_foreground(self._descriptor):  # let the program, which has painted around the bar, see a resize
-            passing = os.terminal_size((size.columns, size.lines - 1))
-            _set_size(self._descriptor, passing)
-            self._end.wait(INTERVAL)  # for it to look
-            if os.get_terminal_size(self._descriptor) == passing:
+        if _is_foreground(self._descriptor):  # make the program draw again, where the bar was as well
+            temporary = os.terminal_size((size.columns, size.lines - 1))
+            _set_size(self._descriptor, temporary)
+            self._end.wait(REFRESH_INTERVAL)  # for the program to notice
+            if os.get_terminal_size(self._descriptor) == temporary:
                 _set_size(self._descriptor, size)
 
     def _is_ours(self) -> bool:
         return _is_foreground(self._descriptor) and _takes_lines(self._descriptor)
 
     def _hide(self, ends_line: bool = False) -> None:
-        """Remove the bar. A drawing under way is waited for, but not for ever: this may be its own thread."""
-        is_locked = self._lock.acquire(timeout=PATIENCE)
+        """Remove the bar, even if it is being drawn: a signal handler may have interrupted that in this thread."""
+        is_locked = self._lock.acquire(timeout=LOCK_TIMEOUT)
         try:
             with contextlib.suppress(OSError):
                 if self._is_reserved and os.getpid() == self._owner:
@@ -214,7 +213,7 @@ class Bar:
                 self._is_paused = True
                 self._hide()
             signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)  # stops this process until somebody continues it
+            os.kill(os.getpid(), number)  # stops this process until it is continued
             if is_owner:
                 signal.signal(number, suspend)
                 self._is_paused = False
@@ -232,22 +231,22 @@ class Bar:
             while output:
                 try:
                     output = output[os.write(self._descriptor, output) :]
-                except BlockingIOError:  # a child has left the terminal so
-                    select.select([], [self._descriptor], [], PATIENCE)
+                except BlockingIOError:  # a child has made the terminal non-blocking
+                    select.select([], [self._descriptor], [], LOCK_TIMEOUT)
         except OSError:  # the terminal is gone
             self._end.set()
 
 
 def _is_foreground(descriptor: int) -> bool:
-    """Tell whether the terminal reads for this process, and not for another job of the shell."""
+    """Tell whether this process, and not another job of the shell, may read from the terminal."""
     try:
         return os.tcgetpgrp(descriptor) == os.getpgrp()
-    except OSError:  # it controls no process at all
+    except OSError:  # it is not the controlling terminal of this process
         return True
 
 
 def _takes_lines(descriptor: int) -> bool:
-    """Tell whether the terminal waits for whole lines. Full-screen programs want each key."""
+    """Tell whether the terminal reads whole lines. Full-screen programs read single keys."""
     import termios
 
     try:

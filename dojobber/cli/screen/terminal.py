@@ -1,4 +1,4 @@
-"""Lines on stdout, in rich's colours where rich is installed, and a bar below them where stdout is a terminal."""
+"""Lines on stdout, in color if rich is installed, and a bar below them if stdout is a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..streams import Output
 from .bar import Bar, bar_on
 
 NO_BAR = 'DOJOBBER_NO_BAR'
-"""The environment variable that asks for no bar."""
+"""The environment variable that switches off the bar."""
 
 
 def cell_width(text: str) -> int:
@@ -23,7 +23,7 @@ def cell_width(text: str) -> int:
 def _width(character: str) -> int:
     import unicodedata
 
-    if unicodedata.category(character) in ('Mn', 'Me', 'Cf'):  # drawn on the character before it, or not at all
+    if unicodedata.category(character) in ('Mn', 'Me', 'Cf'):  # combined with the character before it, or invisible
         return 0
     if '\u1160' <= character <= '\u11ff' or '\ud7b0' <= character <= '\ud7fb':  # completes a Korean syllable
         return 0
@@ -41,23 +41,23 @@ def truncate(text: str, width: int) -> str:
 
 
 class Terminal:
-    """Writes lines to stdout, with rich's colours where it is installed and the terminal has them.
+    """Writes lines to stdout, in color if rich is installed and the terminal has colors.
 
     Args:
-        output: The stdout to write to, by default that of this moment.
+        output: The stdout to write to; the default is the current one.
         has_bar: Whether a bar may be shown below the lines.
     """
 
     def __init__(self, output: Output | None = None, has_bar: bool = True) -> None:
         self._output, self._has_bar = output or Output(), has_bar
         self._console: Any = None
-        self._bar: Bar | None = None  # as long as it is shown
+        self._bar: Bar | None = None  # while it is shown
         with contextlib.suppress(ImportError):
             self._console = _console(self._output)
 
     @property
     def width(self) -> int:
-        """How many columns a line has; of a pipe, 80."""
+        """Columns of a line; 80 for a pipe."""
         import shutil
 
         return shutil.get_terminal_size().columns if self._console is None else int(self._console.width)
@@ -67,11 +67,11 @@ class Terminal:
         return escape_unprintable(text, self._output.encoding)
 
     def shows(self, symbol: str) -> bool:
-        """Tell whether a symbol can be shown. The fonts of Linux's own console lack what is not in Latin alphabets."""
+        """Tell whether a symbol can be shown. The fonts of the Linux console have few symbols."""
         return symbol.isascii() or (self.escape(symbol) == symbol and os.environ.get('TERM') != 'linux')
 
     def write(self, text: str, style: str) -> None:
-        """Write one or more lines. When nobody reads them any more, nothing is written."""
+        """Write one or more lines."""
         with contextlib.nullcontext('') if self._bar is None else self._bar.above() as end_of_line:
             if end_of_line:
                 self._output.write(end_of_line)
@@ -82,25 +82,25 @@ class Terminal:
 
     @contextlib.contextmanager
     def below(self, render: Callable[[int], list[list[tuple[str, str]]]]) -> Iterator[bool]:
-        """Keep what ``render`` returns at the bottom, below all that is written meanwhile, and tell whether it can be.
+        """Keep a bar at the bottom for the duration of the block, and yield whether the terminal can show it.
 
         Args:
-            render: Returns for a width the lines, each a list of texts and their styles.
+            render: Returns the lines of the bar for a width, each a list of texts and their styles.
         """
         bar = None
         if self._has_bar and self._console is not None and not self._console.is_dumb_terminal:
-            bar = bar_on(self._output.stream, lambda width: [self._in_colour(line) for line in render(width)])
+            bar = bar_on(self._output.stream, lambda width: [self._in_color(line) for line in render(width)])
         if bar is None:
             yield False
             return
-        with _no_bar_in_children(), bar.shown():
+        with _no_bar_in_children(), bar.live():
             self._bar = bar
             try:
                 yield True
             finally:
                 self._bar = None
 
-    def _in_colour(self, line: list[tuple[str, str]]) -> str:
+    def _in_color(self, line: list[tuple[str, str]]) -> str:
         from rich.text import Text
 
         with self._console.capture() as captured:
@@ -108,19 +108,19 @@ class Terminal:
         return str(captured.get())
 
     def restore_terminal(self) -> None:
-        """Take the bar away at once, if one is shown."""
+        """Remove the bar at once, if one is shown."""
         if self._bar is not None:
             self._bar.restore_terminal()
 
 
 def wants_no_bar() -> bool:
-    """Tell whether the environment asks for no bar."""
+    """Tell whether the environment switches off the bar."""
     return os.environ.get(NO_BAR, '0') not in ('', '0')
 
 
 @contextlib.contextmanager
 def _no_bar_in_children() -> Iterator[None]:
-    """Let a command ``dojobber`` that a Job starts show no bar of its own: there is only one bottom."""
+    """Switch off the bar of commands ``dojobber`` that Jobs start: the terminal has room for one."""
     earlier = os.environ.get(NO_BAR)
     os.environ[NO_BAR] = '1'
     try:

@@ -134,7 +134,7 @@ def test_a_terminal_that_is_gone_ends_the_bar(terminal):
 def test_the_signal_of_ctrl_z_is_handled_while_the_bar_is_shown_unless_it_was_ignored(terminal, earlier):
     before = signal.signal(signal.SIGTSTP, earlier)
     try:
-        with bar_on(terminal.file, render).shown():
+        with bar_on(terminal.file, render).live():
             assert (signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN) == (earlier is signal.SIG_IGN)
             assert signal.getsignal(signal.SIGTSTP) is not signal.SIG_DFL
             assert [each.daemon for each in threading.enumerate() if each.name == 'dojobber-bar'] == [True]

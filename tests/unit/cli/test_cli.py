@@ -78,8 +78,8 @@ def test_a_failing_cleanup_is_named_at_once_and_in_the_recap(capsys):
         (['--tries', 'nan'], '--tries must be a number of at least 1, not nan'),
         (['--retry-delay', '-1'], '--retry-delay must be a finite number of seconds of at least 0, not -1.0'),
         (['--retry-delay', 'nan'], '--retry-delay must be a finite number of seconds of at least 0, not nan'),
-        (['--graph', 'no/graph.dot'], "--graph: there is no folder 'no' for the graph"),
-        (['--graph', '.'], "--graph: '.' is a folder, and the graph needs a file"),
+        (['--graph', 'no/graph.dot'], "--graph: the folder 'no' does not exist"),
+        (['--graph', '.'], "--graph: '.' is a folder, not a file"),
     ],
 )
 def test_what_cannot_work_is_a_line_and_a_usage_error(capsys, tmp_path, monkeypatch, arguments, said):
@@ -159,7 +159,7 @@ def test_arguments_reach_every_check_and_run(capsys):
 def test_a_number_of_workers_that_is_none_is_a_usage_error(capsys, number):
     status, _, err = called(capsys, job('Fine'), f'-j{number}' if number else '-j=')
     assert status == 2
-    assert 'a number of at least 1 is expected' in err
+    assert 'expected an integer of at least 1' in err
 
 
 def test_tries_and_delay_are_for_jobs_that_do_not_say_themselves(capsys):

@@ -31,7 +31,7 @@ def test_a_job_that_takes_long_is_mentioned_each_minute(capsys, clock):
 
     def mentioned(seconds):
         clock.now = 1000.0 + seconds
-        notices.mention()
+        notices.report_running()
         return capsys.readouterr().err.splitlines()
 
     assert mentioned(59.9) == []
@@ -45,15 +45,15 @@ def test_a_job_that_takes_long_is_mentioned_each_minute(capsys, clock):
 
 def test_each_attempt_has_its_own_minutes(capsys, clock):
     running = {'Copy': clock.now}
-    notices = Notices(running, clock, long=10)
+    notices = Notices(running, clock, interval=10)
     clock.now += 10
-    notices.mention()
+    notices.report_running()
     running['Copy'] = clock.now
     clock.now += 9
-    notices.mention()
+    notices.report_running()
     assert capsys.readouterr().err == 'Copy: still running after 10 s\n'
     clock.now += 1
-    notices.mention()
+    notices.report_running()
     assert capsys.readouterr().err == 'Copy: still running after 10 s\n'
 
 
@@ -64,7 +64,7 @@ def test_the_watch_looks_by_itself_and_ends_with_the_run(capsys):
         looked.release()
         return 1061.0
 
-    with Notices({'Copy': 1000.0}, clock).watching(interval=0.001):
+    with Notices({'Copy': 1000.0}, clock).watching(poll_seconds=0.001):
         (thread,) = [each for each in threading.enumerate() if each.name == 'dojobber-notices']
         assert thread.daemon
         for _ in range(3):

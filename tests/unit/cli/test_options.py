@@ -23,15 +23,15 @@ def complaint(*arguments):
 @pytest.mark.parametrize(
     ('arguments', 'said'),
     [
-        (['-j', '٣'], '-j/--jobs: a number of at least 1 is expected'),
-        (['-j', '1_0'], '-j/--jobs: a number of at least 1 is expected'),
-        (['-j', '9' * 5000], '-j/--jobs: a number of at least 1 is expected'),
-        (['--tries', '٣'], '--tries: a number is expected'),
-        (['--tries', '1_0'], '--tries: a number is expected'),
-        (['--tries', ''], '--tries: a number is expected'),
+        (['-j', '٣'], '-j/--jobs: expected an integer of at least 1'),
+        (['-j', '1_0'], '-j/--jobs: expected an integer of at least 1'),
+        (['-j', '9' * 5000], '-j/--jobs: expected an integer of at least 1'),
+        (['--tries', '٣'], '--tries: expected a number'),
+        (['--tries', '1_0'], '--tries: expected a number'),
+        (['--tries', ''], '--tries: expected a number'),
         (['--tries', '0.5'], '--tries must be a number of at least 1, not 0.5'),
         (['--retry-delay', 'inf'], '--retry-delay must be a finite number of seconds of at least 0, not inf'),
-        (['--retry-delay', 'soon'], '--retry-delay: a number is expected'),
+        (['--retry-delay', 'soon'], '--retry-delay: expected a number'),
         (['--set-json', 'key=' + '[' * 100_000], '--set-json: the value of key is not valid JSON'),
     ],
 )
@@ -48,7 +48,7 @@ def test_a_value_that_cannot_be_is_said_with_the_name_of_its_option(arguments, s
         (['--graph', 'a.svg', '--graph', 'b.svg'], '--graph: can be given only once'),
         (['--graph', '', '--graph', 'b.svg'], '--graph: can be given only once'),
         (['--only', 'A', '--only=B'], '--only: can be given only once'),
-        (['--rankdir', 'LR'], '--rankdir turns the picture of --graph, which is not given'),
+        (['--rankdir', 'LR'], '--rankdir needs --graph, whose picture it turns'),
     ],
 )
 def test_what_would_be_ignored_is_refused(arguments, said):
@@ -58,12 +58,12 @@ def test_what_would_be_ignored_is_refused(arguments, said):
 @pytest.mark.parametrize(
     ('arguments', 'said'),
     [
-        (['--job', '3'], 'there is no option --job; did you mean --jobs?'),
-        (['--no_act'], 'there is no option --no_act; did you mean --no-act?'),
-        (['--verbos', '--retries=4'], 'there is no option --verbos, --retries; did you mean --verbose and --tries?'),
-        (['--password=s3cret'], 'there is no option --password'),
-        (['-ps3cret'], 'there is no option -p'),
-        (['s3cret'], 'more is given than ROOT; KEY=VALUE needs --set'),
+        (['--job', '3'], 'unknown option --job; did you mean --jobs?'),
+        (['--no_act'], 'unknown option --no_act; did you mean --no-act?'),
+        (['--verbos', '--retries=4'], 'unknown option --verbos, --retries; did you mean --verbose and --tries?'),
+        (['--password=s3cret'], 'unknown option --password'),
+        (['-ps3cret'], 'unknown option -p'),
+        (['s3cret'], 'unexpected argument after ROOT; KEY=VALUE needs --set'),
     ],
 )
 def test_an_option_that_there_is_not_gets_a_hint_and_what_is_beside_it_is_not_repeated(arguments, said):

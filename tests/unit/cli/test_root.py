@@ -78,12 +78,12 @@ def test_jobs_imported_from_elsewhere_are_no_roots(write):
 
 def test_several_roots_are_all_named(write):
     write('jobs.py', f'{JOBS}\nclass Other(Base): pass\n')
-    assert complaint('jobs.py') == 'jobs.py has 2 Jobs that no other needs: Highest, Other; name one, as in jobs.py:JOB'
+    assert complaint('jobs.py') == 'jobs.py has 2 roots: Highest, Other; choose one, as in jobs.py:Highest'
 
 
 def test_no_root_is_said(write):
     write('jobs.py', '')
-    assert complaint('jobs.py') == 'jobs.py has no Job that no other needs'
+    assert complaint('jobs.py') == 'jobs.py has no root, a Job that no other Job depends on'
 
 
 def test_a_file_imports_what_lies_beside_it(write):
@@ -107,14 +107,14 @@ def test_what_is_asked_in_a_module_finds_itself_there(write):
 @pytest.mark.parametrize(
     ('text', 'said'),
     [
-        ('jobs.py:Highst', 'Highst of jobs.py is not there; did you mean Highest?'),
-        ('jobs.py:Xyz', 'Xyz of jobs.py is not there; it has Lowest, Base, Middle, Highest'),
-        ('jobs.py:nothing', 'nothing of jobs.py is not a Job; it has Lowest, Base, Middle, Highest'),
-        ('jobs.py:DummyJob', 'DummyJob of jobs.py is not a Job; it has Lowest, Base, Middle, Highest'),
-        ('absent.py:Highest', 'absent.py: there is no such file'),
-        ('absent.py', 'absent.py: there is no such file'),
+        ('jobs.py:Highst', "jobs.py has no Job 'Highst'; did you mean 'Highest'?"),
+        ('jobs.py:Xyz', "jobs.py has no Job 'Xyz'; it has Lowest, Base, Middle, Highest"),
+        ('jobs.py:nothing', "'nothing' of jobs.py is not a Job class; it has Lowest, Base, Middle, Highest"),
+        ('jobs.py:DummyJob', "'DummyJob' of jobs.py is not a Job class; it has Lowest, Base, Middle, Highest"),
+        ('absent.py:Highest', 'absent.py does not exist'),
+        ('absent.py', 'absent.py does not exist'),
         ('absent:Highest', "absent cannot be imported: ModuleNotFoundError: No module named 'absent'"),
-        ('text', 'text cannot be imported: ImportError: a file with Jobs ends with .py'),
+        ('text', 'text cannot be imported: ImportError: the name of a file with Jobs must end with .py'),
         *[
             (text, f'{text!r} is neither a file that ends with .py nor the name of a module')
             for text in ('', '.', '..', '.jobs', 'jobs.', './jobs', '/', ':Highest', 'a/b')
