@@ -20,7 +20,7 @@ class RootNotFoundError(Exception):
 
 
 def load_root(text: str) -> type[Job]:
-    """Return the Job that ``text`` names: ``FILE.py:JOB``, ``MODULE:JOB``, or either without ``:JOB`` for the only root.
+    """Return the Job that ``text`` names: ``FILE.py:JOB``, ``MODULE:JOB``, or either without ``:JOB`` for its root.
 
     Raises:
         RootNotFoundError: The file or module cannot be imported, does not have that Job, or has no single root.
