@@ -94,7 +94,7 @@ class Root(Changing):
 
 
 @pytest.mark.parametrize('trap', ['', 'trap "" HUP;', 'trap "" INT HUP TERM;'])
-def test_what_was_ignored_before_is_ignored_in_children_of_children_too(tmp_path, workers, trap):
+def test_signals_ignored_before_are_ignored_in_grandchildren(tmp_path, workers, trap):
     code = """
 class Root(Changing):
     def act(self):
@@ -106,7 +106,7 @@ class Root(Changing):
     assert (done.returncode, done.stderr) == (0, b'')
 
 
-def test_processes_forked_after_an_interrupt_have_no_handler_either(tmp_path):
+def test_processes_forked_after_an_interrupt_have_no_handler(tmp_path):
     code = """
 class Root(Changing):
     def act(self): os.kill(os.getpid(), signal.SIGTERM)
@@ -151,7 +151,7 @@ class Root(Waiting):
     assert 'tidied' in out.splitlines()
 
 
-def test_a_job_that_puts_the_handler_back_makes_no_second_signal_the_first(tmp_path):
+def test_restoring_the_handler_does_not_reset_the_count_of_signals(tmp_path):
     code = """
 class Root(Changing):
     def act(self):
@@ -175,7 +175,7 @@ class Root(Changing):
 
 @pytest.mark.filterwarnings('ignore:This process:DeprecationWarning')  # of whoever has threads here
 @pytest.mark.filterwarnings('ignore:This process .* is multi-threaded:DeprecationWarning')
-def test_where_no_run_is_left_forked_processes_are_as_in_any_program(capsys):
+def test_processes_forked_after_the_run_have_the_usual_handlers(capsys):
     own = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
         for _ in range(2):
@@ -232,7 +232,7 @@ def test_a_terminal_that_is_closed_after_a_signal_does_not_end_the_cleanups(tmp_
 
 
 @pytest.mark.parametrize('second', [signal.SIGINT, signal.SIGTERM])
-def test_a_second_signal_still_ends_it_at_once(tmp_path, second):
+def test_a_second_signal_ends_the_command_at_once_after_a_hangup(tmp_path, second):
     write_jobs(tmp_path, SLOWLY_TIDIED)
     with started(tmp_path) as child:
         limit = threading.Timer(TIMEOUT, child.kill)
@@ -269,7 +269,7 @@ class Root(Changing):
 """
 
 
-def test_ctrl_c_that_a_job_catches_ends_neither_the_run_nor_the_cleanups_of_the_next_ctrl_c(tmp_path):
+def test_a_job_can_catch_ctrl_c(tmp_path):
     write_jobs(tmp_path, CATCHING.format(number=2))
     status, out, _ = run_command(tmp_path, 'jobs.py')
     assert (status, 'next' in out.splitlines()) == (130, True)
@@ -278,7 +278,7 @@ def test_ctrl_c_that_a_job_catches_ends_neither_the_run_nor_the_cleanups_of_the_
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
-def test_any_other_signal_ends_the_run_even_if_a_job_catches_it(tmp_path, number):
+def test_signals_other_than_ctrl_c_end_the_run_even_if_a_job_catches_them(tmp_path, number):
     write_jobs(tmp_path, CATCHING.format(number=int(number)))
     status, out, _ = run_command(tmp_path, 'jobs.py')
     assert (status, out.splitlines()[1]) == (128 + number, 'caught')
@@ -287,7 +287,7 @@ def test_any_other_signal_ends_the_run_even_if_a_job_catches_it(tmp_path, number
     assert not (tmp_path / 'lock').exists()
 
 
-def test_a_signal_that_the_last_job_catches_still_gives_its_status(tmp_path):
+def test_a_signal_caught_by_the_last_job_sets_the_exit_status(tmp_path):
     write_jobs(tmp_path, CATCHING.format(number=15))
     assert run_command(tmp_path, 'jobs.py:Catches')[0] == 143
 
@@ -305,7 +305,7 @@ class Root(Changing):
 
 
 @pytest.mark.parametrize(('document', 'term'), [(False, 'dumb'), (False, 'xterm'), (True, 'dumb'), (True, 'xterm')])
-def test_a_terminal_that_has_gone_keeps_no_cleanup_from_its_work(tmp_path, document, term):
+def test_cleanups_that_print_succeed_after_the_terminal_is_closed(tmp_path, document, term):
     write_jobs(tmp_path, LOCKED)
     master, slave = os.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))  # room for the bar
@@ -373,7 +373,7 @@ def test_ctrl_c_before_anything_runs_is_quiet(tmp_path, code, arguments):
 
 
 @pytest.mark.parametrize('arguments', [['--json'], ['--list']])
-def test_ctrl_c_while_nobody_reads_the_output_is_quiet(tmp_path, arguments):
+def test_ctrl_c_is_quiet_while_nobody_reads_the_output(tmp_path, arguments):
     names = 'class Root(DummyJob): DEPS = [type(f"J{number}" + "x" * 200, (Changing,), {}) for number in range(2000)]'
     write_jobs(tmp_path, names)
     reading, writing = os.pipe()
@@ -397,7 +397,7 @@ def is_running(pid):
         return 'pipe' not in file.read()
 
 
-def test_a_full_stdout_after_a_signal_leaves_the_status_of_the_signal(tmp_path):
+def test_the_status_of_a_signal_prevails_over_a_full_stdout(tmp_path):
     write_jobs(tmp_path, 'class Root(Changing):\n    def act(self): os.kill(os.getpid(), 15)')
     status, _, err = run_in_shell(tmp_path, '>&-', 'jobs.py')
     assert (status, err) == (143, 'stdout: it is closed\n')

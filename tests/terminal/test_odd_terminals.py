@@ -48,7 +48,7 @@ def test_a_terminal_too_narrow_for_the_bar_shows_its_numbers(screen_of, tmp_path
 
 
 @pytest.mark.parametrize(('environment', 'value'), [({}, 'None'), ({'DOJOBBER_NO_BAR': '0'}, '0')], ids=['unset', '0'])
-def test_the_environment_is_what_it_was_after_the_bar(screen_of, tmp_path, environment, value):
+def test_the_environment_is_restored_after_the_bar(screen_of, tmp_path, environment, value):
     screen = screen_of(columns=80, **environment)
     screen.wait_for('━|─', r'^Waits \d+ s')
     open_gate(tmp_path)

@@ -52,7 +52,7 @@ def assert_left_clean(screen):
     assert screen.settings == screen.settings_before
 
 
-def test_the_bar_shows_what_is_done_what_runs_and_for_how_long(shown, tmp_path):
+def test_the_bar_shows_progress_and_running_jobs_with_their_time(shown, tmp_path):
     screen = shown("""
 class First(Changing): pass
 class Broken(Failing): TRIES = 1
@@ -77,7 +77,7 @@ class All(DummyJob): DEPS = [First, Broken, Slow]
     assert_left_clean(screen)
 
 
-def test_the_bar_shows_when_a_failed_job_is_tried_again(shown):
+def test_the_bar_shows_when_the_next_attempt_of_a_job_starts(shown):
     screen = shown("""
 class Flaky(Failing):
     TRIES = 4.5
@@ -90,7 +90,7 @@ class Flaky(Failing):
     assert_left_clean(screen)
 
 
-def test_what_jobs_and_their_children_print_stays_whole(shown, tmp_path):
+def test_output_of_jobs_and_their_children_stays_whole_above_the_bar(shown, tmp_path):
     screen = shown(
         """
 class Prints(Changing):
@@ -128,7 +128,7 @@ class Waits(Waiting):
     assert_left_clean(screen)
 
 
-def test_a_line_without_an_end_is_ended_before_the_next_line_of_ours(shown):
+def test_an_unfinished_line_is_ended_before_the_next_line_of_the_command(shown):
     screen = shown("""
 class Prints(Changing):
     def act(self, **settings):
@@ -151,7 +151,7 @@ class Last(Changing):
     ]
 
 
-def test_a_line_that_a_child_writes_over_is_shown_as_it_stands(shown, tmp_path):
+def test_a_line_that_a_child_overwrites_shows_its_last_state(shown, tmp_path):
     screen = shown("""
 class Downloads(Changing):
     def act(self, **settings):
@@ -165,7 +165,7 @@ class Downloads(Changing):
     assert_left_clean(screen)
 
 
-def test_a_question_and_what_is_typed_stay_while_the_bar_is_drawn(shown):
+def test_a_prompt_and_its_answer_stay_while_the_bar_is_drawn(shown):
     screen = shown("""
 class Asks(Changing):
     def act(self, **settings):
@@ -182,7 +182,7 @@ class Asks(Changing):
     assert_left_clean(screen)
 
 
-def test_a_password_that_is_asked_for_on_the_terminal_itself_can_be_given(shown):
+def test_a_password_prompt_on_the_terminal_works_beside_the_bar(shown):
     screen = shown("""
 import getpass
 class Asks(Changing):
@@ -210,7 +210,7 @@ class Last(Waiting): DEPS = [Pages]
 
 
 @pytest.mark.skipif(shutil.which('less') is None, reason='needs less')
-def test_a_pager_has_the_whole_screen_and_the_keys(shown, tmp_path):
+def test_a_pager_gets_the_whole_screen_and_the_keys(shown, tmp_path):
     screen = shown(PAGER)
     screen.wait_for('0/3')
     open_gate(tmp_path)
@@ -227,7 +227,7 @@ def test_a_pager_has_the_whole_screen_and_the_keys(shown, tmp_path):
     assert_left_clean(screen)
 
 
-def test_a_server_that_outlives_the_command_can_go_on_writing(shown):
+def test_a_server_that_outlives_the_command_can_write_to_the_terminal(shown):
     screen = shown("""
 class Serves(Changing):
     def act(self, **settings):
@@ -278,7 +278,7 @@ class Measures(Changing):
     assert_left_clean(screen)
 
 
-def test_a_child_that_redraws_several_lines_redraws_its_own(shown, tmp_path):
+def test_a_child_that_redraws_several_lines_does_not_touch_the_bar(shown, tmp_path):
     screen = shown("""
 class First(Waiting): pass
 class Pulls(Changing):
@@ -302,7 +302,7 @@ class Pulls(Changing):
     assert_left_clean(screen)
 
 
-def test_a_line_that_fills_the_width_goes_on_in_the_next_one(shown, tmp_path):
+def test_a_line_as_wide_as_the_terminal_wraps(shown, tmp_path):
     screen = shown("""
 class First(Waiting): pass
 class Dots(Changing):
@@ -321,7 +321,7 @@ class Dots(Changing):
     assert_left_clean(screen)
 
 
-def test_after_a_child_has_reset_the_terminal_the_bar_comes_back(shown, tmp_path):
+def test_the_bar_comes_back_after_a_child_resets_the_terminal(shown, tmp_path):
     screen = shown("""
 class First(Waiting): pass
 class Resets(Changing):
@@ -341,7 +341,7 @@ class Resets(Changing):
     assert_left_clean(screen)
 
 
-def test_a_forked_child_leaves_the_bar_to_its_parent(shown, tmp_path):
+def test_a_forked_child_does_not_draw_the_bar(shown, tmp_path):
     screen = shown("""
 import warnings
 class Forks(Waiting):
@@ -359,7 +359,7 @@ class Forks(Waiting):
     assert_left_clean(screen)
 
 
-def test_a_command_that_a_job_starts_shows_no_bar_of_its_own(shown, tmp_path):
+def test_a_command_started_by_a_job_shows_no_bar(shown, tmp_path):
     (tmp_path / 'inner.py').write_text('from bases import *\nclass Inner(Waiting): pass\n')
     screen = shown("""
 class Outer(Changing):
@@ -375,7 +375,7 @@ class Outer(Changing):
 
 
 @pytest.mark.parametrize(('arguments', 'environment'), [(['--no-bar'], {}), ([], {'DOJOBBER_NO_BAR': '1'})])
-def test_without_the_bar_there_are_colours_and_a_line_for_each_failed_attempt(shown, arguments, environment):
+def test_no_bar_keeps_colors_and_reports_failed_attempts(shown, arguments, environment):
     screen = shown('class Flaky(Failing): TRIES = 2', *arguments, environment=environment)
     assert screen.wait_for_exit() == 1
     assert BAR.encode() not in screen.raw
@@ -403,7 +403,7 @@ class Second(Waiting):
 """
 
 
-def test_when_it_is_stopped_the_shell_has_its_terminal_back(shell, tmp_path):
+def test_the_terminal_is_restored_while_the_command_is_stopped(shell, tmp_path):
     write_jobs(tmp_path, STOPPABLE)
     shell.press(f'{" ".join(command("jobs.py"))}\n')
     shell.wait_for('0/2')
@@ -433,7 +433,7 @@ def test_when_it_is_stopped_the_shell_has_its_terminal_back(shell, tmp_path):
     assert not any(BAR in line for line in shell.all_lines)
 
 
-def test_prints_of_many_jobs_at_once_stay_whole(shown):
+def test_output_of_concurrent_jobs_stays_whole(shown):
     screen = shown(
         """
 def act(self, **settings):
@@ -451,7 +451,7 @@ class All(DummyJob):
     assert_left_clean(screen)
 
 
-def test_garbage_harms_nothing(shown):
+def test_binary_output_does_no_harm(shown):
     screen = shown("""
 class Talks(Changing):
     def act(self, **settings):
@@ -464,7 +464,7 @@ class Talks(Changing):
     assert_left_clean(screen)
 
 
-def test_megabytes_are_passed_on(shown):
+def test_megabytes_of_output_arrive(shown):
     screen = shown("""
 class Talks(Changing):
     def act(self, **settings):
@@ -476,7 +476,7 @@ class Talks(Changing):
     assert screen.raw.count(b'x' * 999 + b'\r\n') == 1000
 
 
-def test_a_child_left_behind_holds_nothing_up(shown):
+def test_a_child_left_behind_does_not_delay_the_end(shown):
     screen = shown("""
 class Leaves(Changing):
     def act(self, **settings):
@@ -487,7 +487,7 @@ class Leaves(Changing):
     assert_left_clean(screen)
 
 
-def test_a_child_that_never_stops_writing_holds_nothing_up(shown):
+def test_a_child_that_writes_for_ever_does_not_delay_the_end(shown):
     screen = shown("""
 class Leaves(Changing):
     def act(self, **settings):
@@ -499,7 +499,7 @@ class Leaves(Changing):
     assert screen.settings == screen.settings_before
 
 
-def test_forty_columns_are_enough(shown, tmp_path):
+def test_the_bar_fits_into_forty_columns(shown, tmp_path):
     screen = shown(
         """
 class SetUpTheVeryLongNamedServiceOfTheShop(Waiting): pass
@@ -517,7 +517,7 @@ class All(DummyJob): DEPS = [SetUpTheVeryLongNamedServiceOfTheShop, Other]
     assert_left_clean(screen)
 
 
-def test_three_hundred_jobs_fit_on_a_screen(shown, tmp_path):
+def test_the_bar_shows_some_of_three_hundred_jobs(shown, tmp_path):
     screen = shown(
         """
 class All(DummyJob):
@@ -539,7 +539,7 @@ class All(DummyJob):
     assert not screen.cursor_is_hidden
 
 
-def test_wide_and_right_to_left_names_keep_their_place(shown, tmp_path):
+def test_wide_and_right_to_left_names_are_aligned(shown, tmp_path):
     screen = shown(
         """
 names = ['데이터베이스', 'שרת', '服务器' * 40, 'e\\u0301tat', 'evil\\x1b[2J\\u202e']
@@ -559,7 +559,7 @@ class All(Waiting): DEPS = jobs
     assert_left_clean(screen)
 
 
-def test_stderr_in_a_file_gets_what_is_its_own(shown, tmp_path):
+def test_a_redirected_stderr_gets_its_lines(shown, tmp_path):
     with open(tmp_path / 'errors', 'w', encoding='utf-8') as errors:
         screen = shown(
             """
@@ -606,14 +606,14 @@ def colours(raw):
     return re.findall(rb'\x1b\[(?:[\d;]*;)?(?:3\d|4\d|9\d)[\d;]*m', raw)
 
 
-def test_colours_are_used_where_there_are_some(shown):
+def test_colors_are_used_if_the_terminal_has_them(shown):
     screen = shown(SIMPLE)
     assert screen.wait_for_exit() == 1
     assert colours(screen.raw)
     assert mask_times(screen.all_lines) == RECAP
 
 
-def test_no_color_is_honoured(shown, tmp_path):
+def test_no_color_switches_off_colors(shown, tmp_path):
     screen = shown(
         f'{SIMPLE}\nclass Slow(Waiting): DEPS = [Prints]\nAll.DEPS.append(Slow)', environment={'NO_COLOR': '1'}
     )
@@ -631,14 +631,14 @@ def test_a_dumb_terminal_gets_plain_lines(shown):
 
 
 @pytest.mark.parametrize('terminal', ['no-such-terminal', ''])
-def test_a_terminal_that_nobody_knows_shows_no_bar(shown, terminal):
+def test_an_unknown_terminal_gets_no_bar(shown, terminal):
     screen = shown(SIMPLE, environment={'TERM': terminal})
     assert screen.wait_for_exit() == 1
     assert b'\x1b7' not in screen.raw
     assert mask_times(screen.all_lines) == [*RECAP[:2], *RETRIED, *RECAP[2:]]
 
 
-def test_the_console_of_linux_gets_ascii(shown, tmp_path):
+def test_the_linux_console_gets_ascii(shown, tmp_path):
     screen = shown('class Slow(Waiting): pass', environment={'TERM': 'linux'})
     screen.wait_for('^-{20} 0/1', r'Slow \d s')
     open_gate(tmp_path)
@@ -647,7 +647,7 @@ def test_the_console_of_linux_gets_ascii(shown, tmp_path):
     assert mask_times(screen.all_lines)[0] == '+ Slow  changed    N s'
 
 
-def test_without_rich_it_gets_plain_lines(shown):
+def test_a_terminal_gets_plain_lines_without_rich(shown):
     hidden = "import sys; sys.modules['rich'] = None; from dojobber.cli import main; main()"
     screen = shown(SIMPLE, python=[hidden, 'jobs.py'])
     assert screen.wait_for_exit() == 1
@@ -658,7 +658,7 @@ def test_without_rich_it_gets_plain_lines(shown):
 ONLY_ASCII = {'PYTHONUTF8': '0', 'PYTHONIOENCODING': 'ascii', 'LC_ALL': 'C', 'PYTHONCOERCECLOCALE': '0'}
 
 
-def test_a_terminal_that_knows_only_ascii_gets_ascii(shown, tmp_path):
+def test_an_ascii_terminal_gets_ascii(shown, tmp_path):
     screen = shown(f'{SIMPLE}\nclass Grün(Waiting): DEPS = [Prints]\nAll.DEPS.append(Grün)\n', environment=ONLY_ASCII)
     screen.wait_for(r'Gr\\xfcn \d+ s')
     open_gate(tmp_path)
@@ -669,7 +669,7 @@ def test_a_terminal_that_knows_only_ascii_gets_ascii(shown, tmp_path):
     assert not screen.cursor_is_hidden
 
 
-def test_names_with_escapes_fit_into_the_bar_too(shown, tmp_path):
+def test_escaped_names_fit_into_the_bar(shown, tmp_path):
     screen = shown('class 数据库服务器数据库服务器(Waiting): pass', columns=40, environment=ONLY_ASCII)
     lines = screen.wait_for('0/1, [1-9]', r'\d s$')
     assert re.fullmatch(r'(\\u[0-9a-f]{4})+.*\.\.\. \d s', lines[-1])
@@ -691,7 +691,7 @@ class All(DummyJob): DEPS = [Later, Last]
 
 
 @pytest.mark.parametrize(('number', 'status'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_it_after_the_cleanups(shown, tmp_path, number, status):
+def test_a_signal_ends_the_command_after_the_cleanups(shown, tmp_path, number, status):
     screen = shown(STOPPED, '--graph', 'graph.dot', columns=100)
     screen.wait_for('1/5', 'Slow ')
     if number == signal.SIGINT:
@@ -715,7 +715,7 @@ def test_a_signal_ends_it_after_the_cleanups(shown, tmp_path, number, status):
     assert 'Slow' in (tmp_path / 'graph.dot').read_text()
 
 
-def test_a_second_signal_ends_it_at_once(shown, tmp_path):
+def test_a_second_signal_ends_the_command_at_once(shown, tmp_path):
     screen = shown(
         """
 class Stubborn(Waiting):
@@ -737,7 +737,7 @@ class Stubborn(Waiting):
     assert screen.settings == screen.settings_before
 
 
-def test_a_cleanup_that_fails_is_named_in_the_recap(shown):
+def test_the_recap_shows_a_failing_cleanup(shown):
     screen = shown("""
 class Messy(Changing):
     def Cleanup(self):
@@ -752,7 +752,7 @@ class Messy(Changing):
     ]
 
 
-def test_what_would_run_is_told_from_what_failed(shown):
+def test_a_dry_run_shows_jobs_that_would_run_apart_from_failed_ones(shown):
     screen = shown(
         """
 class Fine(DummyJob): pass
@@ -775,7 +775,7 @@ class All(DummyJob): DEPS = [Change, Verify]
     ]
 
 
-def test_the_terminal_is_as_wide_for_jobs_as_it_is(shown):
+def test_jobs_see_the_real_width_of_the_terminal(shown):
     screen = shown(
         """
 class Prints(Changing):

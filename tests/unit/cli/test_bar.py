@@ -54,7 +54,7 @@ def render(width):
     return [f'{width} columns', 'below']
 
 
-def test_there_is_no_bar_on_what_is_no_terminal(tmp_path):
+def test_no_bar_is_shown_on_a_stream_that_is_not_a_terminal(tmp_path):
     with open(tmp_path / 'file', 'w', encoding='utf-8') as file:
         assert bar_on(file, render) is None
     assert bar_on(file, render) is None  # which is closed now
@@ -62,7 +62,7 @@ def test_there_is_no_bar_on_what_is_no_terminal(tmp_path):
     assert bar_on(None, render) is None
 
 
-def test_there_is_no_bar_outside_the_main_thread(terminal):
+def test_no_bar_is_shown_outside_the_main_thread(terminal):
     bars = []
     thread = threading.Thread(target=lambda: bars.append(bar_on(terminal.file, render)))
     thread.start()
@@ -71,7 +71,7 @@ def test_there_is_no_bar_outside_the_main_thread(terminal):
     assert bar_on(terminal.file, render) is not None
 
 
-def test_the_bar_is_drawn_below_a_region_that_scrolls_and_taken_away(terminal):
+def test_the_bar_is_drawn_below_a_scroll_region_and_removed(terminal):
     bar = bar_on(terminal.file, render)
     bar.refresh()
     drawn = terminal.written()
@@ -86,7 +86,7 @@ def test_the_bar_is_drawn_below_a_region_that_scrolls_and_taken_away(terminal):
     assert terminal.written() == b''
 
 
-def test_a_terminal_that_gives_each_key_away_is_left_alone(terminal):
+def test_no_bar_is_drawn_while_a_program_reads_single_keys(terminal):
     bar = bar_on(terminal.file, render)
     bar.refresh()
     terminal.written()
@@ -103,13 +103,13 @@ def test_a_terminal_that_gives_each_key_away_is_left_alone(terminal):
 
 
 @pytest.mark.parametrize(('columns', 'lines'), [(80, 5), (10, 24), (0, 0)])
-def test_a_terminal_that_is_too_small_shows_no_bar(terminal, columns, lines):
+def test_no_bar_is_drawn_on_a_small_terminal(terminal, columns, lines):
     terminal.resize(columns, lines)
     bar_on(terminal.file, render).refresh()
     assert terminal.written() == b''
 
 
-def test_a_line_of_ours_starts_in_a_line_of_its_own(terminal):
+def test_a_line_above_the_bar_starts_on_a_new_line(terminal):
     bar = bar_on(terminal.file, render)
     with bar.above() as end_of_line:
         assert end_of_line.startswith(' ' * 80 + '\r')
@@ -119,7 +119,7 @@ def test_a_line_of_ours_starts_in_a_line_of_its_own(terminal):
         assert end_of_line.encode().index(RESERVED) > end_of_line.encode().index(WHOLE)
 
 
-def test_a_terminal_that_is_gone_ends_the_bar(terminal):
+def test_a_closed_terminal_ends_the_bar(terminal):
     bar = bar_on(terminal.file, render)
     bar.refresh()
     with open(os.devnull, 'wb') as nowhere:
@@ -131,7 +131,7 @@ def test_a_terminal_that_is_gone_ends_the_bar(terminal):
 
 
 @pytest.mark.parametrize('earlier', [signal.SIG_DFL, signal.SIG_IGN])
-def test_the_signal_of_ctrl_z_is_handled_while_the_bar_is_shown_unless_it_was_ignored(terminal, earlier):
+def test_ctrl_z_is_handled_while_the_bar_is_shown_unless_ignored_before(terminal, earlier):
     before = signal.signal(signal.SIGTSTP, earlier)
     try:
         with bar_on(terminal.file, render).live():
@@ -145,7 +145,7 @@ def test_the_signal_of_ctrl_z_is_handled_while_the_bar_is_shown_unless_it_was_ig
 
 
 @pytest.mark.filterwarnings('ignore:.*fork:DeprecationWarning')  # the threads here are those that run the tests
-def test_only_the_process_that_shows_the_bar_draws_it(terminal):
+def test_forked_children_do_not_draw_the_bar(terminal):
     bar = bar_on(terminal.file, lambda width: [str(os.getpid())])
     bar.refresh()
     terminal.written()

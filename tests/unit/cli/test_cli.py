@@ -59,11 +59,11 @@ def called(capsys, root, *arguments):
         (changing('Messy', Cleanup=lambda self: 1 / 0), [], 1),
     ],
 )
-def test_the_exit_status_says_how_it_went(capsys, root, arguments, status):
+def test_the_exit_status_is_that_of_the_run(capsys, root, arguments, status):
     assert called(capsys, root, *arguments)[0] == status
 
 
-def test_a_failing_cleanup_is_named_at_once_and_in_the_recap(capsys):
+def test_a_failing_cleanup_is_reported_at_once_and_in_the_recap(capsys):
     status, out, err = called(capsys, changing('Messy', Cleanup=lambda self: 1 / 0))
     assert (status, err) == (1, 'Messy.cleanup: fail "division by zero"\n')
     assert out.splitlines()[1] == '✗ Messy.cleanup  failed: division by zero'
@@ -82,7 +82,7 @@ def test_a_failing_cleanup_is_named_at_once_and_in_the_recap(capsys):
         (['--graph', '.'], "--graph: '.' is a folder, not a file"),
     ],
 )
-def test_what_cannot_work_is_a_line_and_a_usage_error(capsys, tmp_path, monkeypatch, arguments, said):
+def test_a_graph_that_cannot_run_is_a_usage_error_of_one_line(capsys, tmp_path, monkeypatch, arguments, said):
     monkeypatch.chdir(tmp_path)
     ran = []
     status, out, err = called(capsys, job('Fine', Check=lambda self: ran.append(1)), *arguments)
@@ -90,14 +90,14 @@ def test_what_cannot_work_is_a_line_and_a_usage_error(capsys, tmp_path, monkeypa
     assert err.splitlines()[-1].partition(': ')[2] == said
 
 
-def test_a_graph_that_cannot_work_is_a_line_and_a_usage_error(capsys):
+def test_a_graph_option_that_cannot_work_is_a_usage_error_of_one_line(capsys):
     status, out, err = called(capsys, job('Odd', TRIES='many'))
     assert (status, out, err.count('\n')) == (2, '', 1)
     assert "TRIES of 'Odd' must be a number" in err
     assert called(capsys, int)[0] == 2
 
 
-def test_a_picture_that_cannot_be_made_stops_it_before_anything_ran(capsys, tmp_path, renderer):
+def test_a_missing_renderer_ends_the_command_before_the_run(capsys, tmp_path, renderer):
     ran = []
     root = job('Fine', Check=lambda self: ran.append(1))
     status, _, err = called(capsys, root, '--graph', str(tmp_path / 'graph.nosuch'))
@@ -125,7 +125,7 @@ SECRET = 'key=s3cret'
         ['--set', SECRET, '--list'],
     ],
 )
-def test_what_may_be_secret_is_never_repeated(capsys, arguments):
+def test_values_of_options_are_never_repeated(capsys, arguments):
     picky = job('Picky', Check=lambda self: None, TRIES=1)
     status, out, err = called(capsys, picky, *arguments)
     ran = arguments in (['--set', SECRET], ['--set', SECRET, '-d'])
@@ -136,7 +136,7 @@ def test_what_may_be_secret_is_never_repeated(capsys, arguments):
     assert 's3cret' not in out + err
 
 
-def test_a_value_where_the_root_belongs_is_not_repeated(tmp_path):
+def test_a_value_in_place_of_the_root_is_not_repeated(tmp_path):
     status, out, err = run_command(tmp_path, 'password=s3cret')
     assert (status, out) == (2, '')
     assert 'KEY=VALUE needs --set' in err
@@ -156,20 +156,20 @@ def test_arguments_reach_every_check_and_run(capsys):
 
 
 @pytest.mark.parametrize('number', ['0', '-1', 'x', '1.5', ''])
-def test_a_number_of_workers_that_is_none_is_a_usage_error(capsys, number):
+def test_an_invalid_number_of_workers_is_a_usage_error(capsys, number):
     status, _, err = called(capsys, job('Fine'), f'-j{number}' if number else '-j=')
     assert status == 2
     assert 'expected an integer of at least 1' in err
 
 
-def test_tries_and_delay_are_for_jobs_that_do_not_say_themselves(capsys):
+def test_tries_and_retry_delay_apply_to_jobs_that_set_none(capsys):
     broken, own = failing('Broken'), failing('Own', TRIES=2)
     _, out, _ = called(capsys, job('All', [broken, own]), '--tries', '4', '--retry-delay', '0')
     assert 'Broken  failed     4 tries' in out
     assert 'Own     failed     2 tries' in out
 
 
-def test_the_list_is_the_plan_with_kinds_and_first_lines(capsys):
+def test_list_shows_the_plan_with_kinds_and_summaries(capsys):
     first = job('First', __doc__='Come first.\n\nNobody reads this.')
     runs = job('Runs', base=RunonlyJob, Run=lambda self: None)
     root = job('All', [job('Second', [first]), runs, first], DummyJob, __doc__='\n    All of it.\n    ')
@@ -180,7 +180,7 @@ def test_the_list_is_the_plan_with_kinds_and_first_lines(capsys):
     )
 
 
-def test_the_tree_shows_what_needs_what_and_shared_parts_once(capsys):
+def test_tree_shows_dependencies_and_shared_parts_once(capsys):
     leaf = job('Leaf')
     shared = job('Shared', [leaf])
     root = job('Root', [job('Left', [shared]), job('Right', [shared, leaf])], DummyJob)
@@ -191,7 +191,7 @@ def test_the_tree_shows_what_needs_what_and_shared_parts_once(capsys):
     )
 
 
-def test_list_and_tree_run_nothing_and_keep_to_the_part_asked_for(capsys):
+def test_list_and_tree_run_nothing_and_respect_only(capsys):
     def never(self):
         raise AssertionError
 
@@ -201,14 +201,14 @@ def test_list_and_tree_run_nothing_and_keep_to_the_part_asked_for(capsys):
     assert called(capsys, root, '--tree', '--only', 'Part')[1] == 'Part\n`-- Leaf\n'
 
 
-def test_a_tree_may_be_deep(capsys):
+def test_tree_shows_a_deep_graph(capsys):
     root = job('J0')
     for number in range(1, 3000):
         root = job(f'J{number}', [root])
     assert called(capsys, root, '--tree')[1].count('\n') == 3000
 
 
-def test_through_a_pipe_there_is_neither_bar_nor_colour(tmp_path):
+def test_a_pipe_gets_neither_bar_nor_color(tmp_path):
     write_jobs(tmp_path, GRAPH)
     status, out, err = run_command(tmp_path, 'jobs.py', '-v')
     assert status == 1
@@ -225,14 +225,14 @@ def test_through_a_pipe_there_is_neither_bar_nor_colour(tmp_path):
     assert err.splitlines()[:3] == ['First.check: fail', 'First.run: pass', 'First.recheck: pass']
 
 
-def test_force_color_brings_colours_but_no_bar_to_a_pipe(tmp_path):
+def test_force_color_gives_a_pipe_colors_but_no_bar(tmp_path):
     write_jobs(tmp_path, GRAPH)
     _, out, _ = run_command(tmp_path, 'jobs.py', FORCE_COLOR='1')
     assert '\x1b[1;31m✗ Broken' in out
     assert '━' not in out
 
 
-def test_without_rich_the_command_works_plainly(tmp_path):
+def test_the_command_works_without_rich(tmp_path):
     write_jobs(tmp_path, GRAPH)
     (tmp_path / 'rich.py').write_text('raise ImportError', encoding='utf-8')
     status, out, err = run_command(
@@ -243,7 +243,7 @@ def test_without_rich_the_command_works_plainly(tmp_path):
     assert '» All     blocked by Broken' in out
 
 
-def test_without_what_only_posix_has_the_command_works(tmp_path):
+def test_the_command_works_without_posix_modules(tmp_path):
     write_jobs(tmp_path, GRAPH)
     hidden = "import sys; sys.modules.update(dict.fromkeys(['curses', 'fcntl', 'termios', 'tty']))"
     code = f'{hidden}; from dojobber.cli import main; main()'
@@ -328,7 +328,7 @@ def typed(value, like):
     return value
 
 
-def test_the_document_says_all_and_nothing_else_is_on_stdout(tmp_path):
+def test_json_prints_the_document_and_nothing_else_on_stdout(tmp_path):
     write_jobs(
         tmp_path,
         """
@@ -355,7 +355,7 @@ atexit.register(print, 'at exit')
         assert text in err
 
 
-def test_results_that_json_does_not_know_are_shown_as_python_does(tmp_path):
+def test_results_that_json_cannot_represent_are_shown_by_repr(tmp_path):
     write_jobs(
         tmp_path,
         """
@@ -371,20 +371,20 @@ class All(DummyJob): DEPS = jobs
     assert (status, results) == (0, ['{1}', 'nan', '<Mute>', '{(1, 2): 3}', 1.5, None])
 
 
-def test_a_usage_error_leaves_stdout_empty(tmp_path):
+def test_a_usage_error_prints_nothing_on_stdout(tmp_path):
     write_jobs(tmp_path, GRAPH)
     assert run_command(tmp_path, 'jobs.py:Nobody', '--json')[:2] == (2, '')
 
 
 @pytest.mark.parametrize('status', [0, 1])
-def test_the_graph_is_drawn_whatever_happened(capsys, tmp_path, status):
+def test_the_graph_is_drawn_after_any_run(capsys, tmp_path, status):
     root = job('Root', [failing('Broken', TRIES=1)] if status else [])
     path = tmp_path / 'graph.mmd'
     assert called(capsys, root, '--graph', str(path))[0] == status
     assert 'Root' in path.read_text(encoding='utf-8')
 
 
-def test_a_graph_that_cannot_be_written_after_all_is_said(capsys, tmp_path):
+def test_a_graph_that_cannot_be_written_after_the_run_is_a_failure(capsys, tmp_path):
     folder = tmp_path / 'folder'
     folder.mkdir()
     status, _, err = called(capsys, job('Removes', Check=lambda self: folder.rmdir()), '--graph', str(folder / 'g.dot'))
@@ -422,7 +422,7 @@ class Waits(Waiting):
 
 
 @pytest.mark.parametrize(('number', 'status'), ENDINGS)
-def test_a_signal_ends_it_after_the_cleanups(tmp_path, number, status):
+def test_a_signal_ends_the_command_after_the_cleanups(tmp_path, number, status):
     code, out, err = signalled(tmp_path, number)
     assert (code, err) == (status, '')
     lines = out.splitlines()
@@ -431,7 +431,7 @@ def test_a_signal_ends_it_after_the_cleanups(tmp_path, number, status):
 
 
 @pytest.mark.parametrize(('number', 'status'), ENDINGS)
-def test_the_document_says_which_signal_ended_it(tmp_path, number, status):
+def test_the_document_names_the_signal_that_ended_the_run(tmp_path, number, status):
     code, out, err = signalled(tmp_path, number, '--json', '--graph', 'graph.dot')
     document = json.loads(out)
     assert (code, document['exit_status'], document['interrupted_by']) == (status, status, number.name)
@@ -484,7 +484,7 @@ class All(DummyJob): DEPS = [Denied, Curt, Explains, Calls, Looks, Recovers, Man
 """
 
 
-def test_why_the_last_run_of_a_failed_job_raised_is_said_too(tmp_path):
+def test_the_recap_shows_what_the_last_run_of_a_failed_job_raised(tmp_path):
     write_jobs(tmp_path, RUN_ERRORS)
     _, out, err = run_command(tmp_path, 'jobs.py')
     assert 'only root' not in err
@@ -502,7 +502,7 @@ def test_why_the_last_run_of_a_failed_job_raised_is_said_too(tmp_path):
     ]
 
 
-def test_the_document_tells_what_each_last_run_raised(tmp_path):
+def test_the_document_has_the_error_of_each_last_run(tmp_path):
     write_jobs(tmp_path, RUN_ERRORS)
     jobs = json.loads(run_command(tmp_path, 'jobs.py', '--json')[1])['jobs']
     assert {each['name']: each['run_error'] and each['run_error']['message'] for each in jobs} == {
@@ -517,7 +517,7 @@ def test_the_document_tells_what_each_last_run_raised(tmp_path):
     }
 
 
-def test_a_job_that_interrupts_the_run_by_no_signal_has_failed(tmp_path):
+def test_a_job_that_raises_an_interrupt_itself_has_failed(tmp_path):
     write_jobs(tmp_path, 'class Leaves(Changing):\n    def act(self): raise GeneratorExit')
     code, out, err = run_command(tmp_path, 'jobs.py')
     assert (code, err) == (1, '')
@@ -526,7 +526,7 @@ def test_a_job_that_interrupts_the_run_by_no_signal_has_failed(tmp_path):
     assert (document['exit_status'], document['cleanup_error']) == (1, None)
 
 
-def test_the_document_tells_of_a_cleanup_that_failed_after_a_signal(tmp_path):
+def test_the_document_has_the_error_of_a_cleanup_after_a_signal(tmp_path):
     code = 'def act(self): os.kill(os.getpid(), 2)\n    def Cleanup(self): raise OSError("in use")'
     write_jobs(tmp_path, f'class Stops(Changing):\n    {code}')
     code, out, _ = run_command(tmp_path, 'jobs.py', '--json')
@@ -535,7 +535,7 @@ def test_the_document_tells_of_a_cleanup_that_failed_after_a_signal(tmp_path):
     assert document['cleanup_error'] == {'type': 'OSError', 'message': 'in use'}
 
 
-def test_the_handlers_of_signals_are_as_before_afterwards(capsys):
+def test_signal_handlers_are_restored(capsys):
     before = [signal.getsignal(each) for each in SIGNALS]
     seen = []
     root = job('Looks', Check=lambda self: seen.extend(signal.getsignal(each) for each in SIGNALS))
@@ -544,7 +544,7 @@ def test_the_handlers_of_signals_are_as_before_afterwards(capsys):
     assert not set(seen) & set(before)
 
 
-def test_a_signal_that_was_ignored_stays_so(capsys):
+def test_an_ignored_signal_stays_ignored(capsys):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         root = job('Asks', Check=lambda self: signal.raise_signal(signal.SIGINT))
@@ -553,7 +553,7 @@ def test_a_signal_that_was_ignored_stays_so(capsys):
         signal.signal(signal.SIGINT, before)
 
 
-def test_a_script_of_its_own_shows_what_its_root_is_for(tmp_path):
+def test_help_of_a_script_shows_the_summary_of_its_root(tmp_path):
     (tmp_path / 'script.py').write_text(
         f'{BASE_JOBS}\nclass Root(DummyJob):\n    """Do all of it."""\nfrom dojobber.cli import main\nmain(Root)\n',
         encoding='utf-8',
@@ -574,13 +574,13 @@ def test_a_script_of_its_own_shows_what_its_root_is_for(tmp_path):
     assert script('--list') == (0, 'Root  DummyJob    Do all of it.\n')
 
 
-def test_a_dry_run_in_which_nothing_waits_speaks_of_no_waiting(capsys):
+def test_a_dry_run_without_blocked_jobs_does_not_mention_them(capsys):
     status, out, _ = called(capsys, changing('Change'), '-n')
     assert status == 3
     assert out.splitlines()[-1].startswith('1 job: 1 would run in ')
 
 
-def test_a_runonly_job_and_a_silent_error_are_shown_too(capsys):
+def test_the_recap_shows_runonly_jobs_and_errors_without_a_message(capsys):
     def run(self):
         raise KeyError
 
@@ -588,12 +588,12 @@ def test_a_runonly_job_and_a_silent_error_are_shown_too(capsys):
     assert out.splitlines()[0].endswith('KeyError')
 
 
-def test_a_key_that_is_missing_is_shown_as_such(capsys):
+def test_a_key_error_is_shown_with_its_type(capsys):
     _, out, _ = called(capsys, job('Looks', Check=lambda self: self.global_storage['folder'], TRIES=1))
     assert out.splitlines()[0].endswith("s: KeyError: 'folder'")
 
 
-def test_help_starts_neither_rich_nor_an_engine_for_pictures():
+def test_help_imports_neither_rich_nor_the_renderer():
     code = (
         'import sys\nfrom dojobber.cli import main\n'
         'try: main(None, ["--help"])\n'

@@ -25,7 +25,7 @@ def jobs_of(tmp_path, monkeypatch, capsys):
     return print_list
 
 
-def test_a_file_may_remove_itself_from_the_modules(jobs_of):
+def test_a_file_can_remove_itself_from_sys_modules(jobs_of):
     text = """
         import sys
         from dojobber import DummyJob
@@ -38,7 +38,7 @@ def test_a_file_may_remove_itself_from_the_modules(jobs_of):
     assert jobs_of(text) == ['Root']
 
 
-def test_deps_may_be_read_only_once(jobs_of):
+def test_an_iterator_in_deps_survives_the_search_for_the_root(jobs_of):
     text = """
         from dojobber import DummyJob
 

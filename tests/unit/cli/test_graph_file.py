@@ -60,7 +60,7 @@ def root(ran):
         ('x' * 300 + '.dot', 'cannot be written: File name too long'),
     ],
 )
-def test_a_file_that_cannot_be_written_stops_it_before_anything_runs(
+def test_a_graph_file_that_cannot_be_written_ends_the_command_before_the_run(
     capsys, tmp_path, monkeypatch, root, ran, path, said, beside
 ):
     monkeypatch.chdir(tmp_path)
@@ -76,7 +76,7 @@ def test_a_file_that_cannot_be_written_stops_it_before_anything_runs(
 
 
 @pytest.mark.parametrize('exists', [False, True])
-def test_what_this_user_may_not_write_is_found_out(exists):
+def test_a_graph_file_without_write_permission_is_refused(exists):
     engine = DoJobber()
     engine.configure(DummyJob)
     with tempfile.TemporaryDirectory() as folder:  # pytest's own folders can be entered by nobody else
@@ -96,7 +96,7 @@ def test_what_this_user_may_not_write_is_found_out(exists):
 
 
 @pytest.mark.skipif(not os.path.exists('/dev/fd'), reason='pipes have no names here')
-def test_a_pipe_that_is_named_by_its_descriptor_can_be_drawn_to(capsys, root):
+def test_the_graph_can_be_drawn_to_a_pipe_in_dev_fd(capsys, root):
     reader, writer = os.pipe()
     with open(reader, 'rb') as file:
         status, _, err = called(capsys, root, '--graph', f'/dev/fd/{writer}', '--list')
@@ -105,7 +105,7 @@ def test_a_pipe_that_is_named_by_its_descriptor_can_be_drawn_to(capsys, root):
         assert file.read().startswith(b'\x89PNG')  # a path without a suffix
 
 
-def test_a_link_to_a_file_that_is_still_to_come_can_be_drawn_to(capsys, tmp_path, monkeypatch, root):
+def test_the_graph_can_be_drawn_to_a_dangling_link(capsys, tmp_path, monkeypatch, root):
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'folder').mkdir()
     (tmp_path / 'link.dot').symlink_to('folder/graph.dot')
@@ -113,7 +113,7 @@ def test_a_link_to_a_file_that_is_still_to_come_can_be_drawn_to(capsys, tmp_path
     assert (tmp_path / 'folder' / 'graph.dot').is_file()
 
 
-def test_the_check_leaves_the_file_as_it_is(capsys, tmp_path, ran):
+def test_checking_the_graph_file_does_not_change_it(capsys, tmp_path, ran):
     path = tmp_path / 'graph.dot'
     path.write_text('earlier', encoding='utf-8')
     looks = job('Looks', Check=lambda self: ran.append(path.read_text(encoding='utf-8')))
@@ -122,7 +122,7 @@ def test_the_check_leaves_the_file_as_it_is(capsys, tmp_path, ran):
     assert 'Looks' in path.read_text(encoding='utf-8')
 
 
-def test_a_graph_that_the_format_cannot_show_stops_it_before_anything_runs(capsys, tmp_path):
+def test_a_graph_too_big_for_its_format_ends_the_command_before_the_run(capsys, tmp_path):
     status, out, err = called(capsys, wide(501), '--graph', str(tmp_path / 'graph.mmd'))
     assert (status, out) == (2, '')
     assert re.search('--graph: Mermaid draws at most 500 edges, this graph has 501', err)
@@ -130,7 +130,7 @@ def test_a_graph_that_the_format_cannot_show_stops_it_before_anything_runs(capsy
 
 
 @pytest.mark.parametrize('arguments', [['--list'], ['--tree'], ['--list', '--json']])
-def test_with_a_listing_the_plan_is_drawn_and_nothing_runs(capsys, tmp_path, root, ran, arguments):
+def test_graph_with_list_draws_the_plan_and_runs_nothing(capsys, tmp_path, root, ran, arguments):
     path = tmp_path / 'graph.mmd'
     usual = called(capsys, root, *arguments)
     assert called(capsys, root, *arguments, '--graph', str(path), '--rankdir', 'LR') == usual
@@ -140,13 +140,13 @@ def test_with_a_listing_the_plan_is_drawn_and_nothing_runs(capsys, tmp_path, roo
 
 
 @pytest.mark.parametrize('arguments', [['-n'], [], ['--only', 'Fine']])
-def test_the_picture_of_a_run_can_be_turned_too(capsys, tmp_path, root, arguments):
+def test_rankdir_turns_the_picture_of_a_run(capsys, tmp_path, root, arguments):
     path = tmp_path / 'graph.mmd'
     called(capsys, root, *arguments, '--graph', str(path), '--rankdir', 'BT')
     assert path.read_text(encoding='utf-8').startswith('flowchart BT\n')
 
 
-def test_a_picture_that_fails_makes_a_dry_run_with_work_to_do_a_failure(capsys, tmp_path):
+def test_a_failing_picture_makes_a_dry_run_a_failure(capsys, tmp_path):
     folder = tmp_path / 'folder'
     folder.mkdir()
     removes = failing('Removes', Check=lambda self: [folder.rmdir(), 1 / 0])
@@ -210,20 +210,20 @@ def test_a_signal_ends_the_drawing_after_the_recap(tmp_path, number, status):
 
 
 @SIGNALS
-def test_a_signal_ends_the_drawing_after_the_document_which_tells_of_the_run(tmp_path, number, status):
+def test_a_signal_ends_the_drawing_after_the_document(tmp_path, number, status):
     code, out, err, _ = drawing(tmp_path, number, '--json')
     document = json.loads(out)
     assert (code, document['exit_status'], document['interrupted_by']) == (status, 1, None)
     assert err == f'the graph is not drawn: interrupted by {number.name}\n'
 
 
-def test_a_signal_while_a_listing_is_drawn_leaves_the_listing(tmp_path):
+def test_a_signal_ends_the_drawing_after_the_listing(tmp_path):
     code, out, err, _ = drawing(tmp_path, signal.SIGINT, '--list')
     assert (code, out) == (130, 'First  Job\nLast   Job\n')
     assert err == 'the graph is not drawn: interrupted by SIGINT\n'
 
 
-def test_of_two_signals_the_one_that_ended_the_run_is_the_status(tmp_path):
+def test_the_exit_status_is_that_of_the_signal_that_ended_the_run(tmp_path):
     code, out, err, _ = drawing(tmp_path, signal.SIGTERM, first='os.kill(os.getpid(), 2)')
     assert code == 130
     assert out.splitlines()[-1].endswith('interrupted by SIGINT')
@@ -236,7 +236,7 @@ def write_slow_renderer(folder):
     return {**ENVIRONMENT, 'PATH': os.pathsep.join([str(folder), ENVIRONMENT['PATH']])}
 
 
-def test_on_a_terminal_it_is_said_what_takes_so_long(tmp_path):
+def test_a_slow_drawing_is_announced_on_a_terminal(tmp_path):
     write_jobs(tmp_path, BROKEN.format(first='pass'))
     arguments = command('jobs.py', '--list', '--graph', 'graph.svg')
     with Screen(arguments, cwd=tmp_path, env=write_slow_renderer(tmp_path)) as screen:
@@ -245,13 +245,13 @@ def test_on_a_terminal_it_is_said_what_takes_so_long(tmp_path):
         assert screen.wait_for_exit() == 130
 
 
-def test_what_is_drawn_at_once_is_not_worth_a_word(tmp_path):
+def test_a_fast_drawing_is_not_announced(tmp_path):
     write_jobs(tmp_path, BROKEN.format(first='pass'))
     assert run_command(tmp_path, 'jobs.py', '--list', '--graph', 'graph.dot') == (0, 'First  Job\nLast   Job\n', '')
 
 
 @pytest.mark.skipif(sys.platform == 'win32', reason='needs named pipes as POSIX has them')
-def test_a_pipe_is_not_opened_before_there_is_something_to_write(capsys, tmp_path, root):
+def test_a_named_pipe_is_opened_only_for_writing_the_picture(capsys, tmp_path, root):
     path = tmp_path / 'graph.dot'
     os.mkfifo(path)
     read = []

@@ -15,7 +15,7 @@ class Root(DummyJob):
 
 
 @pytest.mark.skipif(not hasattr(os, 'setresuid'), reason='needs to give up the rights of root for a while')
-def test_a_pipe_that_this_user_may_not_write_is_refused_before_anything_runs(tmp_path, capsys):
+def test_a_named_pipe_without_write_permission_is_refused(tmp_path, capsys):
     path = tmp_path / 'pipe.dot'
     os.mkfifo(path, 0o444)
     users = os.getresuid()

@@ -34,7 +34,7 @@ DOCUMENTED = {
 
 
 @pytest.mark.parametrize('name', DOCUMENTED)
-def test_everything_public_says_in_a_line_what_it_is(name):
+def test_every_public_docstring_starts_with_one_line(name):
     first, *rest = DOCUMENTED[name].__doc__.splitlines()
     assert first.rstrip('.') != first
     assert not rest or rest[0] == ''
@@ -60,7 +60,7 @@ def test_every_field_is_documented_beneath_itself_and_named_in_help(owner, field
 
 
 @pytest.mark.parametrize('name', [name for name, each in DOCUMENTED.items() if callable(each)])
-def test_each_parameter_that_is_not_self_evident_is_explained(name):
+def test_docstrings_explain_their_parameters(name):
     thing = DOCUMENTED[name]
     if inspect.isclass(thing) and issubclass(thing, enum.Enum):
         return  # it is called for a member that exists
@@ -80,13 +80,13 @@ def section(title, text):
 
 
 @pytest.mark.parametrize('name', [name for name, each in DOCUMENTED.items() if callable(each)])
-def test_what_is_listed_is_a_parameter(name):
+def test_docstrings_list_only_parameters(name):
     arguments = section('Args', inspect.getdoc(DOCUMENTED[name]))
     assert set(arguments) <= set(inspect.signature(DOCUMENTED[name]).parameters if arguments else [])
 
 
 @pytest.mark.parametrize('name', DOCUMENTED)
-def test_what_is_raised_is_an_error_that_can_be_caught_by_its_name(name):
+def test_docstrings_list_errors_that_can_be_caught(name):
     for error in section('Raises', inspect.getdoc(DOCUMENTED[name])):
         assert issubclass(getattr(dojobber, error, None) or getattr(builtins, error), BaseException)
 

@@ -18,7 +18,7 @@ def lines_of(*names, encoding='utf-8'):
     return listing(make_plan(root, 1, 0), encoding)
 
 
-def test_kinds_stand_below_each_other_whatever_the_script_of_the_names():
+def test_the_kinds_are_aligned_for_names_in_any_script():
     starts = [cell_width(line[: line.index('Job')]) for line in lines_of('服务器', 'Zoe\u0308', 'InstallPackages')[:-1]]
     assert starts == [17, 17, 17]
 
@@ -29,7 +29,7 @@ def test_a_long_name_pushes_only_its_own_line():
     assert long == f'{"x" * 41}  Job'
 
 
-def test_what_stdout_cannot_encode_is_escaped_before_it_is_lined_up():
+def test_names_are_escaped_before_they_are_aligned():
     first, second, _ = lines_of('Zoë', 'Install', encoding='ascii')
     assert first == 'Zo\\xeb   Job'
     assert second == 'Install  Job'
@@ -53,13 +53,13 @@ JOBS = [
 
 
 @pytest.mark.parametrize('option', ['--list', '--tree'])
-def test_the_plan_can_be_had_as_json(capsys, option):
+def test_list_with_json_prints_the_plan(capsys, option):
     document = called(capsys, option, '--json')
     assert document.pop('version') == __version__
     assert document == {'schema': 1, 'root': 'Root', 'jobs': JOBS}
 
 
-def test_a_part_of_the_plan_keeps_the_name_of_the_root(capsys):
+def test_only_with_json_keeps_the_name_of_the_root(capsys):
     document = called(capsys, '--list', '--json', '--only', 'Runs')
     assert (document['root'], document['jobs']) == ('Root', JOBS[:2])
     assert called(capsys, '--json', '--only', 'Leaf')['root'] == 'Root'

@@ -25,7 +25,7 @@ def clock():
     return Clock()
 
 
-def test_a_job_that_takes_long_is_mentioned_each_minute(capsys, clock):
+def test_a_long_job_is_reported_each_minute(capsys, clock):
     running = {'Backup': clock.now, 'Quick': clock.now + 30}
     notices = Notices(running, clock)
 
@@ -43,7 +43,7 @@ def test_a_job_that_takes_long_is_mentioned_each_minute(capsys, clock):
     assert mentioned(299) == []
 
 
-def test_each_attempt_has_its_own_minutes(capsys, clock):
+def test_minutes_are_counted_from_the_start_of_each_attempt(capsys, clock):
     running = {'Copy': clock.now}
     notices = Notices(running, clock, interval=10)
     clock.now += 10
@@ -57,7 +57,7 @@ def test_each_attempt_has_its_own_minutes(capsys, clock):
     assert capsys.readouterr().err == 'Copy: still running after 10 s\n'
 
 
-def test_the_watch_looks_by_itself_and_ends_with_the_run(capsys):
+def test_the_thread_that_reports_long_jobs_ends_with_the_run(capsys):
     looked = threading.Semaphore(0)
 
     def clock():
@@ -83,13 +83,13 @@ def test_the_watch_looks_by_itself_and_ends_with_the_run(capsys):
         (3, -5, 'Wait: attempt 2 of 3 failed: refused; trying again'),
     ],
 )
-def test_a_failed_attempt_is_told_with_what_comes_next(capsys, tries, seconds, line):
+def test_a_failed_attempt_is_reported_with_the_next_one(capsys, tries, seconds, line):
     Notices({}).retried('Wait', 2, tries, 'refused', seconds)
     assert capsys.readouterr() == ('', f'{line}\n')
 
 
 @pytest.mark.parametrize('stream', [None, 'closed'])
-def test_a_stderr_that_is_gone_harms_nothing(monkeypatch, tmp_path, stream):
+def test_a_closed_stderr_does_no_harm(monkeypatch, tmp_path, stream):
     if stream is not None:
         stream = open(tmp_path / 'errors', 'w', encoding='utf-8')  # noqa: SIM115 - it is closed at once
         stream.close()

@@ -35,7 +35,7 @@ def complaint(*arguments):
         (['--set-json', 'key=' + '[' * 100_000], '--set-json: the value of key is not valid JSON'),
     ],
 )
-def test_a_value_that_cannot_be_is_said_with_the_name_of_its_option(arguments, said):
+def test_the_error_of_an_invalid_value_names_its_option(arguments, said):
     assert complaint(*arguments) == said
 
 
@@ -51,7 +51,7 @@ def test_a_value_that_cannot_be_is_said_with_the_name_of_its_option(arguments, s
         (['--rankdir', 'LR'], '--rankdir needs --graph, whose picture it turns'),
     ],
 )
-def test_what_would_be_ignored_is_refused(arguments, said):
+def test_options_that_would_be_ignored_are_refused(arguments, said):
     assert complaint(*arguments) == said
 
 
@@ -66,16 +66,16 @@ def test_what_would_be_ignored_is_refused(arguments, said):
         (['s3cret'], 'unexpected argument after ROOT; KEY=VALUE needs --set'),
     ],
 )
-def test_an_option_that_there_is_not_gets_a_hint_and_what_is_beside_it_is_not_repeated(arguments, said):
+def test_the_error_of_an_unknown_option_suggests_one_and_repeats_no_value(arguments, said):
     assert complaint(*arguments) == said
 
 
-def test_of_arguments_with_the_same_key_the_last_one_wins():
+def test_the_last_of_several_values_for_a_key_wins():
     given = ['--set-json', 'a=1', '--set', 'a=2', '--set', 'b=1', '--set-json', 'b=2']
     assert dict(parsed(*given).arguments) == {'a': '2', 'b': 2}
     assert parsed().arguments == []
 
 
-def test_an_attempt_may_be_repeated_for_ever_and_without_delay():
+def test_tries_can_be_infinite_and_retry_delay_zero():
     options = parsed('--tries', 'inf', '--retry-delay', '0')
     assert (options.tries, options.retry_delay) == (float('inf'), 0)

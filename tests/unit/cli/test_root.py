@@ -64,42 +64,42 @@ def test_a_module_and_a_job_name_a_root(write):
     assert load_root('package.jobs:Middle').__name__ == 'Middle'
 
 
-def test_without_a_name_it_is_the_job_that_no_other_needs_or_derives_from(write):
+def test_the_default_root_is_the_job_that_no_other_depends_on_or_derives_from(write):
     write('jobs.py')
     assert load_root('jobs.py').__name__ == 'Highest'
     assert load_root('jobs').__name__ == 'Highest'
 
 
-def test_jobs_imported_from_elsewhere_are_no_roots(write):
+def test_imported_jobs_are_not_roots(write):
     write('other.py', JOBS.replace('Highest', 'Unneeded'))
     write('jobs.py', f'from other import *\n{JOBS}')
     assert load_root('jobs.py').__name__ == 'Highest'
 
 
-def test_several_roots_are_all_named(write):
+def test_the_error_of_several_roots_names_them(write):
     write('jobs.py', f'{JOBS}\nclass Other(Base): pass\n')
     assert complaint('jobs.py') == 'jobs.py has 2 roots: Highest, Other; choose one, as in jobs.py:Highest'
 
 
-def test_no_root_is_said(write):
+def test_a_file_without_a_root_is_an_error(write):
     write('jobs.py', '')
     assert complaint('jobs.py') == 'jobs.py has no root, a Job that no other Job depends on'
 
 
-def test_a_file_imports_what_lies_beside_it(write):
+def test_a_file_can_import_modules_beside_it(write):
     write('folder/helper.py', 'from dojobber import DummyJob')
     write('folder/jobs.py', 'from helper import DummyJob\nclass Root(DummyJob): pass')
     assert load_root('folder/jobs.py').__name__ == 'Root'
 
 
-def test_a_file_called_like_a_module_takes_nothing_from_others(write):
+def test_a_file_named_like_a_module_does_not_replace_it(write):
     import json
 
     assert load_root(write('json.py')).__name__ == 'Highest'
     assert sys.modules['json'] is json
 
 
-def test_what_is_asked_in_a_module_finds_itself_there(write):
+def test_a_file_finds_itself_in_sys_modules(write):
     write('jobs.py', f'import sys\n{JOBS}\nassert sys.modules[__name__].Highest is Highest')
     assert load_root('jobs.py').__module__ == 'jobs'
 
@@ -121,7 +121,7 @@ def test_what_is_asked_in_a_module_finds_itself_there(write):
         ],
     ],
 )
-def test_what_is_not_there_is_said_in_a_line(write, text, said):
+def test_the_error_of_a_missing_job_is_one_line(write, text, said):
     write('jobs.py')
     write('text')
     assert complaint(text) == said
@@ -140,13 +140,13 @@ def test_what_is_not_there_is_said_in_a_line(write, text, said):
         ('raise ValueError("two\\nlines")', r'ValueError: two\\nlines \(\S+jobs.py, line 1\)'),
     ],
 )
-def test_an_import_that_fails_says_where(write, code, said):
+def test_the_error_of_a_failed_import_has_file_and_line(write, code, said):
     write('jobs.py', code)
     assert re.fullmatch(f'jobs.py cannot be imported: ({said})', complaint('jobs.py'))
 
 
 @pytest.mark.skipif(sys.platform == 'win32', reason='there the current directory cannot be removed')
-def test_a_current_directory_that_is_gone_is_said(write, tmp_path, monkeypatch):
+def test_a_missing_current_directory_is_an_error(write, tmp_path, monkeypatch):
     gone = tmp_path / 'gone'
     gone.mkdir()
     monkeypatch.chdir(gone)
@@ -156,7 +156,7 @@ def test_a_current_directory_that_is_gone_is_said(write, tmp_path, monkeypatch):
         assert load_root(write('jobs.py')).__name__ == 'Highest'
 
 
-def test_where_it_is_undone_nothing_of_a_file_is_left_in_the_way_of_the_next(write):
+def test_imports_of_files_are_undone(write):
     path, modules = list(sys.path), set(sys.modules)
     for folder in 'one', 'two':
         write(f'{folder}/jobs.py', f'{JOBS}\nHighest.where = {folder!r}')
@@ -168,13 +168,13 @@ def test_where_it_is_undone_nothing_of_a_file_is_left_in_the_way_of_the_next(wri
     assert (sys.path, set(sys.modules)) == (path, modules)
 
 
-def test_a_file_that_cannot_be_imported_is_not_left_among_the_modules(write):
+def test_a_file_that_cannot_be_imported_is_removed_from_sys_modules(write):
     write('jobs.py', '1 / 0')
     complaint('jobs.py')
     assert 'jobs' not in sys.modules
 
 
-def test_modules_that_are_imported_by_their_names_stay(write):
+def test_modules_imported_by_name_stay_in_sys_modules(write):
     write('jobs.py')
     with imports_undone():
         root = load_root('jobs')

@@ -38,7 +38,7 @@ def test_durations_are_as_people_read_them(seconds, text):
 
 
 @pytest.mark.parametrize(('seconds', 'text'), [(0.2, '0 s'), (59.4, '59 s'), (60, '1m 00s'), (7380, '2h 03m')])
-def test_a_duration_that_is_counted_up_has_whole_seconds(seconds, text):
+def test_durations_without_digits_have_whole_seconds(seconds, text):
     assert duration(seconds, 0) == text
 
 
@@ -52,16 +52,16 @@ def test_a_duration_that_is_counted_up_has_whole_seconds(seconds, text):
         (['a\nb', 'c'], 'a\\nb, c'),
     ],
 )
-def test_many_names_are_shortened(names, text):
+def test_only_the_first_of_many_names_are_shown(names, text):
     assert abbreviate(names) == text
 
 
-def test_what_moves_the_cursor_is_shown_as_an_escape():
+def test_control_characters_are_escaped():
     assert escape_unprintable('a\x1b[2J\r\n\u202eb\x9b') == r'a\x1b[2J\r\n\u202eb\x9b'
     assert escape_unprintable('Zoë 服务器 שרת') == 'Zoë 服务器 שרת'
 
 
-def test_what_the_encoding_lacks_is_shown_as_an_escape():
+def test_characters_that_the_encoding_lacks_are_escaped():
     assert escape_unprintable('Zoë ✓ 服', 'latin-1') == r'Zoë \u2713 \u670d'
     assert escape_unprintable('Zoë\n', 'ascii') == r'Zo\xeb\n'
 
@@ -76,11 +76,11 @@ KOREAN = ['\u1112\u1161\u11ab\u1100\u116e\u11a8', 'a\ud7b0\ud7fb']  # as macOS s
         *[('服务器', 6), ('\uff46\uff55', 4), ('한국', 4), (KOREAN[0], 4), (KOREAN[1], 1), ('🚀', 2), ('✓━', 2)],
     ],
 )
-def test_columns_are_those_of_a_terminal(text, width):
+def test_cell_width_counts_columns_of_a_terminal(text, width):
     assert cell_width(text) == width
 
 
-def test_columns_are_the_same_without_rich(monkeypatch):
+def test_cell_width_does_not_need_rich(monkeypatch):
     monkeypatch.setitem(sys.modules, 'rich.cells', None)
     assert cell_width('服务器') == 6
 
@@ -98,7 +98,7 @@ def test_names_are_truncated_by_columns(text, width, truncated):
     assert truncate(text, width) == truncated
 
 
-def test_the_recap_ends_with_the_failures_at_the_root(capsys):
+def test_the_recap_ends_with_the_failed_jobs(capsys):
     outcomes = {
         'Fine': Outcome(State.OK, 1),
         'Broken': Outcome(State.FAILED, 3, exception=ValueError('two\nlines'), phases={'check': 61.0}),
@@ -118,20 +118,20 @@ def test_the_recap_ends_with_the_failures_at_the_root(capsys):
     ]
 
 
-def test_a_run_that_changes_nothing_says_so(capsys):
+def test_the_recap_says_that_nothing_was_changed(capsys):
     reporter = ScreenReporter(plan_of({'Fine': 3}))
     report(reporter, {'Fine': Outcome(State.OK, 1)}, 0.04)
     assert capsys.readouterr().out == '1 job: 1 ok in 40 ms; nothing was changed\n'
 
 
-def test_a_job_whose_run_an_earlier_attempt_has_called_is_not_said_to_be_unchanged(capsys):
+def test_the_recap_counts_runs_of_earlier_attempts_as_changes(capsys):
     reporter = ScreenReporter(plan_of({'StartServer': 3}))
     passed_later = Outcome(State.OK, 2, phases={'check': 0.01, 'run': 0.02, 'recheck': 0.01})
     report(reporter, {'StartServer': passed_later}, 0.04)
     assert capsys.readouterr().out == '1 job: 1 ok in 40 ms\n'
 
 
-def test_what_is_done_failed_running_and_waiting_is_counted():
+def test_a_reporter_counts_done_failed_running_and_waiting_jobs():
     reporter = ScreenReporter(plan_of({'A': 2, 'B': 1}, {'A': 5, 'B': 5}))
 
     def tell(kind, name, attempt=None, outcome=None):
@@ -156,7 +156,7 @@ def test_what_is_done_failed_running_and_waiting_is_counted():
     assert (reporter.done, reporter.failed) == (2, 2)
 
 
-def test_a_job_that_was_interrupted_waits_for_no_other_try():
+def test_an_interrupted_job_does_not_wait_for_another_attempt():
     reporter = ScreenReporter(plan_of({'A': 5}, {'A': 5}))
     outcome = Outcome(State.FAILED, 1, exception=KeyboardInterrupt())
     reporter(Event(EventKind.ATTEMPT_STARTED, 'A', 1, 1))
@@ -164,7 +164,7 @@ def test_a_job_that_was_interrupted_waits_for_no_other_try():
     assert (reporter.waiting, reporter.failed) == ({}, 1)
 
 
-def test_the_run_is_ending_after_a_signal_until_another_attempt_starts():
+def test_a_signal_is_shown_until_another_attempt_starts():
     reporter = ScreenReporter(plan_of({'A': 2}))
     reporter.on_signal('SIGINT')
     assert reporter.interrupted_by == 'SIGINT'
@@ -191,7 +191,7 @@ def finish(reporter, name, error, attempt=1):
     reporter(Event(EventKind.ATTEMPT_FINISHED, name, 1, attempt, value=Outcome(state, attempt, exception=error)))
 
 
-def test_a_job_whose_last_attempt_has_failed_gets_a_line_at_once(capsys):
+def test_a_job_gets_its_line_when_its_last_attempt_has_failed(capsys):
     reporter = ScreenReporter(plan_of({'Copy': 2, 'All': 1}))
     finish(reporter, 'Copy', ValueError('disk full'))
     assert capsys.readouterr().out == ''
@@ -206,7 +206,7 @@ def test_the_json_reporter_prints_no_lines_of_jobs(capsys):
     assert capsys.readouterr() == ('', '')
 
 
-def test_where_no_bar_is_shown_a_failed_attempt_gets_a_line_on_stderr(capsys):
+def test_a_failed_attempt_gets_a_line_on_stderr_without_a_bar(capsys):
     reporter = ScreenReporter(plan_of({'Wait': 4, 'Poll': float('inf')}, {'Wait': 2}))
     with reporter.live():
         finish(reporter, 'Wait', ConnectionError('refused\nby\x1b the host'))
@@ -220,7 +220,7 @@ def test_where_no_bar_is_shown_a_failed_attempt_gets_a_line_on_stderr(capsys):
     assert out == '✓ Poll  ok         2 tries, 0 ms\n'
 
 
-def test_an_error_of_many_lines_is_shown_whole_and_indented(capsys):
+def test_an_error_message_of_many_lines_is_indented(capsys):
     text = '\nthe build failed:\r\n\tmain.c:3: \x1b[31merror\n\n  ^~~~ here  \n\n'
     outcomes = {'Build': Outcome(State.FAILED, 1, exception=RuntimeError(text))}
     reporter = ScreenReporter(plan_of({'Build': 1}))
@@ -263,7 +263,7 @@ def test_the_recap_names_each_cleanup_that_failed(capsys):
         (['Alpha'], 6, 'Alp...'),
     ],
 )
-def test_names_in_the_bar_are_shortened_only_as_far_as_they_must(names, width, text):
+def test_names_in_the_bar_are_truncated_only_as_needed(names, width, text):
     fitted = fit_items([(name, ' 1 s') for name in names], width)
     assert cell_width(fitted) <= width
     assert fitted == text

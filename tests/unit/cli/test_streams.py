@@ -48,21 +48,21 @@ WRITING = [[], ['--list'], ['--tree'], ['--json'], ['--list', '--json'], ['-n'],
         ('>&-', 'stdout: it is closed\n'),
     ],
 )
-def test_what_cannot_be_written_is_said_and_is_a_failure(tmp_path, redirection, said, arguments, unbuffered):
+def test_output_that_cannot_be_written_is_a_failure(tmp_path, redirection, said, arguments, unbuffered):
     write_jobs(tmp_path, FINE)
     done = run_in_shell(tmp_path, redirection, 'jobs.py', *arguments, PYTHONUNBUFFERED=unbuffered)
     assert done == (1, '', said)
 
 
 @needs_full
-def test_what_jobs_have_left_in_the_buffer_counts_too(tmp_path):
+def test_output_left_in_the_buffer_that_cannot_be_written_is_a_failure(tmp_path):
     write_jobs(tmp_path, 'class Root(Changing):\n    def act(self): print("x" * 5000, end="")')
     status, _, err = run_in_shell(tmp_path, '>/dev/full', 'jobs.py', PYTHONUNBUFFERED='')
     assert (status, err) == (1, 'stdout: [Errno 28] No space left on device\n')
 
 
 @needs_full
-def test_a_usage_error_stays_one_when_stdout_is_full(tmp_path):
+def test_a_usage_error_keeps_its_status_if_stdout_is_full(tmp_path):
     write_jobs(tmp_path, FINE)
     status, _, err = run_in_shell(tmp_path, '>/dev/full', 'jobs.py:Nobody')
     assert (status, err.count('\n')) == (2, 1)
@@ -71,7 +71,7 @@ def test_a_usage_error_stays_one_when_stdout_is_full(tmp_path):
 
 @pytest.mark.parametrize('unbuffered', ['', '1'])
 @pytest.mark.parametrize('arguments', WRITING)
-def test_a_reader_that_has_gone_is_no_failure_and_not_worth_a_word(tmp_path, arguments, unbuffered):
+def test_a_closed_pipe_is_not_a_failure(tmp_path, arguments, unbuffered):
     write_jobs(tmp_path, FINE)
     reading, writing = os.pipe()
     os.close(reading)
@@ -89,7 +89,7 @@ def test_a_reader_that_has_gone_is_no_failure_and_not_worth_a_word(tmp_path, arg
 
 @pytest.mark.parametrize('redirection', ['2>&-', pytest.param('2>/dev/full', marks=needs_full)])
 @pytest.mark.parametrize('arguments', [['-v'], ['-d', '--json'], ['--list'], ['--nope'], ['--only', 'Nobody'], ['-n']])
-def test_a_stderr_that_takes_nothing_changes_nothing_else(tmp_path, redirection, arguments):
+def test_an_unwritable_stderr_changes_nothing_else(tmp_path, redirection, arguments):
     code = """
 import sys
 print('imported')
@@ -118,7 +118,7 @@ MEDDLING = {
 
 @pytest.mark.parametrize('line', MEDDLING.values(), ids=MEDDLING)
 @pytest.mark.parametrize('plain', [False, True])
-def test_a_job_that_leaves_no_stdout_hides_neither_lines_nor_recap(tmp_path, line, plain):
+def test_lines_and_recap_are_printed_after_a_job_removes_stdout(tmp_path, line, plain):
     write_jobs(
         tmp_path, f'class First(Changing):\n    def act(self):\n        {line}\nclass Root(Changing): DEPS = [First]'
     )
@@ -131,7 +131,7 @@ def test_a_job_that_leaves_no_stdout_hides_neither_lines_nor_recap(tmp_path, lin
 
 @pytest.mark.parametrize('line', [line.replace('stdout', 'stderr') for line in list(MEDDLING.values())[1:]])
 @pytest.mark.parametrize('arguments', [[], ['-v', '--graph', 'graph.dot'], ['--json']])
-def test_a_job_that_leaves_no_stderr_changes_nothing_on_stdout(tmp_path, line, arguments):
+def test_a_job_that_removes_stderr_changes_nothing_on_stdout(tmp_path, line, arguments):
     code = f"""
 class First(Changing):
     def act(self):
@@ -153,7 +153,7 @@ class Root(DummyJob): DEPS = [Second]
 
 
 @pytest.mark.parametrize('line', MEDDLING.values(), ids=MEDDLING)
-def test_a_job_that_leaves_no_stdout_leaves_the_document_and_the_status_alone(tmp_path, line):
+def test_the_document_is_printed_after_a_job_removes_stdout(tmp_path, line):
     write_jobs(
         tmp_path, f'class First(Changing):\n    def act(self):\n        {line}\nclass Root(Changing): DEPS = [First]'
     )
@@ -161,13 +161,13 @@ def test_a_job_that_leaves_no_stdout_leaves_the_document_and_the_status_alone(tm
     assert (status, json.loads(out)['exit_status'], err) == (0, 0, '')
 
 
-def test_a_job_that_closes_the_descriptor_of_stdout_is_found_out(tmp_path):
+def test_a_job_that_closes_the_descriptor_of_stdout_makes_the_command_fail(tmp_path):
     write_jobs(tmp_path, 'class Root(Changing):\n    def act(self): os.close(1)')
     status, out, err = run_command(tmp_path, 'jobs.py')
     assert (status, out, err) == (1, '', 'stdout: [Errno 9] Bad file descriptor\n')
 
 
-def test_a_thread_that_redirects_stdout_for_a_while_catches_no_line_of_ours(tmp_path):
+def test_a_thread_that_redirects_stdout_does_not_get_the_lines_of_jobs(tmp_path):
     code = """
 import contextlib, io, threading
 is_caught, is_told = threading.Event(), threading.Event()
@@ -190,7 +190,7 @@ class Root(DummyJob): DEPS = [Catches, After]
 
 
 @pytest.mark.parametrize('arguments', [['--list'], ['--tree'], ['--list', '--json'], ['--json']])
-def test_what_the_import_of_a_file_prints_is_not_in_the_output(tmp_path, arguments):
+def test_output_of_an_import_is_not_in_the_document(tmp_path, arguments):
     write_jobs(tmp_path, f'print("imported")\nsubprocess.run(["echo", "by a child"])\n{FINE}')
     status, out, err = run_command(tmp_path, 'jobs.py', *arguments)
     assert (status, err) == (0, 'imported\nby a child\n')
@@ -198,7 +198,7 @@ def test_what_the_import_of_a_file_prints_is_not_in_the_output(tmp_path, argumen
     assert 'Leaf' in out
 
 
-def test_what_goes_on_after_the_end_does_not_write_behind_the_document(tmp_path):
+def test_threads_that_go_on_cannot_write_after_the_document(tmp_path):
     code = """
 import atexit, threading
 def wait():
@@ -250,7 +250,7 @@ def called(root, *arguments):
 
 
 @pytest.mark.parametrize('arguments', [[], ['--json'], ['--list'], ['--list', '--json'], ['--help'], ['--nope']])
-def test_a_program_that_goes_on_finds_its_streams_and_descriptors_as_they_were(capfd, arguments):
+def test_streams_and_descriptors_are_restored(capfd, arguments):
     before = sys.stdout, sys.stderr, descriptors()
     called(noisy(), *arguments)
     called(noisy(), *arguments)
@@ -262,7 +262,7 @@ def test_a_program_that_goes_on_finds_its_streams_and_descriptors_as_they_were(c
     assert sorted(capfd.readouterr().out.splitlines()) == ['after', 'child after']
 
 
-def test_under_a_capture_of_descriptors_the_document_is_alone_on_stdout(capfd):
+def test_a_capture_of_descriptors_gets_only_the_document(capfd):
     for _ in range(2):
         assert called(noisy(), '--json') == 0
         captured = capfd.readouterr()
@@ -270,7 +270,7 @@ def test_under_a_capture_of_descriptors_the_document_is_alone_on_stdout(capfd):
         assert sorted(captured.err.splitlines()) == ['by a child', 'printed']
 
 
-def test_under_a_capture_of_streams_the_document_is_alone_on_stdout(capsys):
+def test_a_capture_of_streams_gets_only_the_document(capsys):
     assert called(noisy(), '--json') == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)['jobs'][0]['state'] == 'changed'
@@ -278,7 +278,7 @@ def test_under_a_capture_of_streams_the_document_is_alone_on_stdout(capsys):
 
 
 @pytest.mark.parametrize('arguments', [['--json'], ['--tree', '--json'], ['--list'], ['--help'], []])
-def test_a_redirected_stdout_gets_what_is_for_stdout(capfd, arguments):
+def test_a_redirected_stdout_gets_the_output(capfd, arguments):
     redirected = io.StringIO()
     with contextlib.redirect_stdout(redirected):
         assert called(noisy(), *arguments) == 0
@@ -289,7 +289,7 @@ def test_a_redirected_stdout_gets_what_is_for_stdout(capfd, arguments):
 
 
 @pytest.mark.parametrize('arguments', [[], ['--json'], ['--list'], ['--help']])
-def test_a_redirected_stdout_may_be_any_object_that_can_be_written_to(capfd, arguments):
+def test_a_redirected_stdout_can_be_any_object_with_write(capfd, arguments):
     class Lines(list):
         def write(self, text):
             self.append(text)
@@ -313,7 +313,7 @@ def test_a_redirected_stdout_that_cannot_be_written_is_a_failure(capfd):
     assert capfd.readouterr().err == 'stdout: [Errno 28] No space left on device\n' * 3
 
 
-def test_outside_of_the_main_thread_it_says_so_and_leaves_all_as_it_was(capfd):
+def test_main_in_another_thread_is_an_error_and_changes_nothing(capfd):
     before, raised = (sys.stdout, descriptors()), []
 
     def call():
@@ -330,7 +330,7 @@ def test_outside_of_the_main_thread_it_says_so_and_leaves_all_as_it_was(capfd):
     assert capfd.readouterr() == ('', '')
 
 
-def test_characters_that_stdout_does_not_have_are_escaped():
+def test_characters_that_stdout_cannot_encode_are_escaped():
     raw = io.BytesIO()
     with contextlib.redirect_stdout(io.TextIOWrapper(raw, encoding='ascii')):
         output = Output()
@@ -339,7 +339,7 @@ def test_characters_that_stdout_does_not_have_are_escaped():
         assert output.failure is None
 
 
-def test_help_says_what_a_root_is_for_in_any_encoding(tmp_path):
+def test_help_can_be_printed_in_any_encoding(tmp_path):
     (tmp_path / 'script.py').write_text(
         f'{BASE_JOBS}\nclass Root(DummyJob):\n    """Grüße."""\nfrom dojobber.cli import main\nmain(Root)\n',
         encoding='utf-8',
