@@ -21,10 +21,9 @@ from ._workers.executors import check_workers
 from ._workers.loop import Clock
 from .errors import DoJobberError, NotConfiguredError, PlanError
 from .events import Listener
-from .job import DummyJob, Job, RunonlyJob, kind_of
+from .job import DummyJob, Job, RunonlyJob
 from .log import logger, show_developer_log
 from .outcome import Outcome, State
-from .text import error_text
 from .verbose import VerbosePrinter
 
 if TYPE_CHECKING:
@@ -324,32 +323,25 @@ class DoJobber:
         """
         from ._draw import mime_bundle
 
-        return mime_bundle(repr(self), lambda: self._drawn('the picture'), include, exclude)
+        return mime_bundle(repr(self), lambda: self._nodes('the picture'), include, exclude)
 
-    def _picture(self, what: str, fmt: str, rankdir: str = 'TB', timeout: float = 60) -> bytes:
+    def _picture(self, caller: str, fmt: str, rankdir: str = 'TB', timeout: float = 60) -> bytes:
         from ._draw import render
 
-        nodes, graph = self._drawn(what)
+        nodes, graph = self._nodes(caller)
         return render(nodes, fmt, rankdir, timeout, graph)
 
-    def _drawn(self, what: str) -> tuple[list[Node], JobGraph | None]:
-        """Return the Jobs as pictures show them, and the graph that a script may have changed, if it has read it."""
-        from ._draw import Node
+    def _nodes(self, caller: str) -> tuple[list[Node], JobGraph | None]:
+        """Return the Jobs as pictures show them, and the graph that a script may have changed."""
+        from ._draw import nodes_of
 
-        plan, outcomes = self._configured(what), self.outcomes
-        nodes = []
-        for name, step in plan.steps.items():
-            outcome = outcomes.get(name)
-            error = outcome.exception if outcome else None
-            text = '' if error is None else error_text(error) or type(error).__name__
-            about = (step.job.__doc__ or '').strip().partition('\n')[0]
-            nodes.append(Node(name, step.dependencies, kind_of(step.job), about, outcome, text))
-        return nodes, self._graph_of(plan)
+        plan = self._configured(caller)
+        return nodes_of(plan, self.outcomes), self._graph_of(plan)
 
     def _graph_of(self, plan: Plan) -> JobGraph | None:
         return self._graph[1] if self._graph is not None and self._graph[0] is plan else None
 
-    def _configured(self, what: str) -> Plan:
+    def _configured(self, caller: str) -> Plan:
         if self._plan is None:
-            raise NotConfiguredError(f'{what} needs a graph of Jobs: call configure() first', what)
+            raise NotConfiguredError(f'{caller} needs a graph of Jobs: call configure() first', caller)
         return self._plan

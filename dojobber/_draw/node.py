@@ -1,10 +1,14 @@
-"""A Job as the pictures show it."""
+"""The Jobs as the pictures show them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from .._plan.plan import Plan
+from ..job import kind_of
 from ..outcome import Outcome
+from ..text import error_text, summary
 
 
 class Node(NamedTuple):
@@ -24,3 +28,14 @@ class Node(NamedTuple):
     def is_blocked_by(self, dependency: str) -> bool:
         """Tell whether this Job was not attempted because of ``dependency``."""
         return self.outcome is not None and dependency in self.outcome.blocked_by
+
+
+def nodes_of(plan: Plan, outcomes: Mapping[str, Outcome]) -> list[Node]:
+    """Return a node for each Job of the plan, with the outcome of those that the last run was about."""
+    nodes = []
+    for name, step in plan.steps.items():
+        outcome = outcomes.get(name)
+        error = outcome.exception if outcome else None
+        text = '' if error is None else error_text(error) or type(error).__name__
+        nodes.append(Node(name, step.dependencies, kind_of(step.job), summary(step.job), outcome, text))
+    return nodes
