@@ -1,4 +1,4 @@
-"""The one place where the start and the end of attempts are stored and announced, whoever makes them."""
+"""The one place where the start and the end of each attempt are stored and announced."""
 
 from __future__ import annotations
 

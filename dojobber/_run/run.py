@@ -89,7 +89,7 @@ class Run:
             recorder.close(failure)
 
     def _clean_up(self, failure: BaseException | None, first: int) -> BaseException | None:
-        """Call the Cleanups of this run, unless they are left to cleanup(), and return what is to be raised."""
+        """Call the Cleanups of this run, unless they are left to cleanup(), and return the error to raise, if any."""
         if self._options.cleanup:
             failure = chain_errors([failure, self._cleanups.run(self._options.listeners.notify_cleanup, first)])
         return failure

@@ -1,4 +1,4 @@
-"""What has to be known about the executors of ``concurrent.futures``, and of other libraries, before they are used."""
+"""Checks ``max_workers`` and executors before they are used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one loop that drives a schedule, whoever makes the attempts."""
+"""The one loop that drives a schedule with any workers."""
 
 from __future__ import annotations
 

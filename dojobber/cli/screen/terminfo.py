@@ -23,7 +23,7 @@ class Codes(NamedTuple):
         return self.save_cursor + fill(self.change_scroll_region, 0, last) + self.restore_cursor
 
 
-NAMES = ('csr', 'cup', 'cuu', 'sc', 'rc', 'el', 'ed', 'sgr0')  # of the Codes, in terminfo
+NAMES = ('csr', 'cup', 'cuu', 'sc', 'rc', 'el', 'ed', 'sgr0')  # of the fields of Codes in terminfo
 
 
 def codes_of(descriptor: int) -> Codes | None:
