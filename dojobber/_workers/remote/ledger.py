@@ -43,7 +43,7 @@ class Ledger:
     def __init__(self, names: Sequence[str], dependencies: Sequence[Sequence[int]]) -> None:
         self._names, self._dependencies = names, dependencies
         self._dependents = Counter(itertools.chain.from_iterable(dependencies))  # those not attempted yet
-        self._writes: list[dict[Any, Encoded]] = []  # one dict for each Job that has written, in the order of the first writes
+        self._writes: list[dict[Any, Encoded]] = []  # one dict for each Job, in the order of their first writes
         self._position_of: dict[int, int] = {}  # by Job: its position in self._writes
         self._inherited: dict[int, _Positions] = {}  # by Job: positions of all its dependencies, direct or not
         self._last: dict[Any, _Last] = {}

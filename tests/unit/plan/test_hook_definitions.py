@@ -29,7 +29,7 @@ def test_a_generator_behind_a_cache_fails_like_a_generator():
     assert 'yield' in str(engine.nodeexceptions['Cached'])
 
 
-def test_what_new_returns_is_checked_even_if_it_is_no_instance_of_the_class():
+def test_hooks_of_an_object_from_new_are_checked_even_if_its_class_is_another():
     class Real(Job):
         def Check(self):
             return self.global_storage

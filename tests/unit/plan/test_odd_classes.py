@@ -294,7 +294,7 @@ def test_max_workers_may_be_an_integer_of_another_library():
     assert run_engine(job('Fine'), max_workers=numpy.int64(2)).success()
 
 
-def test_a_class_created_twice_is_told_from_two_classes_of_the_same_name(tmp_path):
+def test_a_class_created_twice_has_another_error_than_two_classes_of_the_same_name(tmp_path):
     path = tmp_path / 'parts.py'
     path.write_text('from dojobber import DummyJob\n\n\nclass Load(DummyJob):\n    pass\n')
     twins = []
