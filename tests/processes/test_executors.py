@@ -1,4 +1,4 @@
-"""Jobs tried by executors whose workers are other processes: the same graphs on each kind of them.
+"""Jobs on executors whose workers are other processes: the same graphs on each kind of executor.
 
 Those that need more than this Python, or more than a second or two, are marked ``parallel``.
 """
@@ -54,12 +54,12 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def _time_limit():
-    """End a test that hangs. It is told every few seconds, since the first is taken for a Ctrl-C: the engine waits."""
+    """End a test that hangs. The signal repeats, since the engine takes the first one for a Ctrl-C and waits."""
 
-    def strike(signum, frame):
+    def fail(signum, frame):
         raise TimeoutError(f'this takes more than {LIMIT} seconds')
 
-    before = signal.signal(signal.SIGALRM, strike)
+    before = signal.signal(signal.SIGALRM, fail)
     signal.setitimer(signal.ITIMER_REAL, LIMIT, 5)
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
@@ -180,7 +180,7 @@ def apart(pool):
 
 
 def story(engine):
-    """What became of each Job, without the seconds."""
+    """Return the outcome of each Job without the seconds."""
     return {
         name: (outcome.state, outcome.tries, outcome.result, repr(outcome.exception), outcome.blocked_by)
         for name, outcome in engine.outcomes.items()
@@ -199,7 +199,7 @@ def lines_of_each(lines):
 
 
 def built(specs, log):
-    """Return the root class of a random graph; its Jobs count their tries in the global storage."""
+    """Return the root class of a random graph; its Jobs count their attempts in the global storage."""
     classes = {}
     for spec in specs:
         classes[spec.name] = scripted(
@@ -224,8 +224,8 @@ ALL_KINDS = [
     spec('Never', passes_at=9, runs=True),
     spec('Only', ['Fine'], RunonlyJob, passes_at=2, runs=True),
     spec('Group', ['Late', 'Only'], DummyJob),
-    spec('StorageDiff', ['Group'], runs=True),
-    spec('Blocked', ['Never', 'StorageDiff']),
+    spec('Changes', ['Group'], runs=True),
+    spec('Blocked', ['Never', 'Changes']),
 ]
 
 
@@ -233,7 +233,7 @@ class TestLikeSerial:
     @example(ALL_KINDS)
     @settings(max_examples=100, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(graphs())
-    def test_random_graphs_end_as_they_do_one_by_one(self, pool, specs):
+    def test_random_graphs_end_on_executors_as_in_serial_runs(self, pool, specs):
         log, events = [], []
         root = built(specs, log)
         serial = make_engine(root, verbose=True)
@@ -246,19 +246,19 @@ class TestLikeSerial:
         starts = [(event.job, event.attempt) for event in events if event.kind is EventKind.ATTEMPT_STARTED]
         runs = {(event.job, event.attempt) for event in events if event.kind is EventKind.RUN}
         bases = {spec.name: spec.base for spec in specs}
-        owed = [job for job, attempt in starts if (job, attempt) in runs and bases[job] is not DummyJob]
-        assert log == [(job, 'cleanup') for job in owed[::-1]], 'once each, the last started first'
+        pending = [job for job, attempt in starts if (job, attempt) in runs and bases[job] is not DummyJob]
+        assert log == [(job, 'cleanup') for job in pending[::-1]], 'once each, the last started first'
 
-    def test_in_no_act_nothing_runs(self, pool):
+    def test_no_act_on_executors_equals_no_act_in_serial_runs(self, pool):
         root = built(ALL_KINDS, [])
         assert story(run_engine(root, no_act=True, executor=pool)) == story(run_engine(root, no_act=True))
 
-    def test_a_subgraph_can_be_worked(self, pool):
+    def test_a_subgraph_runs_on_executors(self, pool):
         engine = run_engine(built(ALL_KINDS, []), node='Group', executor=pool)
         assert engine.nodestatus == dict.fromkeys(['Late', 'Fine', 'Only', 'Group'], True)
         assert engine.success()
 
-    def test_arguments_reach_check_and_run(self, pool):
+    def test_arguments_reach_check_and_run_in_workers(self, pool):
         def check(self, *args, **kwargs):
             if 'run' not in self.storage:
                 raise ValueError
@@ -272,13 +272,13 @@ class TestLikeSerial:
         engine.checknrun()
         assert engine.noderesults == {'Seen': ((((1,), {'key': {'two': 2}}), (1,), {'key': {'two': 2}}))}
 
-    def test_a_class_that_is_no_job_travels_with_its_deps(self, pool):
+    def test_a_class_that_is_not_a_job_keeps_its_deps(self, pool):
         other = type('Other', (), {'DEPS': ['its own']})
         assert run_engine(job('Asks', Check=lambda self: other.DEPS), executor=pool).noderesults == {
             'Asks': ['its own']
         }
 
-    def test_debug_shows_the_traceback_that_the_worker_saw(self, pool):
+    def test_debug_shows_the_traceback_of_the_worker(self, pool):
         def check(self):
             local = threading.current_thread().name
             raise ValueError(f'worn out {bool(local)}')
@@ -295,7 +295,7 @@ class TestLikeSerial:
 
 
 class TestSeveralAtOnce:
-    def test_two_jobs_that_wait_for_each_other_meet(self, apart, tmp_path):
+    def test_two_jobs_run_at_the_same_time_on_executors(self, apart, tmp_path):
         def meet(me, other):
             def check(self, folder):
                 mark_reached(folder, me)
@@ -310,7 +310,7 @@ class TestSeveralAtOnce:
         assert engine.success(), engine.nodeexceptions
         assert len({os.getpid(), engine.noderesults['One'], engine.noderesults['Two']}) == 3
 
-    def test_max_workers_caps_what_is_in_flight(self, pool, tmp_path):
+    def test_max_workers_limits_the_number_of_futures(self, pool, tmp_path):
         def check(self, folder):
             os.mkdir(os.path.join(folder, 'alone'))
             os.rmdir(os.path.join(folder, 'alone'))
@@ -333,7 +333,7 @@ class TestSeveralAtOnce:
         )
         assert max(most) == 3
 
-    def test_listeners_stay_here_whatever_they_hold(self, pool):
+    def test_listeners_are_not_pickled(self, pool):
         lock, kinds = threading.Lock(), []
 
         def listen(event):
@@ -343,7 +343,7 @@ class TestSeveralAtOnce:
         assert run_engine(job('Leaf'), executor=pool, listeners=[listen]).success()
         assert EventKind.CHECK in kinds
 
-    def test_each_run_is_really_made(self, pool):
+    def test_a_second_run_on_dask_does_not_reuse_results(self, pool):
         random = job('Random', Check=lambda self: os.urandom(8))
         results = set()
         for engine in (make_engine(random, executor=pool), make_engine(random, executor=pool)):
@@ -352,7 +352,7 @@ class TestSeveralAtOnce:
                 results.add(engine.noderesults['Random'])
         assert len(results) == 4
 
-    def test_the_workers_directory_is_put_back(self, apart, tmp_path):
+    def test_the_directory_of_workers_is_restored(self, apart, tmp_path):
         def check(self, away):
             self.storage.setdefault('seen', []).append((os.getpid(), os.getcwd()))
             os.chdir(away)
@@ -375,7 +375,7 @@ class TestSeveralAtOnce:
 
 
 class TestStorages:
-    def test_cleanup_runs_here_with_what_run_left_there(self, apart):
+    def test_a_cleanup_is_called_here_with_the_storage_of_the_worker(self, apart):
         log = []
 
         def run(self):
@@ -396,7 +396,7 @@ class TestStorages:
         shared = dict.fromkeys(['First', 'Second', 'Third'], 'there')
         assert log == [('Third', True, shared), ('Second', True, shared), ('First', True, shared)]
 
-    def test_a_storage_that_cannot_travel_fails_the_cleanup_and_no_other(self, pool):
+    def test_a_storage_that_cannot_be_pickled_fails_only_its_cleanup(self, pool):
         log = []
 
         def run(self):
@@ -411,7 +411,7 @@ class TestStorages:
         assert log == ['Last', 'First']
         assert engine.success()
 
-    def test_what_ancestors_wrote_goes_in_and_what_changed_comes_out(self, pool):
+    def test_writes_of_dependencies_reach_workers_and_changes_come_back(self, pool):
         base = job('Base', Check=lambda self: self.global_storage.update(grows=[1], goes=1, stays=1))
 
         def change(self):
@@ -419,7 +419,7 @@ class TestStorages:
             del self.global_storage['goes']
 
         reads = [job(f'Reads{n}', [base], Check=lambda self: {**self.global_storage}) for n in range(3)]
-        changes = job('StorageDiff', [base], Check=change)
+        changes = job('Changes', [base], Check=change)
         stranger = job('Stranger', [], Check=lambda self: {**self.global_storage})
         after = job('After', [changes, *reads], Check=lambda self: {**self.global_storage})
         engine = run_engine(job('Root', [after, stranger], DummyJob), executor=pool)
@@ -429,7 +429,7 @@ class TestStorages:
         assert results['After'] == {'grows': [1, 2], 'stays': 1}
         assert results['Stranger'] == {}
 
-    def test_two_unordered_writers_of_one_key_conflict(self, pool):
+    def test_unordered_writers_of_one_key_conflict(self, pool):
         def write(self):
             self.global_storage['key'] = type(self).__name__
 
@@ -442,7 +442,7 @@ class TestStorages:
         assert error.culprit == 'key'
         assert all(repr(word) in str(error) for word in ('One', 'Two', 'key'))
 
-    def test_ordered_writers_of_one_key_and_retries_do_not(self, pool):
+    def test_ordered_writers_of_one_key_do_not_conflict(self, pool):
         def count(self):
             self.global_storage['count'] = self.global_storage.get('count', 0) + 1
             if self.global_storage['count'] % 4:
@@ -452,7 +452,7 @@ class TestStorages:
         engine = run_engine(job('Second', [job('First', Check=count)], Check=count), executor=pool)
         assert engine.noderesults == {'First': 4, 'Second': 8}
 
-    def test_each_run_starts_with_an_empty_one(self, pool):
+    def test_each_run_on_executors_starts_with_an_empty_global_storage(self, pool):
         def check(self):
             return self.global_storage.setdefault('runs', os.urandom(8))
 
@@ -462,7 +462,7 @@ class TestStorages:
         assert first['Leaf'] == first['Root'] != engine.noderesults['Root'] == engine.noderesults['Leaf']
 
 
-class Stop(BaseException):
+class CustomInterrupt(BaseException):
     """Ends a run, as KeyboardInterrupt does."""
 
 
@@ -474,9 +474,9 @@ class FussyError(Exception):
 
 
 class TestRaising:
-    @pytest.mark.parametrize('error', [KeyboardInterrupt, Stop, type('Dynamic', (BaseException,), {})])
+    @pytest.mark.parametrize('error', [KeyboardInterrupt, CustomInterrupt, type('Dynamic', (BaseException,), {})])
     @pytest.mark.parametrize('phase', ['check', 'run', 'recheck'])
-    def test_an_interrupt_on_a_worker_ends_the_run_after_the_cleanups(self, pool, error, phase):
+    def test_an_interrupt_in_a_worker_ends_the_run_after_the_cleanups(self, pool, error, phase):
         log = []
 
         def step(self, now):
@@ -501,7 +501,7 @@ class TestRaising:
         assert engine.nodestatus == {'First': True, 'Stops': False, 'Other': None, 'Root': None}
         assert run_engine(job('Again'), executor=pool).success(), 'the executor works still'
 
-    def test_system_exit_fails_the_job_and_nothing_else(self, pool):
+    def test_system_exit_in_a_worker_fails_only_its_job(self, pool):
         def leave(self):
             raise SystemExit(3)
 
@@ -509,7 +509,7 @@ class TestRaising:
         assert engine.nodestatus == {'Leaves': False, 'Fine': True, 'Root': None}
         assert engine.nodeexceptions['Leaves'].code == 3
 
-    def test_what_does_not_survive_the_trip_is_replaced_by_errors_that_say_so(self, pool):
+    def test_objects_that_do_not_survive_pickling_are_replaced_by_errors(self, pool):
         def fail(self):
             raise FussyError('/bin/false', 1)
 
@@ -521,13 +521,13 @@ class TestRaising:
         assert isinstance(engine.noderesults['Locks'], RemoteError)
         assert 'a lock (which cannot be sent' in str(engine.noderesults['Locks'])
 
-    def test_a_value_that_cannot_travel_fails_the_job_that_put_it(self, pool):
+    def test_a_value_that_cannot_be_pickled_fails_the_job_that_wrote_it(self, pool):
         puts = job('Puts', Check=lambda self: self.global_storage.update(bad=threading.Lock()))
         engine = run_engine(job('Root', [puts, job('Fine')]), executor=pool, default_tries=1)
         assert engine.nodestatus == {'Puts': False, 'Fine': True, 'Root': None}
         assert "'Puts' wrote a value to global_storage['bad'] that cannot be sent" in str(engine.nodeexceptions['Puts'])
 
-    def test_arguments_that_cannot_travel_end_the_run_before_anything_runs(self, pool):
+    def test_arguments_that_cannot_be_pickled_end_the_run_before_any_job(self, pool):
         events = []
         engine = make_engine(job('Root', [job('Leaf')]), executor=pool, listeners=[events.append])
         engine.set_args(threading.Lock())
@@ -536,7 +536,7 @@ class TestRaising:
         assert engine.nodestatus == {'Leaf': None, 'Root': None}
         assert [event.kind for event in events] == [EventKind.RUN_STARTED, EventKind.RUN_FINISHED]
 
-    def test_a_class_that_cannot_travel_has_failed_and_the_others_go_on(self, pool):
+    def test_a_class_that_cannot_be_pickled_fails_and_the_others_run(self, pool):
         engine = make_engine(
             job('Root', [job('Holds', lock=threading.Lock()), job('Fine')]),
             executor=pool,
@@ -547,7 +547,7 @@ class TestRaising:
         assert engine.nodestatus == {'Holds': False, 'Fine': True, 'Root': None}
         assert "'Holds' cannot be sent to a worker process" in str(engine.nodeexceptions['Holds'])
 
-    def test_a_returned_job_leaves_its_class_here_as_it_is(self, pool):
+    def test_a_job_class_that_is_returned_stays_unchanged(self, pool):
         leaf = job('Leaf')
         root = job('Root', [leaf], Check=lambda self: self)
         engine = run_engine(root, executor=pool)
@@ -559,7 +559,7 @@ class TestRaising:
 
 
 class TestUnusable:
-    def test_an_executor_that_was_shut_down_ends_the_run_and_a_new_one_does(self):
+    def test_a_new_executor_works_after_one_that_was_shut_down(self):
         root = job('Root', [job('Leaf')])
         with process_pool('fork') as pool:
             engine = run_engine(root, executor=pool)
@@ -571,7 +571,7 @@ class TestUnusable:
             engine.checknrun()
         assert engine.success()
 
-    def test_a_job_is_not_forgotten_if_an_interrupt_comes_just_when_it_is_submitted(self, capsys):
+    def test_an_interrupt_during_submit_loses_no_job(self, capsys):
         class Interrupted:
             """The pool; in time for its second call comes a Ctrl-C."""
 
@@ -617,7 +617,7 @@ class FrozenError(Exception):
 
 
 class TestOddErrors:
-    def test_one_that_takes_no_attributes_fails_its_job_and_no_cleanup_is_lost(self, pool):
+    def test_an_immutable_exception_fails_its_job_and_loses_no_cleanup(self, pool):
         def fail(self):
             raise FrozenError
 
@@ -633,7 +633,7 @@ class TestOddErrors:
         assert type(engine.nodeexceptions['Fails']) is FrozenError
         assert log == [{'ran': True}]
 
-    def test_one_that_holds_a_set_or_an_object_always_arrives(self, pool):
+    def test_exceptions_with_sets_and_objects_always_arrive(self, pool):
         class Thing:
             pass
 
@@ -647,7 +647,7 @@ class TestOddErrors:
             (KeyError, {'a', 'bb', 'ccc', 'dddd', 'eeeee'})
         ] * 10
 
-    def test_readers_of_an_object_that_keeps_what_it_computed_do_not_conflict(self, pool):
+    def test_readers_of_an_object_that_caches_do_not_conflict(self, pool):
         class Lazy:
             @functools.cached_property
             def words(self):
@@ -659,7 +659,7 @@ class TestOddErrors:
         assert engine.success(), engine.nodeexceptions
 
 
-def test_what_is_changed_in_a_class_between_two_runs_reaches_the_workers(pool):
+def test_changes_of_a_class_between_runs_reach_the_workers(pool):
     counts = job('Counts', Check=lambda self: (self.number, os.getpid()), number=1)
     engine = make_engine(job('Root', [counts]), executor=pool)
     seen = []
@@ -684,7 +684,7 @@ class InterpreterPoolExecutor(ThreadPoolExecutor):
 
 
 class TestInterpreters:
-    def test_one_that_only_behaves_so_works_too(self):
+    def test_a_pool_that_behaves_like_interpreters_works(self):
         def run(self):
             self.storage['lock free'] = True
 
@@ -696,7 +696,7 @@ class TestInterpreters:
         assert engine.success(), engine.nodeexceptions
         assert log == [{'lock free': True}]
 
-    def test_those_derived_from_it_are_interpreters_and_other_thread_pools_are_threads(self):
+    def test_derived_interpreter_pools_are_told_apart_from_thread_pools(self):
         derived = type('Derived', (InterpreterPoolExecutor,), {})
         plain = type('Plain', (ThreadPoolExecutor,), {'submit': lambda self, *call: super(plain, self).submit(*call)})
         places = []
@@ -711,7 +711,7 @@ class TestInterpreters:
             make_engine(job('Root'), executor=pool)
 
     @pytest.mark.parametrize('made', [interpreter_pool, partial(InterpreterPoolExecutor, 2)])
-    def test_they_share_the_directory_so_it_is_put_back_at_the_end_only(self, made, tmp_path):
+    def test_interpreters_share_the_directory_which_is_restored_at_the_end(self, made, tmp_path):
         home = os.getcwd()
 
         def move(self, folder):
@@ -735,7 +735,7 @@ class TestInterpreters:
         assert engine.noderesults == dict.fromkeys(['Moves', 'Stays', 'Later'], str(tmp_path))
         assert os.getcwd() == home
 
-    def test_one_that_cannot_be_started_ends_the_run(self):
+    def test_an_interpreter_that_cannot_start_ends_the_run(self):
         if sys.version_info < (3, 14):
             pytest.skip('needs Python 3.14')
         with futures.InterpreterPoolExecutor(1, initializer=exec, initargs=('1 / 0',)) as pool:
@@ -779,7 +779,7 @@ def half_done(log):
 @pytest.mark.parallel
 class TestLostWorkers:
     @pytest.mark.parametrize('kind', ['fork', 'spawn', 'forkserver', 'loky'])
-    def test_a_broken_pool_ends_the_run_after_the_cleanups(self, kind, tmp_path):
+    def test_a_pool_that_breaks_ends_the_run_after_the_cleanups(self, kind, tmp_path):
         log, events = [], []
         made = loky_pool if kind == 'loky' else partial(process_pool, kind)
         root = half_done(log)
@@ -801,7 +801,7 @@ class TestLostWorkers:
         assert engine.success(), engine.nodeexceptions
         assert log == ['First', 'First']
 
-    def test_a_pool_that_is_broken_already_ends_the_run_at_once(self):
+    def test_a_broken_pool_ends_the_run_at_once(self):
         with process_pool('fork') as pool:
             assert isinstance(pool.submit(os._exit, 1).exception(), BrokenExecutor)
             engine = make_engine(job('Root', [job('Leaf')]), executor=pool)
@@ -809,7 +809,7 @@ class TestLostWorkers:
                 engine.checknrun()
         assert engine.nodestatus == {'Leaf': None, 'Root': None}
 
-    def test_dask_does_again_what_a_lost_worker_had(self, tmp_path):
+    def test_dask_repeats_the_attempt_of_a_lost_worker(self, tmp_path):
         log = []
         mark_reached(tmp_path, 'the end')
         with dask_cluster() as client:
@@ -818,7 +818,7 @@ class TestLostWorkers:
         assert (tmp_path / 'death0').exists()
         assert log == ['Dies', 'First'], 'the caller has seen one try'
 
-    def test_dask_does_not_do_again_what_was_read_already(self, tmp_path):
+    def test_dask_does_not_repeat_attempts_that_were_read(self, tmp_path):
         def meet(me, other):
             def check(self, folder, times):
                 mark_reached(folder, me)
@@ -850,7 +850,7 @@ class TestLostWorkers:
             engine.checknrun()
             assert engine.success(), engine.nodeexceptions
 
-    def test_a_dask_client_that_was_closed_ends_the_run(self):
+    def test_a_closed_dask_client_ends_the_run(self):
         with dask_cluster() as client:
             engine = make_engine(job('Root', [job('Leaf')]), executor=client.get_executor(pure=False))
         with pytest.raises(Exception, match=r'closed|not running'):
@@ -866,7 +866,7 @@ def worked_with(root, client, *args, **kwargs):
 
 
 @pytest.mark.parallel
-def test_an_executor_that_knows_the_result_of_a_call_makes_each_attempt_nevertheless():
+def test_an_executor_that_caches_results_makes_each_attempt():
     class Keeping:
         """What somebody holds a future of, Dask does not compute again."""
 
@@ -888,7 +888,7 @@ def test_an_executor_that_knows_the_result_of_a_call_makes_each_attempt_neverthe
         for _ in range(2):
             engine.checknrun()
     errors = [event.exception.args for event in seen if event.kind in (EventKind.CHECK, EventKind.RECHECK)]
-    assert len(set(errors)) == len(errors) == 12, 'two runs of three tries'
+    assert len(set(errors)) == len(errors) == 12, 'two runs of three attempts'
 
 
 SCRIPT = """
@@ -902,7 +902,7 @@ from dojobber._workers.futures import FutureWorkers
 
 METHOD, FOLDER = sys.argv[1:]
 
-class Stop(BaseException):
+class CustomInterrupt(BaseException):
     pass
 
 class First(Job):
@@ -1007,20 +1007,20 @@ INTERRUPTED = ['KeyboardInterrupt', "{'First': True, 'Slow': False, 'Root': None
 @pytest.mark.parallel
 @pytest.mark.parametrize('method', ['fork', 'spawn', 'forkserver'])
 class TestScripts:
-    def test_classes_of_the_script_itself_travel(self, method, tmp_path):
+    def test_classes_of_a_script_can_be_sent(self, method, tmp_path):
         with script(tmp_path, method) as process:
             lines, errors = said(process)
         passed = "{'First': True, 'Slow': True, 'Root': True}"
         assert lines == ['cleaned Slow True', 'cleaned First True', passed, "['Noises Off']"]
         assert errors == ''
 
-    def test_an_interrupt_class_of_the_script_itself_travels(self, method, tmp_path):
-        with script(tmp_path, method, "raise Stop('enough')") as process:
+    def test_an_interrupt_class_of_a_script_can_be_sent(self, method, tmp_path):
+        with script(tmp_path, method, "raise CustomInterrupt('enough')") as process:
             lines, errors = said(process)
-        assert lines == ['cleaned Slow True', 'cleaned First True', 'Stop', *INTERRUPTED[1:]]
+        assert lines == ['cleaned Slow True', 'cleaned First True', 'CustomInterrupt', *INTERRUPTED[1:]]
         assert errors == ''
 
-    def test_ctrl_c_waits_for_what_runs_and_cleans_it_up(self, method, tmp_path):
+    def test_ctrl_c_waits_for_running_jobs_and_calls_their_cleanups(self, method, tmp_path):
         with script(tmp_path, method, SLOW) as process:
             wait_for_slow(tmp_path)
             os.kill(process.pid, signal.SIGINT)
@@ -1029,7 +1029,7 @@ class TestScripts:
         assert lines == ['cleaned Slow True', 'cleaned First True', *INTERRUPTED[:1], *PASSED_SLOW]
         assert errors == ''
 
-    def test_ctrl_c_on_a_terminal_reaches_workers_that_ignore_it_in_vain(self, method, tmp_path):
+    def test_workers_can_ignore_ctrl_c_on_a_terminal(self, method, tmp_path):
         with script(tmp_path, method, SLOW) as process:
             wait_for_slow(tmp_path)
             os.killpg(process.pid, signal.SIGINT)
@@ -1037,14 +1037,14 @@ class TestScripts:
             lines, _ = said(process)
         assert lines == ['cleaned Slow True', 'cleaned First True', *INTERRUPTED[:1], *PASSED_SLOW]
 
-    def test_ctrl_c_on_a_terminal_may_kill_workers_and_the_run_ends_nevertheless(self, method, tmp_path):
+    def test_the_run_ends_even_if_ctrl_c_on_a_terminal_kills_workers(self, method, tmp_path):
         with script(tmp_path, method, SLOW, initializer='None') as process:
             wait_for_slow(tmp_path)
             os.killpg(process.pid, signal.SIGINT)
             lines, _ = said(process)
         assert [line for line in lines if line != 'cleaned Slow True'] == ['cleaned First True', *INTERRUPTED]
 
-    def test_a_second_ctrl_c_stops_the_waiting_and_says_whose_cleanup_is_skipped(self, method, tmp_path):
+    def test_a_second_ctrl_c_ends_the_wait_and_reports_skipped_cleanups(self, method, tmp_path):
         with script(tmp_path, method, SLOW) as process:
             wait_for_slow(tmp_path)
             os.kill(process.pid, signal.SIGINT)
@@ -1101,7 +1101,7 @@ if __name__ == '__main__':
 
 
 @pytest.mark.parallel
-def test_mpi_workers_try_jobs(tmp_path):
+def test_jobs_run_on_mpi_workers(tmp_path):
     pytest.importorskip('mpi4py', reason='needs mpi4py, which needs an MPI runtime: not everybody has one')
     command = shutil.which('mpiexec', path=os.pathsep.join([os.environ['PATH'], os.path.dirname(sys.executable)]))
     if command is None:

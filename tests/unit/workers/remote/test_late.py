@@ -132,7 +132,7 @@ def results(folder, jobs, method):
 
 @pytest.mark.skipif(sys.version_info < (3, 14), reason='needs Python 3.14, which evaluates annotations late')
 @pytest.mark.parametrize('method', ['fork', 'spawn', 'forkserver'])
-def test_a_job_is_sent_whose_annotations_cannot_be_evaluated(method, tmp_path):
+def test_a_job_whose_annotations_cannot_be_evaluated_is_pickled(method, tmp_path):
     texts = [('number', 'Decimal'), ('other', 'Nowhere'), ('return', 'Nowhere')]
     assert results(tmp_path, ANNOTATED, method) == [
         'All None None',
@@ -156,14 +156,14 @@ def test_the_command_evaluates_no_annotation(options, tmp_path):
 
 @pytest.mark.skipif(sys.version_info < (3, 15), reason='needs Python 3.15, which can import lazily')
 @pytest.mark.parametrize('method', ['fork', 'spawn', 'forkserver'])
-def test_a_job_is_sent_with_names_that_are_imported_lazily_and_were_not_used_before(method, tmp_path):
+def test_a_job_with_unused_lazy_imports_is_pickled(method, tmp_path):
     _, broken, *others = results(tmp_path, LAZY, method)
     assert "No module named 'there'" in broken
     assert others == ['Half 1/2 None', 'Sum 1.5 None', 'Tree a None']
 
 
 @pytest.mark.skipif(sys.version_info < (3, 15), reason='needs Python 3.15, which can import lazily')
-def test_the_command_works_where_all_imports_are_lazy(tmp_path):
+def test_the_command_works_if_all_imports_are_lazy(tmp_path):
     write_jobs(tmp_path, 'import json\nclass Root(Job):\n    def Check(self):\n        return json.loads("[1]")')
     status, out, err = run_command(tmp_path, 'jobs.py', '--json', PYTHON_LAZY_IMPORTS='all')
     assert (status, err) == (0, '')

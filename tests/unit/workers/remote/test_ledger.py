@@ -23,8 +23,8 @@ def used(**values):
     return StorageDiff({key: Written(value, True) for key, value in values.items()}, ())
 
 
-def tell(ledger, index, changes):
-    """Let a Job be tried and leave these changes; return the conflict, if any."""
+def record_attempt(ledger, index, changes):
+    """Record an attempt of a Job with these changes; return the conflict, if any."""
     ledger.storage_of(index)
     conflict = ledger.conflict(index, changes)
     if conflict is None:
@@ -46,7 +46,7 @@ def histories(draw):
 class TestStorageOf:
     @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(histories())
-    def test_a_job_sees_what_those_it_depends_on_wrote_last_in_plan_order(self, jobs):
+    def test_a_job_sees_the_last_writes_of_its_dependencies_in_plan_order(self, jobs):
         ledger = Ledger([str(index) for index in range(len(jobs))], [needs for needs, _, _ in jobs])
         ancestors, accepted = [], {}
         for index, (needs, assigned, deleted) in enumerate(jobs):
@@ -67,18 +67,18 @@ class TestStorageOf:
                 ledger.record(index, changes)
                 accepted[index] = {**{key: f'{key} by {index}' for key in assigned}, **dict.fromkeys(deleted)}
 
-    def test_own_earlier_tries_are_seen_and_add_up(self):
+    def test_a_job_sees_the_writes_of_its_earlier_attempts(self):
         ledger = Ledger(['A', 'B'], [[], [0]])
         for number in range(3):
             assert ledger.storage_of(0) == {f'try{earlier}': earlier for earlier in range(number)}
-            tell(ledger, 0, wrote(**{f'try{number}': number}))
+            record_attempt(ledger, 0, wrote(**{f'try{number}': number}))
         assert ledger.storage_of(1) == {'try0': 0, 'try1': 1, 'try2': 2}
 
-    def test_a_job_whose_needs_were_never_tried_sees_nothing_of_them(self):
+    def test_dependencies_that_were_not_attempted_have_written_nothing(self):
         assert Ledger(['A', 'B'], [[], [0]]).storage_of(1) == {}
 
     @pytest.mark.parametrize('shape', ['chain', 'leaves', 'pairs'])
-    def test_memory_grows_with_the_jobs_and_not_with_their_square(self, shape):
+    def test_memory_of_the_ledger_is_linear(self, shape):
         def needs(index, count):
             if index == count - 1:
                 return range(index)
@@ -89,7 +89,7 @@ class TestStorageOf:
             tracemalloc.start()
             try:
                 for index in range(count - 1):
-                    tell(ledger, index, wrote(**{str(index): index}))
+                    record_attempt(ledger, index, wrote(**{str(index): index}))
                 return tracemalloc.get_traced_memory()[0]
             finally:
                 tracemalloc.stop()
@@ -99,37 +99,37 @@ class TestStorageOf:
 
 
 class TestConflict:
-    def test_two_who_do_not_depend_on_each_other_may_not_write_one_key_though_it_be_the_same(self):
+    def test_independent_jobs_that_write_one_key_conflict_even_with_equal_values(self):
         ledger = Ledger(['A', 'B', 'Root'], [[], [], [0, 1]])
-        assert tell(ledger, 0, wrote(key=1)) is None
-        conflict = tell(ledger, 1, wrote(key=1))
+        assert record_attempt(ledger, 0, wrote(key=1)) is None
+        conflict = record_attempt(ledger, 1, wrote(key=1))
         assert isinstance(conflict, StorageConflictError)
         assert str(conflict).startswith(
             "'A' and 'B' both write global_storage['key'], and neither depends on the other: "
         )
 
-    def test_two_in_whose_hands_one_object_filled_in_the_same_do_not_conflict(self):
+    def test_independent_jobs_that_fill_the_same_caches_do_not_conflict(self):
         ledger = Ledger(['Make', 'A', 'B', 'Root'], [[], [0], [0], [1, 2]])
-        tell(ledger, 0, wrote(key='new'))
-        assert tell(ledger, 1, used(key='used')) is None
-        assert tell(ledger, 2, used(key='used')) is None
+        record_attempt(ledger, 0, wrote(key='new'))
+        assert record_attempt(ledger, 1, used(key='used')) is None
+        assert record_attempt(ledger, 2, used(key='used')) is None
         assert ledger.storage_of(3) == {'key': 'used'}
 
     @pytest.mark.parametrize('second', [used(key='otherwise'), wrote(key='used'), wrote('key')])
-    def test_any_other_two_do(self, second):
+    def test_independent_jobs_that_fill_different_caches_conflict(self, second):
         ledger = Ledger(['Make', 'A', 'B', 'Root'], [[], [0], [0], [1, 2]])
-        tell(ledger, 0, wrote(key='new'))
-        assert tell(ledger, 1, used(key='used')) is None
-        conflict = tell(ledger, 2, second)
+        record_attempt(ledger, 0, wrote(key='new'))
+        assert record_attempt(ledger, 1, used(key='used')) is None
+        conflict = record_attempt(ledger, 2, second)
         assert conflict.culprit == 'key'
         assert ('__getstate__' in str(conflict)) == (second == used(key='otherwise'))
 
-    def test_a_key_that_cannot_be_shown_is_no_obstacle(self):
+    def test_a_key_without_a_repr_can_conflict(self):
         class Shy:
             def __repr__(self):
                 raise ValueError('no')
 
         key, ledger = Shy(), Ledger(['A', 'B'], [[], []])
         changes = StorageDiff({key: Written(1)}, ())
-        tell(ledger, 0, changes)
-        assert 'global_storage[<unprintable>]' in str(tell(ledger, 1, changes))
+        record_attempt(ledger, 0, changes)
+        assert 'global_storage[<unprintable>]' in str(record_attempt(ledger, 1, changes))

@@ -1,4 +1,4 @@
-"""What travels to a worker and back, with no other process there: the bytes are handed over by the tests."""
+"""Attempts in a worker, without another process: the tests pass the bytes."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ from dojobber._workers.remote.client import RemoteClient, RemoteTraceback
 from dojobber._workers.remote.worker import run_request
 
 
-class Trip:
-    """A courier for the graph under ``root``, and Jobs tried by name with what it carries."""
+class RemoteRun:
+    """Makes attempts of the Jobs of a graph with a client and a worker in this process."""
 
     def __init__(self, root, *args, no_act=False, is_reported=True, **kwargs):
         plan = make_plan(root, 1, 0)
         self.global_storage = {}
         self.names = list(plan.names)
-        self.courier = RemoteClient(plan, AttemptSettings(args, kwargs, self.global_storage, no_act, None), is_reported)
+        self.client = RemoteClient(plan, AttemptSettings(args, kwargs, self.global_storage, no_act, None), is_reported)
 
-    def packed(self, name):
-        return self.courier.encode(self.names.index(name))
+    def request_of(self, name):
+        return self.client.encode(self.names.index(name))
 
-    def tried(self, name):
-        return self.courier.decode(self.names.index(name), run_request(self.packed(name)))
+    def attempt(self, name):
+        return self.client.decode(self.names.index(name), run_request(self.request_of(name)))
 
-    def all_tried(self):
-        """Try the whole graph and return the outcomes by name."""
-        return {name: self.tried(name).outcome for name in self.names}
+    def attempt_all(self):
+        """Attempt all Jobs and return the outcomes by name."""
+        return {name: self.attempt(name).outcome for name in self.names}
 
 
 def outcome_of(job_class, *args, **kwargs):
-    return Trip(job_class, *args, **kwargs).tried(job_class.__name__).outcome
+    return RemoteRun(job_class, *args, **kwargs).attempt(job_class.__name__).outcome
 
 
-def said_of_scrambled():
+def scrambled_error():
     with pytest.raises(pickle.UnpicklingError) as caught:
         pickle.loads(b'scrambled')
     return f'UnpicklingError: {caught.value}'
@@ -78,14 +78,14 @@ class Unloadable:
         return (int, ('not a number',))
 
 
-class Struck:
+class Interrupted:
     """While it is pickled there comes a Ctrl-C."""
 
     def __reduce__(self):
         raise KeyboardInterrupt
 
 
-class StruckLater:
+class InterruptedLater:
     """While it is made again there comes a Ctrl-C, from the moment on that is set."""
 
     comes = False
@@ -95,12 +95,12 @@ class StruckLater:
 
 
 def made_again():
-    if StruckLater.comes:
+    if InterruptedLater.comes:
         raise KeyboardInterrupt
-    return StruckLater()
+    return InterruptedLater()
 
 
-class Stop(BaseException):
+class CustomInterrupt(BaseException):
     """Ends a run, as KeyboardInterrupt does."""
 
 
@@ -125,7 +125,7 @@ class TwistedStop(BaseException):
         super().__init__(f'{word}!')
 
 
-class MuteError(Exception):
+class UnprintableError(Exception):
     """Asked what it says, it raises its first argument."""
 
     def __str__(self):
@@ -138,90 +138,90 @@ class ToldError(Exception):
 
 class TestAttempt:
     def test_a_job_that_passes_at_once_is_ok_with_its_result(self):
-        attempted = Trip(job('Fine', Check=lambda self, a, b: (a, b)), 1, b='two').tried('Fine')
-        assert attempted.outcome[:4] == (State.OK, 1, (1, 'two'), None)
-        assert [report[0] for report in attempted.reports] == ['check']
-        assert attempted.pending_cleanup is None
+        result = RemoteRun(job('Fine', Check=lambda self, a, b: (a, b)), 1, b='two').attempt('Fine')
+        assert result.outcome[:4] == (State.OK, 1, (1, 'two'), None)
+        assert [report[0] for report in result.reports] == ['check']
+        assert result.pending_cleanup is None
 
-    def test_a_job_that_has_to_run_is_changed(self):
-        attempted = Trip(changing('Changed')).tried('Changed')
-        assert attempted.outcome.state is State.CHANGED
-        assert [(phase, error is None) for phase, _, _, error in attempted.reports] == [
+    def test_a_job_that_must_run_is_changed(self):
+        result = RemoteRun(changing('Changed')).attempt('Changed')
+        assert result.outcome.state is State.CHANGED
+        assert [(phase, error is None) for phase, _, _, error in result.reports] == [
             ('check', False),
             ('run', True),
             ('recheck', True),
         ]
-        assert list(attempted.outcome.phases) == ['check', 'run', 'recheck']
+        assert list(result.outcome.phases) == ['check', 'run', 'recheck']
 
-    def test_the_other_kinds_of_job_travel_too(self):
+    def test_all_kinds_of_jobs_can_be_sent(self):
         only = job('Only', base=RunonlyJob, Run=lambda self: 'verdict')
         root = job('All', [only], DummyJob)
-        assert {name: outcome[:3] for name, outcome in Trip(root).all_tried().items()} == {
+        assert {name: outcome[:3] for name, outcome in RemoteRun(root).attempt_all().items()} == {
             'Only': (State.CHANGED, 1, 'verdict'),
             'All': (State.OK, 1, None),
         }
 
-    def test_in_no_act_run_is_not_called(self):
-        attempted = Trip(changing('Changed'), no_act=True).tried('Changed')
-        assert attempted.outcome.state is State.WOULD_RUN
-        assert [report[0] for report in attempted.reports] == ['check']
+    def test_no_act_in_a_worker_does_not_call_run(self):
+        result = RemoteRun(changing('Changed'), no_act=True).attempt('Changed')
+        assert result.outcome.state is State.WOULD_RUN
+        assert [report[0] for report in result.reports] == ['check']
 
     @pytest.mark.parametrize('where', ['result', 'global_storage', 'words'])
-    def test_one_that_is_interrupted_while_what_it_left_is_packed_has_failed(self, where):
+    def test_an_interrupt_while_a_result_is_pickled_fails_the_job(self, where):
         def check(self):
             if where == 'words':
-                raise MuteError(KeyboardInterrupt())
+                raise UnprintableError(KeyboardInterrupt())
             if where == 'global_storage':
-                self.global_storage['key'] = Struck()
-            return Struck() if where == 'result' else None
+                self.global_storage['key'] = Interrupted()
+            return Interrupted() if where == 'result' else None
 
-        outcome = outcome_of(job('Struck', Check=check))
+        outcome = outcome_of(job('Interrupted', Check=check))
         assert outcome.state is State.FAILED
         assert 'a worker cannot run the Job: KeyboardInterrupt' in str(outcome.exception)
 
-    def test_nothing_is_reported_that_nobody_asked_for(self):
-        attempted = Trip(changing('Changed'), is_reported=False).tried('Changed')
-        assert (attempted.outcome.state, list(attempted.reports)) == (State.CHANGED, [])
+    def test_phases_are_reported_only_on_request(self):
+        result = RemoteRun(changing('Changed'), is_reported=False).attempt('Changed')
+        assert (result.outcome.state, list(result.reports)) == (State.CHANGED, [])
 
-    def test_what_cannot_be_tried_at_all_has_failed(self):
-        attempted = Trip(job('Fine')).courier.decode(0, run_request(b'scrambled'))
-        error = attempted.outcome.exception
-        assert attempted == (Outcome(State.FAILED, 1, None, error), [('check', 0.0, None, error)], None)
-        assert str(error) == f'a worker cannot run the Job: {said_of_scrambled()}'
+    def test_a_request_that_cannot_be_read_fails_the_job(self):
+        result = RemoteRun(job('Fine')).client.decode(0, run_request(b'scrambled'))
+        error = result.outcome.exception
+        assert result == (Outcome(State.FAILED, 1, None, error), [('check', 0.0, None, error)], None)
+        assert str(error) == f'a worker cannot run the Job: {scrambled_error()}'
 
-    def test_nothing_that_happens_as_a_job_arrives_is_raised_on_the_worker(self, monkeypatch):
-        parcel = pickle.dumps(StruckLater())
-        with monkeypatch.context() as struck:
-            struck.setattr(StruckLater, 'comes', True)
-            answer = run_request(parcel)
-        attempted = Trip(job('Fine')).courier.decode(0, answer)
-        assert 'a worker cannot run the Job: KeyboardInterrupt' in str(attempted.outcome.exception)
+    def test_an_error_while_a_request_is_read_is_not_raised_in_the_worker(self, monkeypatch):
+        parcel = pickle.dumps(InterruptedLater())
+        with monkeypatch.context() as patched:
+            patched.setattr(InterruptedLater, 'comes', True)
+            response = run_request(parcel)
+        result = RemoteRun(job('Fine')).client.decode(0, response)
+        assert 'a worker cannot run the Job: KeyboardInterrupt' in str(result.outcome.exception)
 
-    def test_an_answer_that_nobody_can_read_is_a_failure(self):
-        attempted = Trip(job('Fine')).courier.decode(0, b'scrambled')
-        error = attempted.outcome.exception
+    def test_a_response_that_cannot_be_read_fails_the_job(self):
+        result = RemoteRun(job('Fine')).client.decode(0, b'scrambled')
+        error = result.outcome.exception
         assert isinstance(error, RemoteError)
-        assert attempted == (Outcome(State.FAILED, 1, None, error), [('check', 0.0, None, error)], None)
-        assert str(error) == f"the result of 'Fine' cannot be read: {said_of_scrambled()}"
+        assert result == (Outcome(State.FAILED, 1, None, error), [('check', 0.0, None, error)], None)
+        assert str(error) == f"the result of 'Fine' cannot be read: {scrambled_error()}"
 
     @pytest.mark.parametrize('where', ['result', 'global_storage', 'storage'])
-    def test_an_interrupt_that_comes_while_an_answer_is_read_is_one_still(self, monkeypatch, where):
+    def test_an_interrupt_while_a_response_is_read_is_raised(self, monkeypatch, where):
         def run(self):
-            self.storage['ran'] = StruckLater() if where == 'storage' else True
-            self.global_storage['key'] = StruckLater() if where == 'global_storage' else True
+            self.storage['ran'] = InterruptedLater() if where == 'storage' else True
+            self.global_storage['key'] = InterruptedLater() if where == 'global_storage' else True
 
         def check(self):
             if 'ran' not in self.storage:
                 raise ValueError
-            return StruckLater() if where == 'result' else True
+            return InterruptedLater() if where == 'result' else True
 
-        trip = Trip(changing('Struck', Check=check, Run=run, Cleanup=lambda self: None))
-        answer = run_request(trip.packed('Struck'))
-        monkeypatch.setattr(StruckLater, 'comes', True)
+        remote_run = RemoteRun(changing('Interrupted', Check=check, Run=run, Cleanup=lambda self: None))
+        response = run_request(remote_run.request_of('Interrupted'))
+        monkeypatch.setattr(InterruptedLater, 'comes', True)
         with pytest.raises(KeyboardInterrupt):
-            trip.courier.decode(0, answer)
+            remote_run.client.decode(0, response)
 
-    def test_the_directory_is_put_back_between_the_phases_and_after_the_job(self, tmp_path):
+    def test_the_workers_directory_is_restored_between_phases_and_after_the_job(self, tmp_path):
         home = os.getcwd()
 
         def check(self, away):
@@ -239,7 +239,7 @@ class TestAttempt:
         assert outcome.result == [home] * 3
         assert os.getcwd() == home
 
-    def test_the_directory_is_put_back_also_after_an_attempt_that_breaks_down(self, monkeypatch, tmp_path):
+    def test_the_workers_directory_is_restored_after_an_attempt_that_breaks_down(self, monkeypatch, tmp_path):
         def attempt(self, job_class, is_reported):
             os.chdir(tmp_path)
             raise MemoryError  # in the engine's own code, where no Job can make it fail
@@ -250,13 +250,13 @@ class TestAttempt:
         assert 'a worker cannot run the Job: MemoryError' in str(outcome.exception)
         assert os.getcwd() == home
 
-    def test_a_job_that_removes_the_directory_of_the_worker_has_passed_all_the_same(self, tmp_path):
+    def test_a_job_that_removes_the_workers_directory_can_pass(self, tmp_path):
         home = tmp_path / 'home'
         home.mkdir()
         os.chdir(home)
         assert outcome_of(job('Removes', Check=lambda self: home.rmdir())).state is State.OK
 
-    def test_attempts_side_by_side_in_one_process_leave_each_others_directory_alone(self, tmp_path):
+    def test_concurrent_attempts_in_one_process_leave_the_directory_alone(self, tmp_path):
         home, folder = os.getcwd(), str(tmp_path)
 
         def check(self):
@@ -274,54 +274,59 @@ class TestAttempt:
         assert os.getcwd() == home
 
 
-class TestParcel:
-    def test_no_two_are_the_same(self):
+class TestRequest:
+    def test_no_two_requests_are_equal(self):
         fine = job('Fine')
-        first, second = Trip(fine), Trip(fine)
-        parcels = [first.packed('Fine'), first.packed('Fine'), second.packed('Fine'), second.packed('Fine')]
+        first, second = RemoteRun(fine), RemoteRun(fine)
+        parcels = [
+            first.request_of('Fine'),
+            first.request_of('Fine'),
+            second.request_of('Fine'),
+            second.request_of('Fine'),
+        ]
         assert len(set(parcels)) == 4
 
-    def test_a_job_on_top_of_a_big_graph_travels_alone(self):
+    def test_a_job_is_sent_without_its_dependencies(self):
         top = job('Top', [job(f'Leaf{number}', [job(f'Deep{number}')]) for number in range(1000)])
         alone = job('Top')
-        assert abs(len(Trip(top).packed('Top')) - len(Trip(alone).packed('Top'))) < 100
+        assert abs(len(RemoteRun(top).request_of('Top')) - len(RemoteRun(alone).request_of('Top'))) < 100
 
-    def test_neither_do_the_needs_of_a_base_class_travel(self):
+    def test_a_job_is_sent_without_the_dependencies_of_its_bases(self):
         base = job('Base', [job(f'Leaf{number}') for number in range(1000)])
         top = type('Top', (base,), {})
-        assert len(Trip(top).packed('Top')) < 2 * len(Trip(job('Top')).packed('Top'))
+        assert len(RemoteRun(top).request_of('Top')) < 2 * len(RemoteRun(job('Top')).request_of('Top'))
 
-    def test_the_class_is_whole_again_afterwards(self):
+    def test_pickling_a_class_does_not_change_it(self):
         leaf = job('Leaf')
         top = job('Top', [leaf], Check=lambda self: self)
-        outcome = Trip(top).tried('Top').outcome
+        outcome = RemoteRun(top).attempt('Top').outcome
         assert type(outcome.result) is top
         assert list(top.DEPS) == [leaf]
 
-    def test_arguments_that_cannot_travel_are_refused_at_once(self):
+    def test_arguments_that_cannot_be_pickled_are_refused_at_once(self):
         with pytest.raises(RemoteError) as caught:
-            Trip(job('Fine'), handle=threading.Lock())
+            RemoteRun(job('Fine'), handle=threading.Lock())
         why = caught.value.__cause__
         assert isinstance(why, TypeError)
         assert str(caught.value) == f'the arguments of set_args() cannot be sent to a worker process: TypeError: {why}'
 
-    def test_a_class_that_cannot_travel_is_named(self):
+    def test_the_error_of_a_class_that_cannot_be_pickled_names_it(self):
         held = job('Holds', lock=threading.Lock())
         with pytest.raises(RemoteError) as caught:
-            Trip(held).packed('Holds')
+            RemoteRun(held).request_of('Holds')
         why = caught.value.__cause__
         assert isinstance(why, TypeError)
         assert str(caught.value) == f"'Holds' cannot be sent to a worker process: TypeError: {why}"
         assert caught.value.culprit is held
 
-    def test_an_interrupt_that_comes_while_one_is_packed_is_one_still(self):
+    def test_an_interrupt_while_a_request_is_pickled_is_raised(self):
         with pytest.raises(KeyboardInterrupt):
-            Trip(job('Fine'), Struck())
-        trip = Trip(job('Holds', held=Struck()))
+            RemoteRun(job('Fine'), Interrupted())
+        remote_run = RemoteRun(job('Holds', held=Interrupted()))
         with pytest.raises(KeyboardInterrupt):
-            trip.packed('Holds')
+            remote_run.request_of('Holds')
 
-    def test_a_class_may_use_super_and_functions_beside_it(self):
+    def test_a_class_can_use_super_and_functions_of_its_module(self):
         def helper():
             return 'helped'
 
@@ -350,29 +355,29 @@ class TestResult:
             (lambda: Unloadable(), 'a Unloadable (which cannot be sent unchanged: ValueError: invalid literal'),
         ],
     )
-    def test_one_that_cannot_travel_is_replaced_by_an_error_that_says_so(self, made, words):
+    def test_a_result_that_cannot_be_pickled_is_replaced_by_an_error(self, made, words):
         outcome = outcome_of(job('Returns', Check=lambda self: made()))
         assert outcome.state is State.OK
         assert isinstance(outcome.result, RemoteError)
         assert words in str(outcome.result)
 
-    def test_what_run_returns_is_reported_likewise(self):
-        attempted = Trip(changing('Runs', Run=lambda self: self.storage.update(ran=True) or threading.Lock())).tried(
-            'Runs'
-        )
-        assert attempted.outcome.state is State.CHANGED
-        assert isinstance(attempted.reports[1][2], RemoteError)
+    def test_a_return_value_of_run_that_cannot_be_pickled_is_replaced_in_the_report(self):
+        result = RemoteRun(
+            changing('Runs', Run=lambda self: self.storage.update(ran=True) or threading.Lock())
+        ).attempt('Runs')
+        assert result.outcome.state is State.CHANGED
+        assert isinstance(result.reports[1][2], RemoteError)
 
 
 class TestException:
-    def test_it_arrives_with_its_attributes_and_the_traceback_it_had(self):
-        def told():
+    def test_an_exception_arrives_with_its_attributes_and_its_traceback(self):
+        def wrapped():
             error = ToldError('why', 5)
             error.host = 'db1'
             return error
 
-        attempted = Trip(raising(told)).tried('Raises')
-        error = attempted.outcome.exception
+        result = RemoteRun(raising(wrapped)).attempt('Raises')
+        error = result.outcome.exception
         assert (type(error), error.args, error.host) == (ToldError, ('why', 5), 'db1')
         assert isinstance(error.__cause__, Exception)
         assert str(error.__cause__).startswith('\nTraceback (most recent call last):\n  File ')
@@ -380,15 +385,15 @@ class TestException:
         assert "ToldError: ('why', 5)" in str(error.__cause__)
         assert 'dojobber' + os.sep + 'attempt.py' not in str(error.__cause__)
 
-    def test_each_phase_has_the_traceback_of_its_own(self):
+    def test_the_exception_of_each_phase_has_its_own_traceback(self):
         def run(self):
             raise KeyError('in run')
 
-        attempted = Trip(failing('Broken', Run=run)).tried('Broken')
-        texts = [str(error.__cause__) for _, _, _, error in attempted.reports]
+        result = RemoteRun(failing('Broken', Run=run)).attempt('Broken')
+        texts = [str(error.__cause__) for _, _, _, error in result.reports]
         assert ['in run' in text for text in texts] == [False, True, False]
         assert ['is not done' in text for text in texts] == [True, False, True]
-        assert attempted.outcome.exception is attempted.reports[2][3]
+        assert result.outcome.exception is result.reports[2][3]
 
     @pytest.mark.parametrize(
         ('made', 'words', 'why'),
@@ -396,79 +401,83 @@ class TestException:
             (lambda: NeedsTwoError('/bin/false', 1), 'NeedsTwoError: /bin/false ended with 1', 'TypeError'),
             (lambda: ValueError(threading.Lock()), 'ValueError: <unlocked _thread.lock', 'cannot pickle'),
             (lambda: TwistedError('word'), 'TwistedError: word!', 'would arrive as TwistedError: word!!'),
-            (lambda: MuteError(ValueError(), threading.Lock()), 'MuteError: <unprintable>', 'cannot pickle'),
+            (
+                lambda: UnprintableError(ValueError(), threading.Lock()),
+                'UnprintableError: <unprintable>',
+                'cannot pickle',
+            ),
         ],
     )
-    def test_one_that_does_not_survive_the_trip_is_replaced_by_one_that_says_so(self, made, words, why):
-        attempted = Trip(raising(made)).tried('Raises')
-        error = attempted.outcome.exception
+    def test_an_exception_that_changes_in_pickling_is_replaced_by_an_error(self, made, words, why):
+        result = RemoteRun(raising(made)).attempt('Raises')
+        error = result.outcome.exception
         assert isinstance(error, RemoteError)
         assert str(error).startswith(words)
         assert error.culprit.startswith(words)
         assert '(which cannot be sent unchanged: ' in str(error)
         assert why in str(error)
-        assert 'in check\n    raise error()' in str(error.__cause__), 'its traceback is told all the same'
+        assert 'in check\n    raise error()' in str(error.__cause__), 'its traceback arrives'
 
-    def test_one_that_cannot_say_what_it_is_travels_too(self):
-        assert type(outcome_of(raising(lambda: MuteError(ValueError()))).exception) is MuteError
+    def test_an_exception_without_a_message_can_be_sent(self):
+        assert type(outcome_of(raising(lambda: UnprintableError(ValueError()))).exception) is UnprintableError
 
-    def test_one_that_cannot_be_formatted_travels_too(self):
+    def test_an_exception_that_cannot_be_formatted_can_be_sent(self):
         bad = SyntaxError('made by hand', ('file', 'no number', 5, 6))
         outcome = outcome_of(raising(lambda: bad))
         assert (type(outcome.exception), outcome.exception.args) == (SyntaxError, bad.args)
         assert 'SyntaxError: made by hand' in str(outcome.exception.__cause__)
 
-    def test_system_exit_fails_the_phase_and_nothing_else(self):
+    def test_system_exit_in_a_worker_fails_only_its_phase(self):
         def check(self):
             if 'ran' not in self.storage:
                 raise SystemExit(3)
 
-        attempted = Trip(changing('Exits', Check=check)).tried('Exits')
-        assert attempted.outcome.state is State.CHANGED
-        assert (type(attempted.reports[0][3]), attempted.reports[0][3].code) == (SystemExit, 3)
+        result = RemoteRun(changing('Exits', Check=check)).attempt('Exits')
+        assert result.outcome.state is State.CHANGED
+        assert (type(result.reports[0][3]), result.reports[0][3].code) == (SystemExit, 3)
 
-    def test_it_travels_its_own_way_whatever_else_is_registered(self, monkeypatch):
+    def test_exceptions_are_pickled_in_our_way_even_if_another_is_registered(self, monkeypatch):
         def broken(error):
             return SystemExit.__new__, (SystemExit,)
 
         monkeypatch.setitem(copyreg.dispatch_table, SystemExit, broken)  # as tblib does, which Dask imports
         assert outcome_of(raising(lambda: SystemExit(3))).exception.code == 3
 
-    @pytest.mark.parametrize('error', [KeyboardInterrupt, Stop])
-    def test_an_interrupt_ends_the_attempt_and_arrives(self, error):
-        attempted = Trip(raising(error)).tried('Raises')
-        assert (attempted.outcome.state, type(attempted.outcome.exception)) == (State.FAILED, error)
-        assert [report[0] for report in attempted.reports] == ['check']
+    @pytest.mark.parametrize('error', [KeyboardInterrupt, CustomInterrupt])
+    def test_an_interrupt_in_a_worker_ends_the_attempt_and_arrives(self, error):
+        result = RemoteRun(raising(error)).attempt('Raises')
+        assert (result.outcome.state, type(result.outcome.exception)) == (State.FAILED, error)
+        assert [report[0] for report in result.reports] == ['check']
 
     @pytest.mark.parametrize(
         ('made', 'words'),
         [
-            (lambda: Stop(threading.Lock()), 'Stop: <unlocked'),
+            (lambda: CustomInterrupt(threading.Lock()), 'CustomInterrupt: <unlocked'),
             (lambda: TwistedStop('word'), 'TwistedStop: word! (which cannot'),
         ],
     )
-    def test_an_interrupt_that_does_not_survive_the_trip_is_one_still(self, made, words):
+    def test_an_interrupt_that_cannot_be_pickled_arrives_as_keyboard_interrupt(self, made, words):
         error = outcome_of(raising(made)).exception
         assert not isinstance(error, Exception)
         assert words in str(error)
         assert 'cannot be sent' in str(error)
 
-    def test_of_what_was_not_raised_no_traceback_travels(self):
-        answer = pickle.loads(run_request(Trip(job('Fine')).packed('Fine')))
-        assert answer.tracebacks == ['', '']
+    def test_an_exception_that_was_not_raised_has_no_traceback(self):
+        response = pickle.loads(run_request(RemoteRun(job('Fine')).request_of('Fine')))
+        assert response.tracebacks == ['', '']
 
 
 class TestGlobalStorage:
-    def test_a_job_sees_what_those_it_needs_wrote_and_nothing_else(self):
+    def test_a_job_in_a_worker_sees_only_the_writes_of_its_dependencies(self):
         deep = writing('Deep', deep=1)
         left = writing('Left', [deep], left=2)
         right = writing('Right', right=3)
         root = job('Root', [left, right, reading('Stranger'), reading('Sees', [left])], DummyJob)
-        outcomes = Trip(root).all_tried()
+        outcomes = RemoteRun(root).attempt_all()
         assert outcomes['Sees'].result == {'deep': 1, 'left': 2}
         assert outcomes['Stranger'].result == {}
 
-    def test_what_is_set_changed_in_place_and_deleted_comes_out(self):
+    def test_values_set_changed_in_place_and_deleted_come_back(self):
         first = writing('First', grows=[1], goes='away', stays='here')
 
         def change(self):
@@ -477,37 +486,37 @@ class TestGlobalStorage:
             self.global_storage['new'] = None
 
         second = job('Second', [first], Check=change)
-        trip = Trip(reading('Reads', [second]))
-        assert trip.all_tried()['Reads'].result == {'grows': [1, 2], 'stays': 'here', 'new': None}
-        assert trip.global_storage == {'grows': [1, 2], 'stays': 'here', 'new': None}
+        remote_run = RemoteRun(reading('Reads', [second]))
+        assert remote_run.attempt_all()['Reads'].result == {'grows': [1, 2], 'stays': 'here', 'new': None}
+        assert remote_run.global_storage == {'grows': [1, 2], 'stays': 'here', 'new': None}
 
-    def test_the_last_of_ordered_writers_is_the_one_that_counts_whatever_way_it_is_seen(self):
+    def test_the_last_of_ordered_writers_counts_on_every_path(self):
         first = writing('First', key=1)
         second = writing('Second', [first], key=2)
         third = job('Third', [second], Check=lambda self: self.global_storage.pop('key'))
         seen = [reading('Seen1', [first, second]), reading('Seen2', [second, first]), reading('Gone', [first, third])]
-        outcomes = Trip(job('Root', [*seen], DummyJob)).all_tried()
+        outcomes = RemoteRun(job('Root', [*seen], DummyJob)).attempt_all()
         assert [outcomes[name].result for name in ('Seen1', 'Seen2', 'Gone')] == [{'key': 2}, {'key': 2}, {}]
         assert all(outcome.state is State.OK for outcome in outcomes.values())
 
-    def test_two_unordered_writers_of_one_key_conflict_and_the_second_to_come_fails(self):
+    def test_the_second_of_two_unordered_writers_of_a_key_fails(self):
         base = writing('Base', key=0)
         one, two = writing('One', [base], key=1, one=1), writing('Two', [base], key=2, two=2)
-        trip = Trip(reading('Root', [one, two]))
-        attempted = {name: trip.tried(name) for name in ('Base', 'Two', 'One')}
-        error = attempted['One'].outcome.exception
-        assert (attempted['Two'].outcome.state, attempted['One'].outcome.state) == (State.OK, State.FAILED)
+        remote_run = RemoteRun(reading('Root', [one, two]))
+        result = {name: remote_run.attempt(name) for name in ('Base', 'Two', 'One')}
+        error = result['One'].outcome.exception
+        assert (result['Two'].outcome.state, result['One'].outcome.state) == (State.OK, State.FAILED)
         assert isinstance(error, StorageConflictError)
         assert error.culprit == 'key'
         assert "'Two' and 'One' both write global_storage['key']" in str(error)
         assert str(error).endswith(': order them by DEPS, or have each write a key of its own')
-        assert attempted['One'].reports[-1] == ('recheck', 0.0, None, error)
-        assert trip.global_storage == {'key': 2, 'two': 2}, 'nothing of what the other wrote counts'
+        assert result['One'].reports[-1] == ('recheck', 0.0, None, error)
+        assert remote_run.global_storage == {'key': 2, 'two': 2}, 'nothing of what the other wrote counts'
 
     def test_a_deletion_conflicts_with_a_write(self):
         base = writing('Base', key=0)
         one = job('One', [base], Check=lambda self: self.global_storage.clear())
-        outcomes = Trip(job('Root', [one, writing('Two', [base], key=2)])).all_tried()
+        outcomes = RemoteRun(job('Root', [one, writing('Two', [base], key=2)])).attempt_all()
         assert isinstance(outcomes['Two'].exception, StorageConflictError)
 
     @pytest.mark.parametrize(
@@ -520,7 +529,7 @@ class TestGlobalStorage:
         ],
         ids=['plain', 'function', 'class', 'instance'],
     )
-    def test_reading_is_no_writing(self, value):
+    def test_reading_a_value_is_not_a_write(self, value):
         def read(self):
             thing = self.global_storage['key']
             if hasattr(thing, 'method'):
@@ -530,82 +539,82 @@ class TestGlobalStorage:
         base = writing('Base', key=value)
         readers = [job('Reads1', [base], Check=read), job('Reads2', [base], Check=read)]
         writer = writing('Writes', [base], key=2)
-        outcomes = Trip(job('Root', [*readers, writer])).all_tried()
+        outcomes = RemoteRun(job('Root', [*readers, writer])).attempt_all()
         assert {name: outcome.exception for name, outcome in outcomes.items()} == dict.fromkeys(outcomes)
 
-    def test_a_job_sees_what_its_own_earlier_tries_wrote(self):
+    def test_an_attempt_sees_the_writes_of_the_one_before(self):
         def count(self):
             self.global_storage['count'] = self.global_storage['count'] + 1
             return self.global_storage['count']
 
-        trip = Trip(job('Counts', [writing('Base', count=5)], Check=count))
-        assert trip.tried('Base').outcome.state is State.OK
-        assert [trip.tried('Counts').outcome.result for _ in range(3)] == [6, 7, 8]
+        remote_run = RemoteRun(job('Counts', [writing('Base', count=5)], Check=count))
+        assert remote_run.attempt('Base').outcome.state is State.OK
+        assert [remote_run.attempt('Counts').outcome.result for _ in range(3)] == [6, 7, 8]
 
-    def test_a_job_sees_what_all_of_its_earlier_tries_wrote(self):
+    def test_an_attempt_sees_the_writes_of_all_earlier_ones(self):
         def check(self):
             self.global_storage[f'try {len(self.global_storage)}'] = True
             return list(self.global_storage)
 
-        trip = Trip(job('Keeps', Check=check))
-        assert [trip.tried('Keeps').outcome.result for _ in range(3)][-1] == ['try 0', 'try 1', 'try 2']
+        remote_run = RemoteRun(job('Keeps', Check=check))
+        assert [remote_run.attempt('Keeps').outcome.result for _ in range(3)][-1] == ['try 0', 'try 1', 'try 2']
 
-    def test_what_a_failed_try_wrote_counts_too(self):
+    def test_writes_of_a_failed_attempt_count(self):
         def check(self):
             self.global_storage['tries'] = self.global_storage.get('tries', 0) + 1
             if self.global_storage['tries'] < 3:
                 raise ValueError
 
-        trip = Trip(job('Late', Check=check))
-        assert [trip.tried('Late').outcome.state for _ in range(2)] == [State.FAILED, State.OK]
+        remote_run = RemoteRun(job('Late', Check=check))
+        assert [remote_run.attempt('Late').outcome.state for _ in range(2)] == [State.FAILED, State.OK]
 
     @pytest.mark.parametrize(
         ('made', 'why'),
         [(lambda: threading.Lock(), 'TypeError: cannot pickle'), (lambda: Unloadable(), 'ValueError: invalid literal')],
     )
-    def test_a_value_that_cannot_travel_fails_the_job_and_is_named(self, made, why):
+    def test_a_value_that_cannot_be_pickled_fails_the_job_and_is_named(self, made, why):
         def check(self):
             self.global_storage.update(fine=1, bad=made())
             return 'a result'
 
-        trip = Trip(job('Puts', Check=check))
-        attempted = trip.tried('Puts')
-        error = attempted.outcome.exception
-        assert (attempted.outcome.state, attempted.outcome.result) == (State.FAILED, None)
+        remote_run = RemoteRun(job('Puts', Check=check))
+        result = remote_run.attempt('Puts')
+        error = result.outcome.exception
+        assert (result.outcome.state, result.outcome.result) == (State.FAILED, None)
         assert isinstance(error, RemoteError)
         assert str(error).startswith(f"'Puts' wrote a value to global_storage['bad'] that cannot be sent: {why}")
-        assert trip.global_storage == {'fine': 1}
+        assert remote_run.global_storage == {'fine': 1}
         assert error.culprit == 'Puts'
-        assert attempted.reports[-1][0] == 'recheck'
+        assert result.reports[-1][0] == 'recheck'
 
-    def test_a_key_that_cannot_travel_fails_the_job_and_its_cleanup_is_owed_all_the_same(self):
+    def test_a_key_that_cannot_be_pickled_fails_the_job_but_not_its_cleanup(self):
         def run(self):
             self.global_storage[threading.Lock()] = 1
 
-        attempted = Trip(failing('Puts', Run=run, Cleanup=lambda self: 'done')).tried('Puts')
-        error = attempted.outcome.exception
+        result = RemoteRun(failing('Puts', Run=run, Cleanup=lambda self: 'done')).attempt('Puts')
+        error = result.outcome.exception
         assert isinstance(error, RemoteError)
         assert "'Puts' wrote a value to global_storage[<unlocked _thread.lock" in str(error)
-        assert attempted.pending_cleanup.Cleanup() == 'done'
+        assert result.pending_cleanup.Cleanup() == 'done'
 
-    def test_an_interrupt_is_not_hidden_by_a_value_that_cannot_travel(self):
+    def test_an_interrupt_prevails_over_a_value_that_cannot_be_pickled(self):
         def check(self):
             self.global_storage['bad'] = threading.Lock()
             raise KeyboardInterrupt
 
         assert type(outcome_of(job('Stops', Check=check)).exception) is KeyboardInterrupt
 
-    def test_an_interrupt_is_not_hidden_by_a_conflict(self):
+    def test_an_interrupt_prevails_over_a_conflict(self):
         def check(self):
             self.global_storage['key'] = 2
             raise KeyboardInterrupt
 
-        outcomes = Trip(job('Root', [writing('One', key=1), job('Stops', Check=check)])).all_tried()
+        outcomes = RemoteRun(job('Root', [writing('One', key=1), job('Stops', Check=check)])).attempt_all()
         assert type(outcomes['Stops'].exception) is KeyboardInterrupt
 
 
 class TestCleanup:
-    def test_it_finds_the_storages_and_the_attributes(self):
+    def test_a_cleanup_finds_the_storages_and_attributes_of_the_worker(self):
         def run(self):
             self.storage['ran'] = True
             self.path = '/there'
@@ -614,48 +623,53 @@ class TestCleanup:
         def cleanup(self):
             return self.storage, self.path, self.global_storage
 
-        trip = Trip(changing('Cleans', Run=run, Cleanup=cleanup))
-        owed = trip.tried('Cleans').pending_cleanup
-        assert owed.Cleanup() == ({'ran': True}, '/there', {'shared': 'yes'})
-        assert owed.global_storage is trip.global_storage
-        assert type(owed).__name__ == 'Cleans'
+        remote_run = RemoteRun(changing('Cleans', Run=run, Cleanup=cleanup))
+        pending = remote_run.attempt('Cleans').pending_cleanup
+        assert pending.Cleanup() == ({'ran': True}, '/there', {'shared': 'yes'})
+        assert pending.global_storage is remote_run.global_storage
+        assert type(pending).__name__ == 'Cleans'
 
-    def test_it_is_not_owed_where_run_was_not_called(self):
-        assert Trip(job('Fine', Run=None, Cleanup=lambda self: None)).tried('Fine').pending_cleanup is None
+    def test_no_cleanup_is_pending_if_run_was_not_called(self):
+        assert RemoteRun(job('Fine', Run=None, Cleanup=lambda self: None)).attempt('Fine').pending_cleanup is None
 
-    def test_it_is_owed_by_a_run_that_failed(self):
-        assert Trip(failing('Broken', Cleanup=lambda self: 'done')).tried('Broken').pending_cleanup.Cleanup() == 'done'
+    def test_a_cleanup_is_pending_after_a_failed_run(self):
+        assert (
+            RemoteRun(failing('Broken', Cleanup=lambda self: 'done')).attempt('Broken').pending_cleanup.Cleanup()
+            == 'done'
+        )
 
-    def test_it_is_owed_by_a_run_whose_error_cannot_travel(self):
+    def test_a_cleanup_is_pending_after_a_run_whose_error_cannot_be_pickled(self):
         def run(self):
             raise ValueError(threading.Lock())
 
         assert (
-            Trip(failing('Broken', Run=run, Cleanup=lambda self: 'done')).tried('Broken').pending_cleanup.Cleanup()
+            RemoteRun(failing('Broken', Run=run, Cleanup=lambda self: 'done'))
+            .attempt('Broken')
+            .pending_cleanup.Cleanup()
             == 'done'
         )
 
-    def test_the_storage_of_a_job_that_has_none_stays_there(self):
+    def test_the_storage_of_a_job_without_a_cleanup_is_not_sent(self):
         def run(self):
             self.storage['ran'] = os.urandom(100_000)
 
         def size(**members):
-            return len(run_request(Trip(changing('Big', Run=run, **members)).packed('Big')))
+            return len(run_request(RemoteRun(changing('Big', Run=run, **members)).request_of('Big')))
 
         assert size(Cleanup=lambda self: None) > 100_000
         assert size() < 10_000
 
-    def test_with_a_storage_that_cannot_travel_it_fails_with_an_error_that_says_so(self):
+    def test_a_cleanup_whose_storage_cannot_be_pickled_fails_with_an_error(self):
         def run(self):
             self.storage['ran'] = threading.Lock()
 
         locks = changing('Locks', Run=run, Cleanup=lambda self: None)
-        attempted = Trip(locks).tried('Locks')
-        assert attempted.outcome.state is State.CHANGED
+        result = RemoteRun(locks).attempt('Locks')
+        assert result.outcome.state is State.CHANGED
         with pytest.raises(RemoteError, match=r'Locks cannot be cleaned up: .*cannot pickle') as caught:
-            attempted.pending_cleanup.Cleanup()
+            result.pending_cleanup.Cleanup()
         assert caught.value.culprit is locks
-        assert type(attempted.pending_cleanup).__name__ == 'Locks'
+        assert type(result.pending_cleanup).__name__ == 'Locks'
 
 
 @pytest.fixture
@@ -676,52 +690,52 @@ class TestOnlyOnTheWorker:
     )
 
     def back(self, job_class):
-        trip = Trip(job_class)
-        answer = run_request(trip.packed(job_class.__name__))
+        remote_run = RemoteRun(job_class)
+        response = run_request(remote_run.request_of(job_class.__name__))
         sys.modules.pop('only_on_the_worker')
-        return trip.courier.decode(0, answer)
+        return remote_run.client.decode(0, response)
 
-    def check_failed(self, attempted):
-        assert attempted.outcome.state is State.FAILED
-        assert isinstance(attempted.outcome.exception, RemoteError)
-        assert 'only_on_the_worker' in str(attempted.outcome.exception)
+    def check_failed(self, result):
+        assert result.outcome.state is State.FAILED
+        assert isinstance(result.outcome.exception, RemoteError)
+        assert 'only_on_the_worker' in str(result.outcome.exception)
 
     @pytest.mark.usefixtures('elsewhere')
-    def test_a_result_fails_the_job_and_its_cleanup_is_owed_all_the_same(self):
+    def test_a_result_only_the_worker_can_load_fails_the_job_but_not_its_cleanup(self):
         def check(self):
             if 'ran' not in self.storage:
                 raise ValueError
             return sys.modules['only_on_the_worker'].Thing()
 
-        attempted = self.back(changing('Cleans', Check=check, Cleanup=lambda self: self.storage))
-        self.check_failed(attempted)
-        assert attempted.pending_cleanup.Cleanup() == {'ran': True}
+        result = self.back(changing('Cleans', Check=check, Cleanup=lambda self: self.storage))
+        self.check_failed(result)
+        assert result.pending_cleanup.Cleanup() == {'ran': True}
 
     @pytest.mark.usefixtures('elsewhere')
-    def test_an_exception_is_a_failure_that_says_so(self):
+    def test_an_exception_only_the_worker_can_load_is_replaced_by_an_error(self):
         def check(self):
             raise sys.modules['only_on_the_worker'].Thing
 
         self.check_failed(self.back(job('Raises', Check=check)))
 
     @pytest.mark.usefixtures('elsewhere')
-    def test_a_value_in_the_global_storage_fails_the_job(self):
+    def test_a_value_only_the_worker_can_load_fails_the_job(self):
         def check(self):
             self.global_storage['thing'] = sys.modules['only_on_the_worker'].Thing()
 
-        attempted = self.back(job('Puts', Check=check))
-        self.check_failed(attempted)
-        assert "'Puts' wrote a value to global_storage['thing'] that cannot" in str(attempted.outcome.exception)
+        result = self.back(job('Puts', Check=check))
+        self.check_failed(result)
+        assert "'Puts' wrote a value to global_storage['thing'] that cannot" in str(result.outcome.exception)
 
     @pytest.mark.usefixtures('elsewhere')
-    def test_a_storage_fails_the_cleanup_only(self):
+    def test_a_storage_only_the_worker_can_load_fails_only_the_cleanup(self):
         def run(self):
             self.storage['ran'] = sys.modules['only_on_the_worker'].Thing()
 
-        attempted = self.back(changing('Cleans', Run=run, Cleanup=lambda self: None))
-        assert attempted.outcome.state is State.CHANGED
+        result = self.back(changing('Cleans', Run=run, Cleanup=lambda self: None))
+        assert result.outcome.state is State.CHANGED
         with pytest.raises(RemoteError, match=self.UNREAD):
-            attempted.pending_cleanup.Cleanup()
+            result.pending_cleanup.Cleanup()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -785,7 +799,7 @@ class TestChain:
     def back(self, check):
         return outcome_of(job('Raises', Check=lambda self: check())).exception
 
-    def test_a_cause_and_its_cause_arrive_and_the_traceback_is_the_first_of_all(self):
+    def test_causes_arrive_with_the_remote_traceback_as_the_first_one(self):
         def check():
             try:
                 try:
@@ -802,7 +816,7 @@ class TestChain:
         assert causes(error)[2].args == ({'a', 'b'},)
         assert 'ToldError: second\n\nThe above exception was the direct cause' in str(causes(error)[-1])
 
-    def test_a_context_arrives_as_one(self):
+    def test_a_context_arrives_as_a_context(self):
         def check():
             try:
                 raise KeyError('first')
@@ -813,7 +827,7 @@ class TestChain:
         assert (error.__cause__, error.__suppress_context__, error.__context__.args) == (None, False, ('first',))
         assert isinstance(error.__context__.__cause__, RemoteTraceback)
 
-    def test_a_context_that_is_hidden_stays_so(self):
+    def test_a_suppressed_context_stays_suppressed(self):
         def check():
             try:
                 raise KeyError('first')
@@ -824,7 +838,7 @@ class TestChain:
         assert [type(each) for each in causes(error)] == [ValueError, RemoteTraceback]
         assert (type(error.__context__), error.__suppress_context__) == (KeyError, True)
 
-    def test_one_that_does_not_arrive_is_replaced_in_its_place(self):
+    def test_a_cause_that_cannot_be_pickled_is_replaced_by_an_error(self):
         def check():
             raise ValueError('second') from NeedsTwoError('/bin/false', 1)
 
@@ -832,7 +846,7 @@ class TestChain:
         assert [type(each) for each in causes(error)] == [ValueError, RemoteError, RemoteTraceback]
         assert str(error.__cause__).startswith('NeedsTwoError: /bin/false ended with 1 (which cannot be sent')
 
-    def test_a_circle_and_a_long_chain_arrive(self):
+    def test_a_cycle_and_a_long_chain_of_exceptions_arrive(self):
         def circle():
             one, two = ValueError('one'), KeyError('two')
             one.__cause__, two.__cause__ = two, one
@@ -851,7 +865,7 @@ class TestChain:
         assert isinstance(causes(error)[-1], RemoteTraceback)
 
     @pytest.mark.parametrize('made', [FrozenError, RefusingError])
-    def test_one_that_takes_no_attributes_arrives_with_its_traceback(self, made):
+    def test_an_immutable_exception_arrives_with_its_traceback(self, made):
         def check():
             raise made() from KeyError('why')
 
@@ -861,17 +875,17 @@ class TestChain:
         cause = vars(BaseException)['__cause__'].__get__(error)
         assert (type(cause), type(cause.__cause__)) == (KeyError, RemoteTraceback)
 
-    def test_the_one_that_a_runonly_job_raises_again_is_one_here_too(self):
+    def test_an_exception_that_a_runonly_job_raises_twice_arrives_as_one_object(self):
         def run(self):
             raise ValueError('once') from KeyError('why')
 
-        attempted = Trip(job('Only', base=RunonlyJob, Run=run)).tried('Only')
-        assert attempted.reports[1][3] is attempted.reports[2][3] is attempted.outcome.exception
-        assert [type(each) for each in causes(attempted.outcome.exception)] == [ValueError, KeyError, RemoteTraceback]
+        result = RemoteRun(job('Only', base=RunonlyJob, Run=run)).attempt('Only')
+        assert result.reports[1][3] is result.reports[2][3] is result.outcome.exception
+        assert [type(each) for each in causes(result.outcome.exception)] == [ValueError, KeyError, RemoteTraceback]
 
 
 class TestParts:
-    """Whatever cannot be read of an answer fails that Job, and nothing else is lost."""
+    """Whatever cannot be read of an response fails that Job, and nothing else is lost."""
 
     def run_and_check(self, result):
         def run(self):
@@ -885,71 +899,75 @@ class TestParts:
 
         return changing('Leaves', Run=run, Check=check, Cleanup=lambda self: (self.storage, self.global_storage))
 
-    def test_a_result_that_exits_when_it_is_read_fails_the_job_and_the_rest_is_kept(self, monkeypatch):
-        trip = Trip(self.run_and_check(LeavingError))
-        answer = run_request(trip.packed('Leaves'))
+    def test_a_result_that_exits_when_it_is_read_fails_the_job_but_loses_nothing_else(self, monkeypatch):
+        remote_run = RemoteRun(self.run_and_check(LeavingError))
+        response = run_request(remote_run.request_of('Leaves'))
         monkeypatch.setattr(LeavingError, 'leaves', True)
-        attempted = trip.courier.decode(0, answer)
-        assert attempted.outcome.state is State.FAILED
-        assert str(attempted.outcome.exception) == "the result of 'Leaves' cannot be read: SystemExit: 3"
-        assert attempted.pending_cleanup.Cleanup() == ({'ran': 'there'}, {'written': [1]})
+        result = remote_run.client.decode(0, response)
+        assert result.outcome.state is State.FAILED
+        assert str(result.outcome.exception) == "the result of 'Leaves' cannot be read: SystemExit: 3"
+        assert result.pending_cleanup.Cleanup() == ({'ran': 'there'}, {'written': [1]})
 
-    def test_a_result_that_interrupts_each_time_it_is_read_interrupts_once(self, monkeypatch):
-        trip = Trip(self.run_and_check(StruckLater))
-        answer = run_request(trip.packed('Leaves'))
-        monkeypatch.setattr(StruckLater, 'comes', True)
+    def test_a_result_that_interrupts_whenever_it_is_read_interrupts_once(self, monkeypatch):
+        remote_run = RemoteRun(self.run_and_check(InterruptedLater))
+        response = run_request(remote_run.request_of('Leaves'))
+        monkeypatch.setattr(InterruptedLater, 'comes', True)
         with pytest.raises(KeyboardInterrupt):
-            trip.courier.decode(0, answer)
-        attempted = trip.courier.decode(0, answer)
-        assert (attempted.outcome.state, type(attempted.outcome.exception)) == (State.FAILED, KeyboardInterrupt)
-        assert attempted.pending_cleanup.Cleanup() == ({'ran': 'there'}, {'written': [1]})
+            remote_run.client.decode(0, response)
+        result = remote_run.client.decode(0, response)
+        assert (result.outcome.state, type(result.outcome.exception)) == (State.FAILED, KeyboardInterrupt)
+        assert result.pending_cleanup.Cleanup() == ({'ran': 'there'}, {'written': [1]})
 
-    @pytest.mark.parametrize('answer', [b'', b'scrambled', pickle.dumps(5), pickle.dumps(('told', [], [], b'', None))])
-    def test_an_answer_of_another_kind_is_a_failure(self, answer):
-        attempted = Trip(job('Fine')).courier.decode(0, answer)
-        assert attempted.outcome.state is State.FAILED
-        assert str(attempted.outcome.exception).startswith("the result of 'Fine' cannot be read: ")
+    @pytest.mark.parametrize(
+        'response', [b'', b'scrambled', pickle.dumps(5), pickle.dumps(('result', [], [], b'', None))]
+    )
+    def test_a_response_of_another_type_fails_the_job(self, response):
+        result = RemoteRun(job('Fine')).client.decode(0, response)
+        assert result.outcome.state is State.FAILED
+        assert str(result.outcome.exception).startswith("the result of 'Fine' cannot be read: ")
 
     @pytest.mark.usefixtures('elsewhere')
-    def test_a_key_that_cannot_be_read_fails_the_job_and_its_cleanup_is_owed_all_the_same(self):
+    def test_a_key_that_cannot_be_read_fails_the_job_but_not_its_cleanup(self):
         def run(self):
             self.storage['ran'] = True
             self.global_storage[sys.modules['only_on_the_worker'].Thing] = 1
 
-        trip = Trip(changing('Puts', Run=run, Cleanup=lambda self: self.storage))
-        answer = run_request(trip.packed('Puts'))
+        remote_run = RemoteRun(changing('Puts', Run=run, Cleanup=lambda self: self.storage))
+        response = run_request(remote_run.request_of('Puts'))
         sys.modules.pop('only_on_the_worker')
-        attempted = trip.courier.decode(0, answer)
-        assert attempted.outcome.state is State.FAILED
-        assert "what 'Puts' wrote cannot be read: ModuleNotFoundError" in str(attempted.outcome.exception)
-        assert attempted.pending_cleanup.Cleanup() == {'ran': True}
+        result = remote_run.client.decode(0, response)
+        assert result.outcome.state is State.FAILED
+        assert "what 'Puts' wrote cannot be read: ModuleNotFoundError" in str(result.outcome.exception)
+        assert result.pending_cleanup.Cleanup() == {'ran': True}
 
     @pytest.mark.parametrize('where', ['result', 'global_storage', 'error'])
-    def test_an_interrupt_while_one_part_is_packed_leaves_the_cleanup_owed(self, where):
+    def test_an_interrupt_while_a_part_is_pickled_keeps_the_cleanup_pending(self, where):
         def run(self):
             self.storage['ran'] = True
             if where == 'global_storage':
-                self.global_storage['key'] = Struck()
+                self.global_storage['key'] = Interrupted()
 
         def check(self):
             if 'ran' not in self.storage or where == 'error':
-                raise ValueError(Struck() if 'ran' in self.storage else None)
-            return Struck() if where == 'result' else None
+                raise ValueError(Interrupted() if 'ran' in self.storage else None)
+            return Interrupted() if where == 'result' else None
 
-        attempted = Trip(changing('Struck', Check=check, Run=run, Cleanup=lambda self: self.storage)).tried('Struck')
-        assert attempted.outcome.state is State.FAILED
-        assert attempted.pending_cleanup.Cleanup() == {'ran': True}
+        result = RemoteRun(changing('Interrupted', Check=check, Run=run, Cleanup=lambda self: self.storage)).attempt(
+            'Interrupted'
+        )
+        assert result.outcome.state is State.FAILED
+        assert result.pending_cleanup.Cleanup() == {'ran': True}
 
-    def test_an_interrupt_whenever_a_storage_is_packed_is_one_and_the_cleanup_fails(self):
+    def test_repeated_interrupts_while_a_storage_is_pickled_fail_the_cleanup(self):
         def run(self):
-            self.storage['ran'] = Struck()
+            self.storage['ran'] = Interrupted()
 
-        attempted = Trip(changing('Struck', Run=run, Cleanup=lambda self: None)).tried('Struck')
-        assert (attempted.outcome.state, type(attempted.outcome.exception)) == (State.FAILED, KeyboardInterrupt)
+        result = RemoteRun(changing('Interrupted', Run=run, Cleanup=lambda self: None)).attempt('Interrupted')
+        assert (result.outcome.state, type(result.outcome.exception)) == (State.FAILED, KeyboardInterrupt)
         with pytest.raises(RemoteError, match='interrupted whenever'):
-            attempted.pending_cleanup.Cleanup()
+            result.pending_cleanup.Cleanup()
 
-    def test_an_interrupt_that_comes_once_while_a_storage_is_packed_loses_nothing(self):
+    def test_one_interrupt_while_a_storage_is_pickled_loses_nothing(self):
         class Once:
             came = []
 
@@ -963,14 +981,14 @@ class TestParts:
             self.storage['ran'] = Once()
             self.global_storage['written'] = True
 
-        trip = Trip(changing('Struck', Run=run, Cleanup=lambda self: self.storage))
-        attempted = trip.tried('Struck')
-        assert (attempted.outcome.state, type(attempted.outcome.exception)) == (State.FAILED, KeyboardInterrupt)
-        assert attempted.pending_cleanup.Cleanup() == {'ran': 'whole'}
-        assert trip.global_storage == {'written': True}
+        remote_run = RemoteRun(changing('Interrupted', Run=run, Cleanup=lambda self: self.storage))
+        result = remote_run.attempt('Interrupted')
+        assert (result.outcome.state, type(result.outcome.exception)) == (State.FAILED, KeyboardInterrupt)
+        assert result.pending_cleanup.Cleanup() == {'ran': 'whole'}
+        assert remote_run.global_storage == {'written': True}
 
     @pytest.mark.parametrize('where', ['result', 'global_storage', 'storage', 'error'])
-    def test_an_error_that_cannot_say_what_it_is_is_no_obstacle(self, where):
+    def test_an_error_without_a_message_can_be_reported(self, where):
         def run(self):
             self.storage['ran'] = Unwilling() if where == 'storage' else True
             if where == 'global_storage':
@@ -981,24 +999,24 @@ class TestParts:
                 raise SpeechlessError(Unwilling())
             return Unwilling() if where == 'result' else None
 
-        attempted = Trip(changing('Mute', Check=check, Run=run, Cleanup=lambda self: 'done')).tried('Mute')
-        assert attempted.outcome.state is (State.CHANGED if where in ('result', 'storage') else State.FAILED)
+        result = RemoteRun(changing('Mute', Check=check, Run=run, Cleanup=lambda self: 'done')).attempt('Mute')
+        assert result.outcome.state is (State.CHANGED if where in ('result', 'storage') else State.FAILED)
         if where == 'storage':
             with pytest.raises(RemoteError, match='SpeechlessError: <unprintable>'):
-                attempted.pending_cleanup.Cleanup()
+                result.pending_cleanup.Cleanup()
         else:
-            assert attempted.pending_cleanup.Cleanup() == 'done'
+            assert result.pending_cleanup.Cleanup() == 'done'
 
-    def test_what_cannot_be_packed_is_a_remote_error_whatever_is_raised(self):
+    def test_any_error_while_pickling_becomes_a_remote_error(self):
         class Exits:
             def __reduce__(self):
                 sys.exit(4)
 
         for held in (Unwilling(), Exits()):
             with pytest.raises(RemoteError, match="'Holds' cannot be sent to a worker process: "):
-                Trip(job('Holds', held=held)).packed('Holds')
+                RemoteRun(job('Holds', held=held)).request_of('Holds')
             with pytest.raises(RemoteError, match='the arguments of set_args'):
-                Trip(job('Fine'), held)
+                RemoteRun(job('Fine'), held)
 
 
 class Mixed(Job):
@@ -1067,51 +1085,55 @@ def remade(kind, path):
 
 
 class TestAttributes:
-    def owed(self, base, cleanup):
+    def pending(self, base, cleanup):
         def run(self):
             self.set_all()
             self.storage['ran'] = True
             self.global_storage['shared'] = 'yes'
 
-        trip = Trip(changing('Cleans', base=base, Run=run, Cleanup=cleanup))
-        owed = trip.tried('Cleans').pending_cleanup
-        assert type(owed) is trip.courier._jobs[0]
-        assert owed.global_storage is trip.global_storage == {'shared': 'yes'}
-        return owed
+        remote_run = RemoteRun(changing('Cleans', base=base, Run=run, Cleanup=cleanup))
+        pending = remote_run.attempt('Cleans').pending_cleanup
+        assert type(pending) is remote_run.client._jobs[0]
+        assert pending.global_storage is remote_run.global_storage == {'shared': 'yes'}
+        return pending
 
     @pytest.mark.parametrize('base', [Mixed, Shadowing, ReadOnly])
-    def test_slots_arrive_beside_the_others(self, base):
-        owed = self.owed(base, lambda self: (self.shown, self.storage, hasattr(self, 'unset')))
-        assert owed.Cleanup() == (('private', ['handle'], 'plain'), {'ran': True}, False)
+    def test_slots_of_a_job_arrive_with_its_attributes(self, base):
+        pending = self.pending(base, lambda self: (self.shown, self.storage, hasattr(self, 'unset')))
+        assert pending.Cleanup() == (('private', ['handle'], 'plain'), {'ran': True}, False)
 
-    def test_both_of_two_slots_of_one_name_arrive(self):
-        owed = self.owed(Shadowing, lambda self: None)
-        assert (owed.handle, vars(Mixed)['handle'].__get__(owed)) == (['handle'], 'of the base')
+    def test_two_slots_with_one_name_arrive(self):
+        pending = self.pending(Shadowing, lambda self: None)
+        assert (pending.handle, vars(Mixed)['handle'].__get__(pending)) == (['handle'], 'of the base')
 
     @pytest.mark.parametrize('made', ['here', 'by value'])
-    def test_slots_of_a_class_that_is_sent_by_value_arrive(self, made):
+    def test_slots_of_a_class_pickled_by_value_arrive(self, made):
         def run(self):
             self.handle = self._Sent__private = 'h'
             self.storage['ran'] = True
 
         members = {'__slots__': ('handle', '_Sent__private'), 'Run': run, 'Cleanup': lambda self: self.handle}
         sent = changing('Sent', **members)
-        trip = Trip(sent)
+        remote_run = RemoteRun(sent)
         if made == 'by value':
             done = subprocess.run(
-                [sys.executable, '-c', ATTEMPT], input=trip.packed('Sent'), capture_output=True, check=True, timeout=60
+                [sys.executable, '-c', ATTEMPT],
+                input=remote_run.request_of('Sent'),
+                capture_output=True,
+                check=True,
+                timeout=60,
             )
-            attempted = trip.courier.decode(0, done.stdout)
+            result = remote_run.client.decode(0, done.stdout)
         else:
-            attempted = trip.tried('Sent')
-        assert attempted.outcome.state is State.CHANGED
-        assert (attempted.pending_cleanup.Cleanup(), attempted.pending_cleanup._Sent__private) == ('h', 'h')
+            result = remote_run.attempt('Sent')
+        assert result.outcome.state is State.CHANGED
+        assert (result.pending_cleanup.Cleanup(), result.pending_cleanup._Sent__private) == ('h', 'h')
 
-    def test_a_job_that_says_how_it_is_pickled_is_pickled_so(self):
-        owed = self.owed(WithState, lambda self: (self.path, self.kept, self.storage, self.lock.locked()))
-        assert owed.Cleanup() == ('/there', True, {'ran': True}, False)
-        owed = self.owed(Reduced, lambda self: (self.path, self.storage))
-        assert owed.Cleanup() == ('/there', {})
+    def test_a_job_can_define_its_own_pickling(self):
+        pending = self.pending(WithState, lambda self: (self.path, self.kept, self.storage, self.lock.locked()))
+        assert pending.Cleanup() == ('/there', True, {'ran': True}, False)
+        pending = self.pending(Reduced, lambda self: (self.path, self.storage))
+        assert pending.Cleanup() == ('/there', {})
 
     @pytest.mark.parametrize(
         ('put', 'words'),
@@ -1121,30 +1143,30 @@ class TestAttributes:
             (lambda job: setattr(job, 'handle', threading.Lock()), 'its handle cannot be sent: '),
         ],
     )
-    def test_what_cannot_be_pickled_is_named(self, put, words):
+    def test_the_error_of_a_cleanup_names_the_attribute_that_cannot_be_pickled(self, put, words):
         def run(self):
             self.storage['ran'] = True
             put(self)
 
-        attempted = Trip(changing('Holds', base=Mixed, Run=run, Cleanup=lambda self: None)).tried('Holds')
-        assert attempted.outcome.state is State.CHANGED
+        result = RemoteRun(changing('Holds', base=Mixed, Run=run, Cleanup=lambda self: None)).attempt('Holds')
+        assert result.outcome.state is State.CHANGED
         with pytest.raises(RemoteError) as caught:
-            attempted.pending_cleanup.Cleanup()
+            result.pending_cleanup.Cleanup()
         assert f'Holds cannot be cleaned up: {words}' in str(caught.value)
         assert 'cannot pickle' in str(caught.value)
 
-    def test_a_cleanup_that_cannot_be_looked_up_is_one_that_fails(self):
+    def test_a_cleanup_that_cannot_be_looked_up_fails(self):
         def cleanup(self):
             raise KeyError('Cleanup')
 
-        attempted = Trip(changing('Odd', Cleanup=property(cleanup))).tried('Odd')
-        assert attempted.outcome.state is State.CHANGED
+        result = RemoteRun(changing('Odd', Cleanup=property(cleanup))).attempt('Odd')
+        assert result.outcome.state is State.CHANGED
 
 
 class TestClass:
     """What a class refers to stays what it is where the class comes from, whoever sends it and gets it back."""
 
-    def test_a_job_tried_in_its_own_process_refers_to_the_same_things_as_before(self):
+    def test_a_class_pickled_and_loaded_in_its_process_is_unchanged(self):
         log, error = [], type('OwnError', (Exception,), {'kept': []})
 
         def check(self):
@@ -1153,23 +1175,23 @@ class TestClass:
 
         checked = job('Checks', Check=check, Cleanup=lambda self: log)
         before = dict(vars(checked)), dict(vars(error))
-        attempted = Trip(checked).tried('Checks')
-        assert type(attempted.outcome.exception) is error
+        result = RemoteRun(checked).attempt('Checks')
+        assert type(result.outcome.exception) is error
         assert (dict(vars(checked)), dict(vars(error))) == before
         assert checked.Cleanup(None) is log
 
-    def test_so_does_one_that_comes_back_from_elsewhere(self):
+    def test_a_class_that_comes_back_from_a_worker_is_unchanged(self):
         log = []
         root = job('Root', Check=lambda self: type(self), other=log)
         done = subprocess.run(
             [sys.executable, '-c', ATTEMPT],
-            input=Trip(root).packed('Root'),
+            input=RemoteRun(root).request_of('Root'),
             capture_output=True,
             check=True,
             timeout=60,
         )
-        attempted = Trip(root).courier.decode(0, done.stdout)
-        assert attempted.outcome.result is root
+        result = RemoteRun(root).client.decode(0, done.stdout)
+        assert result.outcome.result is root
         assert root.other is log
 
 
@@ -1196,10 +1218,10 @@ class TestReaders:
     def outcomes(self, value, *uses):
         base = writing('Base', key=value)
         users = [job(f'Uses{number}', [base], Check=use) for number, use in enumerate(uses)]
-        trip = Trip(job('Root', users, DummyJob))
-        return list(trip.all_tried().values())[1:-1]
+        remote_run = RemoteRun(job('Root', users, DummyJob))
+        return list(remote_run.attempt_all().values())[1:-1]
 
-    def test_readers_of_an_object_that_keeps_what_it_computed_do_not_conflict(self):
+    def test_readers_of_an_object_that_caches_do_not_conflict(self):
         def get(key):
             return lambda self: self.global_storage['key'].get(key)
 
@@ -1214,12 +1236,12 @@ class TestReaders:
             ({}, lambda self: self.global_storage['key'].setdefault('a', 1)),
         ],
     )
-    def test_writers_do_though_they_write_the_same_since_one_would_be_lost(self, value, use):
+    def test_writers_of_equal_objects_that_cache_conflict(self, value, use):
         first, second = self.outcomes(value, use, use)
         assert first.state is State.OK
         assert isinstance(second.exception, StorageConflictError)
 
-    def test_the_error_of_readers_that_computed_different_things_says_what_to_do(self):
+    def test_the_error_of_readers_with_different_caches_says_what_to_do(self):
         def setting(name):
             return lambda self: setattr(self.global_storage['key'], name, 1)
 

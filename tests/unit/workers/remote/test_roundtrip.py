@@ -160,21 +160,21 @@ class TestProperties:
     @given(
         st.lists(ARGUMENTS, max_size=3), st.sampled_from([ToldError, KeyError, OSError, SystemExit, KeyboardInterrupt])
     )
-    def test_one_that_takes_what_it_is_given_always_arrives(self, args, kind):
+    def test_an_exception_that_stores_its_arguments_survives_pickling(self, args, kind):
         error = kind(*args)
         for _ in range(5):
             assert picklable_or_error(error) is error
 
     @PATIENTLY
     @given(st.lists(st.text('ab', max_size=3), max_size=3), st.sampled_from([PrefixingError, ListingError]))
-    def test_one_that_changes_its_words_never_does(self, words, kind):
+    def test_an_exception_that_changes_its_arguments_does_not_survive_pickling(self, words, kind):
         error = kind(words)
         for _ in range(5):
             assert isinstance(picklable_or_error(error), RemoteError)
 
     @PATIENTLY
     @given(ARGUMENTS, ARGUMENTS)
-    def test_the_answer_is_the_same_from_either_side(self, one, other):
+    def test_alike_is_symmetric(self, one, other):
         assert alike(one, other) == alike(other, one)
         assert alike(one, one)
 
@@ -195,7 +195,7 @@ print([picklable_or_error(error) is error for error in errors])
 
 
 @pytest.mark.parametrize('seed', range(6))
-def test_the_answer_does_not_depend_on_the_order_of_sets(seed):
+def test_alike_does_not_depend_on_the_order_of_sets(seed):
     ways = os.pathsep.join([os.path.dirname(__file__), os.getcwd()])
     done = subprocess.run(
         [sys.executable, '-c', SCRIPT],
@@ -220,13 +220,13 @@ class TestError:
             (LeavesError(), 'SystemExit: 3'),
         ],
     )
-    def test_one_that_does_not_arrive_as_it_is_is_replaced_by_one_that_says_so(self, error, why):
+    def test_an_exception_that_does_not_survive_pickling_is_replaced(self, error, why):
         replaced = picklable_or_error(error)
         assert isinstance(replaced, RemoteError)
         assert str(replaced).startswith(f'{type(error).__name__}: ')
         assert why in str(replaced)
 
-    def test_one_that_lets_nothing_be_set_on_it_arrives(self):
+    def test_an_immutable_exception_survives_pickling(self):
         frozen = FrozenError(5)
         arrived = pickle.loads(dumps(frozen))
         assert (type(arrived), arrived.code, arrived.args) == (FrozenError, 5, (5,))
@@ -234,32 +234,32 @@ class TestError:
         refusing = RefusingError('why')
         assert picklable_or_error(refusing) is refusing
 
-    def test_slots_arrive_the_private_ones_too(self):
+    def test_public_and_private_slots_survive_pickling(self):
         error = SlottedError('why')
         error.code = 5
         error.hide([6])
         arrived = pickle.loads(dumps(error))
         assert (arrived.args, arrived.code, arrived.hidden()) == (('why',), 5, [6])
 
-    def test_notes_arrive(self):
+    def test_notes_survive_pickling(self):
         error = ValueError('why')
         error.__notes__ = ['a note']  # as add_note() does, from Python 3.11 on
         assert pickle.loads(dumps(error)).__notes__ == ['a note']
 
-    def test_one_of_whom_python_forgets_something_arrives(self):
+    def test_exceptions_whose_state_python_loses_survive_pickling(self):
         with pytest.raises(AttributeError) as caught:
             Thing().missing  # noqa: B018 - its error holds the thing
         assert picklable_or_error(caught.value) is caught.value
 
     @pytest.mark.skipif(sys.version_info < (3, 11), reason='needs exception groups')
-    def test_groups_arrive_and_a_member_that_does_not_is_found(self):
+    def test_exception_groups_survive_pickling_if_their_members_do(self):
         group = builtins.ExceptionGroup(
             'several', [ToldError({'a', 'b'}), builtins.ExceptionGroup('inner', [FrozenError(1), KeyError(Thing())])]
         )
         assert picklable_or_error(group) is group
         assert isinstance(picklable_or_error(builtins.ExceptionGroup('several', [PrefixingError('a')])), RemoteError)
 
-    def test_one_that_holds_itself_arrives(self):
+    def test_an_exception_that_contains_itself_survives_pickling(self):
         error = ToldError([])
         error.args[0].append(error)
         error.me = error
@@ -290,18 +290,18 @@ class TestAlike:
             (OSError(2, 'gone', 'a'), OSError(2, 'gone', 'b')),
         ],
     )
-    def test_what_differs_as_data_is_not(self, one, other):
+    def test_objects_that_differ_as_data_are_not_alike(self, one, other):
         assert not alike(one, other)
         assert not alike([{'deep': (one,)}], [{'deep': (other,)}])
 
-    def test_a_big_set_is_compared_in_little_time(self):
+    def test_a_big_set_is_compared_fast(self):
         def members(start):
             return {(number, str(number)) for number in range(start, start + 20_000)}
 
         assert alike(members(0), members(0))
 
 
-def test_links_can_be_read_whatever_the_class_says():
+def test_links_can_be_read_even_if_a_class_redefines_them():
     def chained():
         try:
             raise KeyError('first')

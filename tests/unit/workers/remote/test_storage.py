@@ -119,14 +119,14 @@ VALUES = st.one_of(st.none(), st.sampled_from(['', 'text', b'', b'bytes']), st.l
 
 class TestLikeADict:
     @pytest.mark.parametrize('ask', ASKED)
-    def test_whoever_asks_gets_the_values(self, ask):
+    def test_every_way_to_read_a_storage_returns_the_values(self, ask):
         assert ask(stored(PLAIN)) == PLAIN
 
     @pytest.mark.parametrize('ask', [ASKED[0], *ASKED[2:7]])
-    def test_a_copy_is_a_plain_dict(self, ask):
+    def test_a_copy_of_a_storage_is_a_plain_dict(self, ask):
         assert type(ask(stored(PLAIN))) is dict
 
-    def test_it_is_a_dict_and_equal_to_one_from_either_side(self):
+    def test_a_storage_equals_a_dict_from_both_sides(self):
         other = {**PLAIN, 'list': []}
         assert isinstance(stored(PLAIN), dict)
         for right in (PLAIN, stored(PLAIN)):
@@ -137,7 +137,7 @@ class TestLikeADict:
         assert operator.ne(other, stored(PLAIN))
         assert stored(PLAIN) != 5
 
-    def test_union_has_the_values_of_both_and_is_a_plain_dict(self):
+    def test_the_union_of_a_storage_is_a_plain_dict_with_all_values(self):
         more = {'text': 'b', 'more': [6]}
         for union, right in [
             (stored(PLAIN) | more, {**PLAIN, **more}),
@@ -154,13 +154,13 @@ class TestLikeADict:
 
     @pytest.mark.parametrize('indent', [None, 2])
     @pytest.mark.parametrize('sort', [True, False])
-    def test_json_writes_the_values_nested_too(self, indent, sort):
+    def test_json_writes_the_values_of_a_nested_storage(self, indent, sort):
         plain = {'a': [1, 2], 'b': {'c': [None, 1.5]}, 'd': 'e'}
         assert json.dumps({'x': stored(plain)}, indent=indent, sort_keys=sort) == json.dumps(
             {'x': plain}, indent=indent, sort_keys=sort
         )
 
-    def test_formatting_finds_the_values(self):
+    def test_string_formatting_finds_the_values(self):
         storage = stored({'a': [1]})
         assert (
             operator.mod('%(a)s', storage),
@@ -172,14 +172,14 @@ class TestLikeADict:
             '[1]',
         )
 
-    def test_keywords_are_the_values(self):
+    def test_a_storage_can_be_passed_as_keyword_arguments(self):
         assert (lambda **keywords: keywords)(**stored({'a': [1], 'b': 2.5})) == {'a': [1], 'b': 2.5}
 
     def test_a_value_read_twice_is_the_same_object(self):
         storage = stored(PLAIN)
         assert storage['list'] is storage['list'] is storage.get('list') is dict(storage)['list']
 
-    def test_len_order_truth_and_membership_are_those_of_a_dict(self):
+    def test_length_order_truth_and_membership_are_those_of_a_dict(self):
         storage = stored(PLAIN)
         assert (len(storage), list(storage), list(reversed(storage)), bool(storage), bool(stored({}))) == (
             len(PLAIN),
@@ -192,7 +192,7 @@ class TestLikeADict:
         assert 'other' not in storage
         assert 'list' in storage.keys()  # noqa: SIM118 - the view is what this is about
 
-    def test_missing_keys_are_errors_or_defaults(self):
+    def test_missing_keys_raise_errors_or_return_defaults(self):
         storage = stored(PLAIN)
         for ask in (
             lambda: storage['x'],
@@ -206,24 +206,24 @@ class TestLikeADict:
         with pytest.raises(TypeError):
             hash(storage)
 
-    def test_one_that_holds_itself_can_be_copied(self):
+    def test_a_storage_that_contains_itself_can_be_copied(self):
         storage = stored({'a': [1]})
         storage['self'] = storage
         copied = copy.deepcopy(storage)
         assert copied['self'] is copied
         assert copied['a'] == [1]
 
-    def test_its_type_makes_plain_dicts(self):
+    def test_the_type_of_a_storage_creates_plain_dicts(self):
         made = type(stored(PLAIN))({'a': b'raw'}, b=b'bytes')
         assert (type(made), made) == (dict, {'a': b'raw', 'b': b'bytes'})
         assert type(stored(PLAIN)).fromkeys('ab', b'x') == {'a': b'x', 'b': b'x'}
 
-    def test_what_a_look_into_its_insides_finds_says_so_and_copies_as_the_value(self):
+    def test_placeholders_explain_themselves_and_are_copied_as_the_value(self):
         inside = dict.get(stored({'a': [1]}), 'a')
         assert 'pass dict(self.global_storage) instead' in repr(inside)
         assert copy.deepcopy(inside) == pickle.loads(pickle.dumps(inside)) == [1]
 
-    def test_threads_of_a_job_read_one_object(self):
+    def test_threads_of_a_job_read_the_same_object(self):
         storage, found, start = stored({'a': Counted()}), [], threading.Barrier(8)
 
         def read():
@@ -239,7 +239,7 @@ class TestLikeADict:
 
     @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.dictionaries(KEYS, VALUES), st.lists(st.tuples(KEYS, VALUES, st.integers(0, 15)), max_size=6))
-    def test_whatever_is_done_to_it_and_a_dict_has_the_same_result(self, plain, steps):
+    def test_a_storage_behaves_like_a_dict_under_random_operations(self, plain, steps):
         before, storage = copy.deepcopy(plain), stored(plain)
         for key, value, number in steps:
             assert outcome(number, storage, key, value) == outcome(number, plain, key, copy.deepcopy(value))
@@ -279,7 +279,7 @@ def outcome(number, *args):
 
 
 class TestReading:
-    def test_nothing_is_unpickled_that_is_not_read(self):
+    def test_values_that_are_not_read_are_not_unpickled(self):
         storage = stored({f'key {number}': Counted() for number in range(5)})
         assert len(storage) == len(list(storage)) == 5
         assert 'key 1' in storage
@@ -290,7 +290,7 @@ class TestReading:
         assert storage['key 3'].word == 'hello'
         assert Counted.count == 1
 
-    def test_a_value_that_cannot_be_read_fails_who_reads_it_and_nobody_else(self):
+    def test_a_value_that_cannot_be_unpickled_fails_only_its_readers(self):
         storage = stored({'good': [1], 'bad': Unreadable()})
         assert storage['good'] == [1]
         for ask in (lambda: storage['bad'], lambda: storage.get('bad'), storage.items, lambda: {**storage}):
@@ -300,11 +300,11 @@ class TestReading:
         del storage['bad']
         assert storage == {'good': [1]}
 
-    def test_an_interrupt_that_comes_while_one_is_read_is_one_still(self):
+    def test_an_interrupt_while_a_value_is_unpickled_is_raised(self):
         with pytest.raises(KeyboardInterrupt):
             stored({'bad': Interrupts()})['bad']
 
-    def test_what_can_be_pickled_only_once_may_be_read(self):
+    def test_a_value_that_can_be_pickled_only_once_can_be_read(self):
         storage = stored({'once': OnlyOnce()})
         assert storage['once'].is_new is False
         assert left(storage) == ({}, set())
@@ -320,41 +320,41 @@ def interrupt():
 
 
 class TestChanges:
-    def test_reading_changes_nothing(self):
+    def test_reading_a_value_is_not_a_change(self):
         storage = stored(PLAIN)
         assert dict(storage) == PLAIN
         assert left(storage) == ({}, set())
 
-    def test_the_same_value_again_is_no_change(self):
+    def test_setting_the_same_value_is_not_a_change(self):
         storage = stored(PLAIN)
         storage.update({key: copy.deepcopy(value) for key, value in PLAIN.items()})
         assert left(storage) == ({}, set())
 
     @pytest.mark.parametrize('new', [True, 1.0, '1', b'1', [1], None])
-    def test_a_value_of_another_type_is_a_change_though_it_is_equal(self, new):
+    def test_an_equal_value_of_another_type_is_a_change(self, new):
         storage = stored({'one': 1})
         storage['one'] = new
         written, _ = left(storage)
         assert (type(written['one']), written['one']) == (type(new), new)
 
-    def test_what_is_changed_in_place_comes_out(self):
+    def test_a_value_changed_in_place_is_a_change(self):
         storage = stored(PLAIN)
         storage['list'][1]['two'] = 3
         assert left(storage) == ({'list': [1, {'two': 3}]}, set())
 
-    def test_what_is_deleted_and_written_again_is_a_change_of_value_only(self):
+    def test_deleting_and_setting_a_key_is_a_change_of_its_value(self):
         storage = stored(PLAIN)
         del storage['text'], storage['none']
         storage['none'] = 'some'
         assert left(storage) == ({'none': 'some'}, {'text'})
 
-    def test_none_counts_as_a_value(self):
+    def test_none_is_a_value(self):
         storage = stored({'a': [1], 'b': 2})
         storage['a']
         storage.update(a=None, b=None, c=None)
         assert left(storage) == ({'a': None, 'b': None, 'c': None}, set())
 
-    def test_what_cannot_be_pickled_is_named_and_the_rest_comes_out(self):
+    def test_a_value_that_cannot_be_pickled_is_named_and_the_others_are_sent(self):
         storage = stored({})
         storage.update(good=1, bad=threading.Lock(), also=2)
         changes, failure = storage.diff('Puts')
@@ -363,7 +363,7 @@ class TestChanges:
             "'Puts' wrote a value to global_storage['bad'] that cannot be sent: TypeError: cannot"
         )
 
-    def test_an_object_that_keeps_what_it_computed_is_told_from_one_that_was_written(self):
+    def test_an_object_that_caches_is_marked_as_filled(self):
         def kinds(use):
             storage = stored({'a': Settings('x=1 y=2')})
             use(storage)
@@ -395,7 +395,7 @@ class Slotted:
 
 class TestOnlyFilled:
     @pytest.mark.parametrize('around', [lambda lazy: lazy, lambda lazy: [1, lazy], lambda lazy: {'a': (lazy,)}])
-    def test_a_value_computed_on_first_use_is_filled_in_wherever_the_object_is(self, around):
+    def test_caches_of_nested_objects_count_as_filled(self, around):
         used = Lazy()
         assert used.square == 9
         assert only_filled(around(Lazy()), around(used))
@@ -418,14 +418,14 @@ class TestOnlyFilled:
             (Slotted(first=1), Slotted(first=2, second=3)),
         ],
     )
-    def test_anything_else_is_a_change(self, old, new):
+    def test_other_differences_do_not_count_as_filled(self, old, new):
         assert not only_filled(old, new)
 
-    def test_slots_and_none_are_filled_in_too(self):
+    def test_slots_and_attributes_of_none_can_be_filled(self):
         assert only_filled(Slotted(first=1), Slotted(first=1, second=2))
         assert only_filled(types.SimpleNamespace(a=None, b=[1]), types.SimpleNamespace(a=5, b=[1]))
 
-    def test_what_holds_itself_is_taken_for_changed(self):
+    def test_an_object_that_contains_itself_counts_as_changed(self):
         old, new = types.SimpleNamespace(a=None), types.SimpleNamespace(a=1)
         old.me, new.me = old, new
         assert not only_filled(old, new)
