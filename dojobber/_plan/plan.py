@@ -14,8 +14,8 @@ from ..log import logger
 from ..text import value_text
 from .validate import check_hooks, checked_delay, checked_deps, checked_tries, is_job, read_settings
 
-MOST_COMPARED = 200
-"""How many names are compared thoroughly with an unknown one; comparing 100,000 would take seconds."""
+MAX_SPELLING_CHECKS = 200
+"""The number of Job names whose spelling is compared with an unknown one; to compare 100,000 would take seconds."""
 
 
 class Step(NamedTuple):
@@ -23,7 +23,7 @@ class Step(NamedTuple):
 
     job: type[Job]
     dependencies: tuple[str, ...]
-    """Names of the Jobs in DEPS, each once, in their order."""
+    """Names of the Jobs in DEPS, in order, without duplicates."""
     tries: float
     """Number of attempts, at least 1."""
     retry_delay: float
@@ -31,22 +31,22 @@ class Step(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The checked graph of a root: its Jobs in the order to run them, depth first, each after its dependencies."""
+    """A root Job and everything it depends on, checked, in run order: depth first, each Job after its dependencies."""
 
     steps: dict[str, Step]
-    """By Job name, in order."""
+    """By Job name, in run order."""
     names: tuple[str, ...]
-    """In order: an index into this tuple is what other modules call the index of a Job."""
+    """Job names in run order. In all modules, the index of a Job is its position in this tuple."""
     dependencies: tuple[tuple[int, ...], ...]
     """For each Job, the indexes of its dependencies, all smaller than its own."""
 
     @property
     def root(self) -> str:
-        """Name of the Job that everything else is a dependency of."""
+        """Name of the root Job, which is the last in run order."""
         return self.names[-1]
 
     def subplan(self, node: type[Job] | str) -> Plan:
-        """Return the plan of one Job, given as class or name.
+        """Return the plan of one Job, given as class or name, and everything it depends on.
 
         Raises:
             UnknownJobError: The plan has no such Job.
@@ -59,7 +59,7 @@ class Plan(NamedTuple):
             raise UnknownJobError(f'{value_text(node)} is not in the graph that was configured{hint}', node)
         if isinstance(node, type) and step.job is not node:
             raise UnknownJobError(f'{node!r} is not the {name!r} of the graph, which is {step.job!r}', node)
-        return _ordered_plan(name, self.steps, lambda each: self.steps[each].dependencies)
+        return _ordered_plan(_post_order(name, lambda name: self.steps[name].dependencies), self.steps)
 
 
 def make_plan(root: type[Job], default_tries: float, default_retry_delay: float) -> Plan:
@@ -72,7 +72,7 @@ def make_plan(root: type[Job], default_tries: float, default_retry_delay: float)
     Raises:
         CycleError: Jobs depend on each other in a cycle.
         DepsError: ``root`` or something in DEPS is not a Job class, or DEPS cannot be read.
-        PlanError: Anything else that cannot work; the message names it.
+        PlanError: Another mistake in the arguments or in a Job; the message names it.
     """
     tries = checked_tries(default_tries, 'default_tries')
     delay = checked_delay(default_retry_delay, 'default_retry_delay')
@@ -81,15 +81,16 @@ def make_plan(root: type[Job], default_tries: float, default_retry_delay: float)
     jobs: dict[str, type[Job]] = {root.__name__: root}
     steps: dict[str, Step] = {}
 
-    def read_step(name: str) -> tuple[str, ...]:
+    def add_step(name: str) -> tuple[str, ...]:
+        """Check a Job, add its step, and return the names of its dependencies."""
         job = jobs[name]
         check_hooks(job)
         deps, own_tries, own_delay = read_settings(job)
         dependencies: dict[str, None] = {}
         for dependency in checked_deps(job, deps):
-            other = jobs.setdefault(dependency.__name__, dependency)
-            if other is not dependency:
-                raise _duplicate_error(other, dependency)
+            known = jobs.setdefault(dependency.__name__, dependency)
+            if known is not dependency:
+                raise _duplicate_error(known, dependency)
             dependencies[dependency.__name__] = None
         steps[name] = step = Step(
             job,
@@ -100,19 +101,20 @@ def make_plan(root: type[Job], default_tries: float, default_retry_delay: float)
         return step.dependencies
 
     try:
-        plan = _ordered_plan(root.__name__, steps, read_step)
+        names = list(_post_order(root.__name__, add_step))
     except _CycleFoundError as error:
-        cycle = [jobs[name] for name in error.args[0]]
-        path = ' -> '.join(error.args[0])
+        cycle = [jobs[name] for name in error.names]
+        path = ' -> '.join(error.names)
         raise CycleError(f'Jobs depend on each other in a cycle: {path}', cycle) from None
+    plan = _ordered_plan(names, steps)
     if logger.isEnabledFor(logging.DEBUG):
-        for name, step in plan.steps.items():
-            logger.debug('planned %r depending on %r, tries %s, retry delay %s s', name, *step[1:])
+        for name, (_, *details) in plan.steps.items():
+            logger.debug('planned %r depending on %r, tries %s, retry delay %s s', name, *details)
     return plan
 
 
-def _ordered_plan(root: str, steps: dict[str, Step], dependencies_of: Callable[[str], tuple[str, ...]]) -> Plan:
-    names = tuple(_post_order(root, dependencies_of))
+def _ordered_plan(run_order: Iterable[str], steps: dict[str, Step]) -> Plan:
+    names = tuple(run_order)
     index_of = {name: index for index, name in enumerate(names)}
     ordered = {name: steps[name] for name in names}
     dependencies = tuple([tuple([index_of[name] for name in step.dependencies]) for step in ordered.values()])
@@ -120,11 +122,11 @@ def _ordered_plan(root: str, steps: dict[str, Step], dependencies_of: Callable[[
 
 
 def _post_order(root: str, dependencies_of: Callable[[str], tuple[str, ...]]) -> Iterator[str]:
-    """Yield all that ``root`` depends on and itself, depth first, each once and after its dependencies.
+    """Yield the names of ``root`` and everything it depends on, depth first, each once and after its dependencies.
 
-    It does not recurse, so that a chain may be longer than Python's stack.
+    It does not recurse, since a chain of dependencies may be longer than Python's stack allows.
     """
-    path: dict[str, None] = {root: None}  # from the root to the current name, in order
+    path: dict[str, None] = {root: None}  # from the root to the current Job; a dict for fast membership tests
     done: set[str] = set()
     stack = [(root, iter(dependencies_of(root)))]
     while stack:
@@ -146,36 +148,46 @@ def _post_order(root: str, dependencies_of: Callable[[str], tuple[str, ...]]) ->
 
 
 def _similar(name: str, names: Iterable[str]) -> list[str]:
-    """Return names that ``name`` may be a misspelling of."""
+    """Return the names of which ``name`` may be a misspelling."""
     import difflib
 
-    def pairs(text: str) -> set[str]:
+    def letter_pairs(text: str) -> set[str]:
         return {text[start : start + 2] for start in range(len(text))}
 
-    own = pairs(name)
-    likely = heapq.nlargest(MOST_COMPARED, names, key=lambda each: len(own & pairs(each)) / (len(each) + len(own)))
-    return difflib.get_close_matches(name, likely)
+    pairs = letter_pairs(name)
+
+    def likeness(candidate: str) -> float:
+        return len(pairs & letter_pairs(candidate)) / (len(candidate) + len(pairs))
+
+    return difflib.get_close_matches(name, heapq.nlargest(MAX_SPELLING_CHECKS, names, key=likeness))
 
 
 class _CycleFoundError(Exception):
-    """Jobs depend on each other in a cycle; the argument lists their names, the first repeated at the end."""
+    """Jobs depend on each other in a cycle."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__()
+        self.names = names
+        """Of the Jobs on the cycle; the last is the first again."""
 
 
 def _qualified_name(job: type[Job]) -> str:
     return f'{job.__module__}.{job.__qualname__}'
 
 
-def _duplicate_error(one: type[Job], other: type[Job]) -> PlanError:
+def _duplicate_error(first: type[Job], second: type[Job]) -> PlanError:
+    """Return the error of two classes of one name."""
+
     def file_of(job: type[Job]) -> Any:
         return getattr(sys.modules.get(job.__module__), '__file__', job.__module__)
 
-    if one.__qualname__ == other.__qualname__ and file_of(one) == file_of(other):
-        modules = ' and '.join(dict.fromkeys([one.__module__, other.__module__]))
-        why = (
-            f'the class {one.__qualname__!r} was made twice, in {modules}, and both are in the graph: import its file '
-            'under one name, or run all code again that uses it'
+    if first.__qualname__ == second.__qualname__ and file_of(first) == file_of(second):
+        modules = ' and '.join(dict.fromkeys([first.__module__, second.__module__]))
+        message = (
+            f'the class {first.__qualname__!r} was made twice, in {modules}, and both are in the graph: '
+            'import its file under one name, or run all code again that uses it'
         )
     else:
-        origins = f'{_qualified_name(one)} and {_qualified_name(other)}'
-        why = f'two different Jobs are named {one.__name__!r}, {origins}: rename one'
-    return PlanError(why, other)
+        origins = f'{_qualified_name(first)} and {_qualified_name(second)}'
+        message = f'two different Jobs are named {first.__name__!r}, {origins}: rename one'
+    return PlanError(message, second)
