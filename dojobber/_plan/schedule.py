@@ -7,41 +7,39 @@ from heapq import heappop, heappush
 
 
 class Schedule:
-    """Returns Jobs, by their index in the plan, in the order of the rounds.
+    """Decides the order of all attempts of a run. A Job is identified by its index in the plan.
 
-    Each round is a pass over the plan that attempts every Job that has not passed, has attempts left, and whose
-    dependencies have all passed. A Job that failed is attempted again in the next round. A Job that becomes ready joins
-    the latest round in which one of its dependencies passed. So the next Job is the one with the smallest (round,
+    A round is one pass over the plan, in plan order. It attempts each Job that has not passed, has attempts left, and
+    whose dependencies have all passed. A Job that failed is attempted again in the next round. A Job that becomes ready
+    joins the latest round in which one of its dependencies passed. So the next Job is the one with the smallest (round,
     index) among those that are due.
 
     Args:
-        dependencies: For each Job the indexes of its dependencies, all smaller than its own.
-        tries: For each Job its number of attempts; fractions and infinity count as they compare.
-        delays: For each Job the seconds between the starts of two attempts.
+        dependencies: The indexes of each Job's dependencies, which are smaller than its own.
+        tries: Each Job's number of attempts: infinity is allowed, and a fraction is rounded up.
+        delays: Seconds between the starts of two attempts of each Job.
     """
 
     def __init__(self, dependencies: Sequence[Sequence[int]], tries: Sequence[float], delays: Sequence[float]) -> None:
-        # Each list has one item per Job, in plan order.
-        self._missing = list(map(len, dependencies))  # how many dependencies have not passed
+        # Each list, but the two heaps at the end, has one item per Job, in plan order.
+        self._unpassed = list(map(len, dependencies))  # number of dependencies that have not passed
         self._dependents: list[list[int]] = [[] for _ in dependencies]
-        for index, indexes in enumerate(dependencies):
+        for dependent, indexes in enumerate(dependencies):
             for dependency in indexes:
-                self._dependents[dependency].append(index)
-        self._tries = list(tries)
+                self._dependents[dependency].append(dependent)
+        self._tries_left = list(tries)
         self._delays = delays
         self._started_at = [0.0] * len(tries)
-        # A priority is (round, index) as one number: round * number of Jobs + index. It sorts like the pair.
+        # A priority is the pair (round, index) as one number that sorts alike: round * number of Jobs + index.
         self._count = len(tries)
         self._priorities = list(range(self._count, 2 * self._count))
-        self._ready = [
-            priority for priority, missing in zip(self._priorities, self._missing) if not missing
-        ]  # sorted, so it is a heap
+        self._ready = [self._priorities[index] for index, count in enumerate(self._unpassed) if not count]  # a heap
         self._waiting: list[tuple[float, int]] = []  # a heap of (due, priority)
 
     def next_ready(self, now: float) -> int | None:
-        """Return the index of the Job to attempt now, None if none is due.
+        """Return the index of the Job to attempt at the time ``now``, in seconds; None if no Job is due.
 
-        Call :meth:`mark_passed` or :meth:`mark_failed` when the attempt has ended.
+        Call :meth:`mark_passed` or :meth:`mark_failed` when that attempt has ended.
         """
         while self._waiting and self._waiting[0][0] <= now:
             heappush(self._ready, heappop(self._waiting)[1])
@@ -53,27 +51,27 @@ class Schedule:
 
     def is_last_attempt(self, index: int) -> bool:
         """Tell whether the current attempt of the Job is its last."""
-        return not self._tries[index] > 1
+        return self._tries_left[index] <= 1
 
     def mark_passed(self, index: int) -> None:
         """Record that the Job has passed, which may make its dependents ready."""
-        earliest = self._priorities[index] - index
+        start_of_round = self._priorities[index] - index
         for dependent in self._dependents[index]:
-            self._missing[dependent] -= 1
-            if self._priorities[dependent] < earliest:
-                self._priorities[dependent] = earliest + dependent
-            if not self._missing[dependent]:
+            self._unpassed[dependent] -= 1
+            if self._priorities[dependent] < start_of_round:
+                self._priorities[dependent] = start_of_round + dependent
+            if not self._unpassed[dependent]:
                 heappush(self._ready, self._priorities[dependent])
 
     def mark_failed(self, index: int) -> None:
         """Record that the attempt has failed. If the Job has attempts left, it waits for the next round."""
-        self._tries[index] -= 1
-        if self._tries[index] > 0:
+        self._tries_left[index] -= 1
+        if self._tries_left[index] > 0:
             self._priorities[index] += self._count
             heappush(self._waiting, (self._started_at[index] + self._delays[index], self._priorities[index]))
 
     def next_due(self) -> tuple[float, int] | None:
-        """Return when the first waiting Job is due and its index, None if no Job waits."""
+        """Return the time at which the next waiting Job is due, and its index; None if no Job waits."""
         if not self._waiting:
             return None
         due, priority = self._waiting[0]
