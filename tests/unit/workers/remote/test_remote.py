@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copyreg
 import dataclasses
 import os
@@ -786,6 +787,23 @@ class Unwilling:
         raise SpeechlessError
 
 
+class Raises:
+    """Raises an error while it is pickled."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __reduce__(self):
+        raise self.error
+
+
+class UnprintableKey(Raises):
+    """Also raises it as its repr()."""
+
+    def __repr__(self):
+        raise self.error
+
+
 def causes(error):
     """Return the exceptions that a traceback would show for this one, the last first."""
     found = []
@@ -937,7 +955,9 @@ class TestParts:
         sys.modules.pop('only_on_the_worker')
         result = remote_run.client.decode(0, response)
         assert result.outcome.state is State.FAILED
-        assert "what 'Puts' wrote cannot be read: ModuleNotFoundError" in str(result.outcome.exception)
+        assert "the changes of 'Puts' in global_storage cannot be read: ModuleNotFoundError" in str(
+            result.outcome.exception
+        )
         assert result.pending_cleanup.Cleanup() == {'ran': True}
 
     @pytest.mark.parametrize('where', ['result', 'global_storage', 'error'])
@@ -964,7 +984,7 @@ class TestParts:
 
         result = RemoteRun(changing('Interrupted', Run=run, Cleanup=lambda self: None)).attempt('Interrupted')
         assert (result.outcome.state, type(result.outcome.exception)) == (State.FAILED, KeyboardInterrupt)
-        with pytest.raises(RemoteError, match='interrupted whenever'):
+        with pytest.raises(RemoteError, match='interrupted each time'):
             result.pending_cleanup.Cleanup()
 
     def test_one_interrupt_while_a_storage_is_pickled_loses_nothing(self):
@@ -1006,6 +1026,22 @@ class TestParts:
                 result.pending_cleanup.Cleanup()
         else:
             assert result.pending_cleanup.Cleanup() == 'done'
+
+    @pytest.mark.parametrize('raised', [SystemExit(7), asyncio.CancelledError()])
+    def test_an_error_whose_message_exits_fails_only_its_job(self, raised):
+        error = UnprintableError(raised)
+        with pytest.raises(RemoteError, match='UnprintableError: <unprintable>'):
+            RemoteRun(job('Holds', held=Raises(error))).request_of('Holds')
+        exception = outcome_of(raising(lambda: UnprintableError(raised, threading.Lock()))).exception
+        assert str(exception).startswith('UnprintableError: <unprintable> (which cannot be sent unchanged: ')
+
+    @pytest.mark.parametrize('raised', [SystemExit(7), asyncio.CancelledError(), ValueError()])
+    def test_a_key_whose_repr_raises_can_be_reported(self, raised):
+        def check(self):
+            self.global_storage[UnprintableKey(raised)] = threading.Lock()
+
+        error = outcome_of(job('Puts', Check=check)).exception
+        assert str(error).startswith("'Puts' wrote a value to global_storage[<unprintable>] that cannot be sent: ")
 
     def test_any_error_while_pickling_becomes_a_remote_error(self):
         class Exits:
