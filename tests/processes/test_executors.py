@@ -83,15 +83,15 @@ def process_pool(method, workers=2):
 
 @contextlib.contextmanager
 def interpreter_pool(workers=2):
-    """Yield a pool of interpreters of this process. They cannot import this module, since some it needs cannot be."""
+    """Yield a pool of interpreters of this process. They cannot import this module, nor some modules it imports."""
     if sys.version_info < (3, 14):
         pytest.skip('needs Python 3.14')
     import cloudpickle
 
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     try:
-        way = f'import sys; sys.path[:] = {sys.path}'
-        with futures.InterpreterPoolExecutor(workers, initializer=exec, initargs=(way,)) as pool:
+        code = f'import sys; sys.path[:] = {sys.path}'
+        with futures.InterpreterPoolExecutor(workers, initializer=exec, initargs=(code,)) as pool:
             yield pool
     finally:
         cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
@@ -135,7 +135,7 @@ def stop(process):
 
 @contextlib.contextmanager
 def dask_commands(folder):
-    """Yield an executor of a scheduler and two workers that were started by hand, as on several machines."""
+    """Yield an executor of a scheduler and two workers that are started by commands, as on several machines."""
     distributed = library('distributed')
     contact = str(folder / 'scheduler.json')
     scheduler = ['scheduler', '--host', '127.0.0.1', '--port', '0', '--no-dashboard', '--scheduler-file', contact]
@@ -174,16 +174,16 @@ def pool(shared):
 def shared(request, tmp_path_factory):
     """Each kind of executor in turn, or None for a pool of interpreters."""
     if request.param == 'loky':
-        made = loky_pool()
+        manager = loky_pool()
     elif request.param == 'interpreters':
-        made = contextlib.nullcontext()
+        manager = contextlib.nullcontext()
     elif request.param == 'dask':
-        made = dask_pool()
+        manager = dask_pool()
     elif request.param == 'dask commands':
-        made = dask_commands(tmp_path_factory.mktemp('dask'))
+        manager = dask_commands(tmp_path_factory.mktemp('dask'))
     else:
-        made = process_pool(request.param)
-    with made as executor:
+        manager = process_pool(request.param)
+    with manager as executor:
         yield executor
 
 
@@ -191,7 +191,7 @@ def shared(request, tmp_path_factory):
 def process_executor(pool):
     """Each kind of executor whose workers are other processes."""
     if place_of(pool) is not Place.ELSEWHERE:
-        pytest.skip('is about other processes')
+        pytest.skip('tests workers in other processes')
     return pool
 
 
@@ -204,7 +204,7 @@ def results_of(engine):
 
 
 def lines_by_job(lines):
-    """Return the lines by Job, each of whose attempts has to be one block."""
+    """Return the lines by Job. The lines of each attempt must follow each other."""
     blocks = {}
     for before, line in zip(['', *lines], lines):
         name, phase = line.split(':')[0].split('.')
@@ -359,7 +359,7 @@ class TestSeveralAtOnce:
         assert run_engine(job('Leaf'), executor=pool, listeners=[listen]).success()
         assert EventKind.CHECK in kinds
 
-    def test_a_second_run_on_dask_does_not_reuse_results(self, pool):
+    def test_a_second_run_does_not_reuse_the_results_of_the_first(self, pool):
         random = job('Random', Check=lambda self: os.urandom(8))
         results = set()
         for engine in (make_engine(random, executor=pool), make_engine(random, executor=pool)):
@@ -385,7 +385,7 @@ class TestSeveralAtOnce:
         engine = run_engine(root, str(tmp_path), executor=process_executor)
         seen = [place for name, result in engine.noderesults.items() if name != 'Root' for place in result]
         assert len(seen) == 24
-        assert len(set(seen)) == len({pid for pid, _ in seen}), 'one directory a worker'
+        assert len(set(seen)) == len({pid for pid, _ in seen}), 'each worker has one directory'
         assert str(tmp_path) not in {directory for _, directory in seen}
         assert os.getcwd() == home
 
@@ -605,7 +605,7 @@ class TestUnusable:
             'Second.cleanup: fail "not called: the wait for this Job, which still runs, was interrupted"',
         ]
 
-    def test_without_cloudpickle_the_error_says_how_to_get_it(self, monkeypatch):
+    def test_a_process_pool_without_cloudpickle_is_refused(self, monkeypatch):
         with process_pool('fork') as pool:
             engine = make_engine(job('Before'))
             monkeypatch.setitem(sys.modules, 'cloudpickle', None)
@@ -705,13 +705,13 @@ class TestInterpreters:
                 places.append(place_of(pool))
         assert places == [Place.INTERPRETERS, Place.INTERPRETERS, Place.THREADS, Place.THREADS]
 
-    def test_without_cloudpickle_the_error_says_how_to_get_it(self, monkeypatch):
+    def test_an_interpreter_pool_without_cloudpickle_is_refused(self, monkeypatch):
         monkeypatch.setitem(sys.modules, 'cloudpickle', None)
         with InterpreterPoolExecutor(1) as pool, pytest.raises(PlanError, match='pip install cloudpickle'):
             make_engine(job('Root'), executor=pool)
 
-    @pytest.mark.parametrize('made', [interpreter_pool, partial(InterpreterPoolExecutor, 2)])
-    def test_interpreters_share_the_directory_which_is_restored_at_the_end(self, made, tmp_path):
+    @pytest.mark.parametrize('make_pool', [interpreter_pool, partial(InterpreterPoolExecutor, 2)])
+    def test_interpreters_share_the_directory_which_is_restored_at_the_end(self, make_pool, tmp_path):
         home = os.getcwd()
 
         def move(self, folder):
@@ -728,7 +728,7 @@ class TestInterpreters:
 
         later = job('Later', [job('Moves', Check=move), job('Stays', Check=stay)])
         later.Check = lambda self, folder: os.getcwd()
-        with made() as pool:
+        with make_pool() as pool:
             engine = make_engine(later, executor=pool, default_tries=1)
             engine.set_args(str(tmp_path))
             engine.checknrun()
@@ -781,9 +781,9 @@ class TestLostWorkers:
     @pytest.mark.parametrize('kind', ['fork', 'spawn', 'forkserver', 'loky'])
     def test_a_pool_that_breaks_ends_the_run_after_the_cleanups(self, kind, tmp_path):
         log, events = [], []
-        made = loky_pool if kind == 'loky' else partial(process_pool, kind)
+        make_pool = loky_pool if kind == 'loky' else partial(process_pool, kind)
         root = half_done(log)
-        with made() as pool:
+        with make_pool() as pool:
             engine = make_engine(root, executor=pool, default_tries=1, listeners=[events.append])
             engine.set_args(str(tmp_path), times=1)
             with pytest.raises(BrokenExecutor) as caught:
@@ -794,7 +794,7 @@ class TestLostWorkers:
         assert engine.outcomes['Root'].state is State.BLOCKED
         assert events[-1].kind is EventKind.RUN_FINISHED
         assert events[-1].exception is caught.value
-        with made() as pool:
+        with make_pool() as pool:
             engine.configure(root, executor=pool)
             engine.set_args()
             engine.checknrun()
@@ -816,13 +816,13 @@ class TestLostWorkers:
             engine = run_on_dask(half_done(log), client, str(tmp_path), times=1)
         assert engine.success(), engine.nodeexceptions
         assert (tmp_path / 'death0').exists()
-        assert log == ['Dies', 'First'], 'the caller has seen one try'
+        assert log == ['Dies', 'First'], 'the caller has seen one attempt'
 
     def test_dask_does_not_repeat_attempts_that_were_read(self, tmp_path):
         def meet(me, other):
             def check(self, folder, times):
                 mark_reached(folder, me)
-                mark_reached(folder, f'try of {me} {os.urandom(8).hex()}')
+                mark_reached(folder, f'attempt of {me} {os.urandom(8).hex()}')
                 wait_until_reached(folder, other)
                 return os.getpid()
 
@@ -834,8 +834,8 @@ class TestLostWorkers:
             engine = run_on_dask(root, client, str(tmp_path), times=1)
         assert engine.success(), engine.nodeexceptions
         assert (tmp_path / 'death0').exists()
-        assert engine.noderesults['One'] != engine.noderesults['Two'], 'whichever died had done one of them'
-        assert len(list(tmp_path.glob('try of *'))) == 2
+        assert engine.noderesults['One'] != engine.noderesults['Two'], 'the worker that died had run one of them'
+        assert len(list(tmp_path.glob('attempt of *'))) == 2
 
     def test_dask_gives_up_a_job_that_kills_its_workers_and_the_others_go_on(self, tmp_path):
         log = []
@@ -983,7 +983,7 @@ class TestScripts:
 
 @pytest.mark.parallel
 def test_jobs_run_on_mpi_workers(tmp_path):
-    pytest.importorskip('mpi4py', reason='needs mpi4py, which needs an MPI runtime: not everybody has one')
+    pytest.importorskip('mpi4py', reason='needs mpi4py and an MPI runtime')
     command = shutil.which('mpiexec', path=os.pathsep.join([os.environ['PATH'], os.path.dirname(sys.executable)]))
     if command is None:
         pytest.skip('needs the mpiexec of an MPI runtime')

@@ -53,6 +53,17 @@ class RemoteRun:
         return {name: self.attempt(name).outcome for name in self.names}
 
 
+def run_in_process(request):
+    """Run a request in another process and return the response."""
+    code = (
+        'import sys; from dojobber._workers.remote.worker import run_request; '
+        'sys.stdout.buffer.write(run_request(sys.stdin.buffer.read()))'
+    )
+    return subprocess.run(
+        [sys.executable, '-c', code], input=request, stdout=subprocess.PIPE, check=True, timeout=60
+    ).stdout
+
+
 def outcome_of(job_class, *args, **kwargs):
     return RemoteRun(job_class, *args, **kwargs).attempt(job_class.__name__).outcome
 
@@ -142,10 +153,10 @@ class TestAttempt:
         assert result.outcome.state is State.WOULD_RUN
         assert [report[0] for report in result.reports] == ['check']
 
-    @pytest.mark.parametrize('where', ['result', 'global_storage', 'words'])
+    @pytest.mark.parametrize('where', ['result', 'global_storage', 'message'])
     def test_an_interrupt_while_a_result_is_pickled_fails_the_job(self, where):
         def check(self):
-            if where == 'words':
+            if where == 'message':
                 raise UnprintableError(KeyboardInterrupt())
             if where == 'global_storage':
                 self.global_storage['key'] = Raises(KeyboardInterrupt())
@@ -238,15 +249,15 @@ class TestAttempt:
         def check(self):
             os.chdir(folder)
             mark_reached(folder, 'moved')
-            wait_until_reached(folder, 'the other has come and gone')
+            wait_until_reached(folder, 'stays')
             return os.getcwd()
 
         with ThreadPoolExecutor(1) as thread:
             moves = thread.submit(outcome_of, job('Moves', Check=check))
             wait_until_reached(folder, 'moved')
             stays = outcome_of(job('Stays', Check=lambda self: os.getcwd()))
-            mark_reached(folder, 'the other has come and gone')
-            assert moves.result().result == stays.result == folder
+            mark_reached(folder, 'stays')
+            assert moves.result(60).result == stays.result == folder
         assert os.getcwd() == home
 
 
@@ -282,17 +293,19 @@ class TestRequest:
     def test_arguments_that_cannot_be_pickled_are_refused_at_once(self):
         with pytest.raises(RemoteError) as caught:
             RemoteRun(job('Fine'), handle=threading.Lock())
-        why = caught.value.__cause__
-        assert isinstance(why, TypeError)
-        assert str(caught.value) == f'the arguments of set_args() cannot be sent to a worker process: TypeError: {why}'
+        cause = caught.value.__cause__
+        assert isinstance(cause, TypeError)
+        assert (
+            str(caught.value) == f'the arguments of set_args() cannot be sent to a worker process: TypeError: {cause}'
+        )
 
     def test_the_error_of_a_class_that_cannot_be_pickled_names_it(self):
         held = job('Holds', lock=threading.Lock())
         with pytest.raises(RemoteError) as caught:
             RemoteRun(held).request_of('Holds')
-        why = caught.value.__cause__
-        assert isinstance(why, TypeError)
-        assert str(caught.value) == f"'Holds' cannot be sent to a worker process: TypeError: {why}"
+        cause = caught.value.__cause__
+        assert isinstance(cause, TypeError)
+        assert str(caught.value) == f"'Holds' cannot be sent to a worker process: TypeError: {cause}"
         assert caught.value.culprit is held
 
     def test_an_interrupt_while_a_request_is_pickled_is_raised(self):
@@ -321,7 +334,7 @@ class TestRequest:
 
 class TestResult:
     @pytest.mark.parametrize(
-        ('made', 'words'),
+        ('make', 'message'),
         [
             (lambda: threading.Lock(), 'a lock (which cannot be sent unchanged: TypeError: cannot pickle'),
             (
@@ -331,11 +344,11 @@ class TestResult:
             (lambda: Unloadable(), 'a Unloadable (which cannot be sent unchanged: ValueError: invalid literal'),
         ],
     )
-    def test_a_result_that_cannot_be_pickled_is_replaced_by_an_error(self, made, words):
-        outcome = outcome_of(job('Returns', Check=lambda self: made()))
+    def test_a_result_that_cannot_be_pickled_is_replaced_by_an_error(self, make, message):
+        outcome = outcome_of(job('Returns', Check=lambda self: make()))
         assert outcome.state is State.OK
         assert isinstance(outcome.result, RemoteError)
-        assert words in str(outcome.result)
+        assert message in str(outcome.result)
 
     def test_a_return_value_of_run_that_cannot_be_pickled_is_replaced_in_the_report(self):
         result = RemoteRun(
@@ -359,7 +372,7 @@ class TestException:
         assert str(error.__cause__).startswith('\nTraceback (most recent call last):\n  File ')
         assert 'in check\n    raise error()' in str(error.__cause__)
         assert "PlainError: ('why', 5)" in str(error.__cause__)
-        assert 'dojobber' + os.sep + 'attempt.py' not in str(error.__cause__)
+        assert os.sep + 'attempt.py' not in str(error.__cause__)
 
     def test_the_exception_of_each_phase_has_its_own_traceback(self):
         def run(self):
@@ -372,7 +385,7 @@ class TestException:
         assert result.outcome.exception is result.reports[2][3]
 
     @pytest.mark.parametrize(
-        ('made', 'words', 'why'),
+        ('make', 'message', 'reason'),
         [
             (lambda: NeedsTwoError('/bin/false', 1), 'NeedsTwoError: /bin/false ended with 1', 'TypeError'),
             (lambda: ValueError(threading.Lock()), 'ValueError: <unlocked _thread.lock', 'cannot pickle'),
@@ -388,17 +401,17 @@ class TestException:
             ),
         ],
     )
-    def test_an_exception_that_changes_in_pickling_is_replaced_by_an_error(self, made, words, why):
-        result = RemoteRun(raising(made)).attempt('Raises')
+    def test_an_exception_that_changes_in_pickling_is_replaced_by_an_error(self, make, message, reason):
+        result = RemoteRun(raising(make)).attempt('Raises')
         error = result.outcome.exception
         assert isinstance(error, RemoteError)
-        assert str(error).startswith(words)
-        assert error.culprit.startswith(words)
+        assert str(error).startswith(message)
+        assert error.culprit.startswith(message)
         assert '(which cannot be sent unchanged: ' in str(error)
-        assert why in str(error)
+        assert reason in str(error)
         assert 'in check\n    raise error()' in str(error.__cause__), 'its traceback arrives'
 
-    def test_an_exception_without_a_message_can_be_sent(self):
+    def test_an_exception_whose_message_raises_can_be_sent(self):
         assert type(outcome_of(raising(lambda: UnprintableError(ValueError()))).exception) is UnprintableError
 
     def test_an_exception_that_cannot_be_formatted_can_be_sent(self):
@@ -416,7 +429,7 @@ class TestException:
         assert result.outcome.state is State.CHANGED
         assert (type(result.reports[0][3]), result.reports[0][3].code) == (SystemExit, 3)
 
-    def test_exceptions_are_pickled_in_our_way_even_if_another_is_registered(self, monkeypatch):
+    def test_a_registered_reducer_does_not_change_how_exceptions_are_pickled(self, monkeypatch):
         def broken(error):
             return SystemExit.__new__, (SystemExit,)
 
@@ -430,16 +443,16 @@ class TestException:
         assert [report[0] for report in result.reports] == ['check']
 
     @pytest.mark.parametrize(
-        ('made', 'words'),
+        ('make', 'message'),
         [
             (lambda: CustomInterrupt(threading.Lock()), 'CustomInterrupt: <unlocked'),
             (lambda: PrefixingInterrupt('word'), 'PrefixingInterrupt: error: word (which cannot'),
         ],
     )
-    def test_an_interrupt_that_cannot_be_pickled_arrives_as_keyboard_interrupt(self, made, words):
-        error = outcome_of(raising(made)).exception
+    def test_an_interrupt_that_cannot_be_pickled_arrives_as_keyboard_interrupt(self, make, message):
+        error = outcome_of(raising(make)).exception
         assert not isinstance(error, Exception)
-        assert words in str(error)
+        assert message in str(error)
         assert 'cannot be sent' in str(error)
 
     def test_an_exception_that_was_not_raised_has_no_traceback(self):
@@ -491,7 +504,7 @@ class TestGlobalStorage:
         assert "'Two' and 'One' both write global_storage['key']" in str(error)
         assert str(error).endswith(': order them by DEPS, or have each write a key of its own')
         assert result['One'].reports[-1] == ('recheck', 0.0, None, error)
-        assert remote_run.global_storage == {'key': 2, 'two': 2}, 'nothing of what the other wrote counts'
+        assert remote_run.global_storage == {'key': 2, 'two': 2}, 'the Job that failed has changed nothing'
 
     def test_a_deletion_conflicts_with_a_write(self):
         base = writing('Base', key=0)
@@ -533,28 +546,32 @@ class TestGlobalStorage:
 
     def test_an_attempt_sees_the_writes_of_all_earlier_ones(self):
         def check(self):
-            self.global_storage[f'try {len(self.global_storage)}'] = True
+            self.global_storage[f'attempt {len(self.global_storage)}'] = True
             return list(self.global_storage)
 
         remote_run = RemoteRun(job('Keeps', Check=check))
-        assert [remote_run.attempt('Keeps').outcome.result for _ in range(3)][-1] == ['try 0', 'try 1', 'try 2']
+        assert [remote_run.attempt('Keeps').outcome.result for _ in range(3)][-1] == [
+            'attempt 0',
+            'attempt 1',
+            'attempt 2',
+        ]
 
     def test_writes_of_a_failed_attempt_count(self):
         def check(self):
-            self.global_storage['tries'] = self.global_storage.get('tries', 0) + 1
-            if self.global_storage['tries'] < 3:
+            self.global_storage['attempts'] = self.global_storage.get('attempts', 0) + 1
+            if self.global_storage['attempts'] < 3:
                 raise ValueError
 
         remote_run = RemoteRun(job('Late', Check=check))
         assert [remote_run.attempt('Late').outcome.state for _ in range(2)] == [State.FAILED, State.OK]
 
     @pytest.mark.parametrize(
-        ('made', 'why'),
+        ('make', 'reason'),
         [(lambda: threading.Lock(), 'TypeError: cannot pickle'), (lambda: Unloadable(), 'ValueError: invalid literal')],
     )
-    def test_a_value_that_cannot_be_pickled_fails_the_job_and_is_named(self, made, why):
+    def test_a_value_that_cannot_be_pickled_fails_the_job_and_is_named(self, make, reason):
         def check(self):
-            self.global_storage.update(fine=1, bad=made())
+            self.global_storage.update(fine=1, bad=make())
             return 'a result'
 
         remote_run = RemoteRun(job('Puts', Check=check))
@@ -562,7 +579,7 @@ class TestGlobalStorage:
         error = result.outcome.exception
         assert (result.outcome.state, result.outcome.result) == (State.FAILED, None)
         assert isinstance(error, RemoteError)
-        assert str(error).startswith(f"'Puts' wrote a value to global_storage['bad'] that cannot be sent: {why}")
+        assert str(error).startswith(f"'Puts' wrote a value to global_storage['bad'] that cannot be sent: {reason}")
         assert remote_run.global_storage == {'fine': 1}
         assert error.culprit == 'Puts'
         assert result.reports[-1][0] == 'recheck'
@@ -653,23 +670,22 @@ class TestCleanup:
 
 
 @pytest.fixture
-def elsewhere(monkeypatch):
-    """Return a class of a module that only the worker has, and how to leave the worker."""
+def only_on_the_worker(monkeypatch):
+    """Define a module that only the worker can import: round_trip() removes it before it decodes the response."""
     module = types.ModuleType('only_on_the_worker')
     exec('class Thing(Exception): pass', module.__dict__)
     monkeypatch.setitem(sys.modules, 'only_on_the_worker', module)
-    return module.Thing
 
 
 class TestOnlyOnTheWorker:
-    """Can be pickled and made again there, but not here."""
+    """Objects that can be pickled and loaded in the worker, but not loaded here."""
 
     UNREAD = (
         r'^Cleans cannot be cleaned up: its storage cannot be read: ModuleNotFoundError: '
         r"No module named 'only_on_the_worker'$"
     )
 
-    def back(self, job_class):
+    def round_trip(self, job_class):
         remote_run = RemoteRun(job_class)
         response = run_request(remote_run.request_of(job_class.__name__))
         sys.modules.pop('only_on_the_worker')
@@ -680,39 +696,39 @@ class TestOnlyOnTheWorker:
         assert isinstance(result.outcome.exception, RemoteError)
         assert 'only_on_the_worker' in str(result.outcome.exception)
 
-    @pytest.mark.usefixtures('elsewhere')
+    @pytest.mark.usefixtures('only_on_the_worker')
     def test_a_result_only_the_worker_can_load_fails_the_job_but_not_its_cleanup(self):
         def check(self):
             if 'ran' not in self.storage:
                 raise ValueError
             return sys.modules['only_on_the_worker'].Thing()
 
-        result = self.back(changing('Cleans', Check=check, Cleanup=lambda self: self.storage))
+        result = self.round_trip(changing('Cleans', Check=check, Cleanup=lambda self: self.storage))
         self.check_failed(result)
         assert result.pending_cleanup.Cleanup() == {'ran': True}
 
-    @pytest.mark.usefixtures('elsewhere')
+    @pytest.mark.usefixtures('only_on_the_worker')
     def test_an_exception_only_the_worker_can_load_is_replaced_by_an_error(self):
         def check(self):
             raise sys.modules['only_on_the_worker'].Thing
 
-        self.check_failed(self.back(job('Raises', Check=check)))
+        self.check_failed(self.round_trip(job('Raises', Check=check)))
 
-    @pytest.mark.usefixtures('elsewhere')
+    @pytest.mark.usefixtures('only_on_the_worker')
     def test_a_value_only_the_worker_can_load_fails_the_job(self):
         def check(self):
             self.global_storage['thing'] = sys.modules['only_on_the_worker'].Thing()
 
-        result = self.back(job('Puts', Check=check))
+        result = self.round_trip(job('Puts', Check=check))
         self.check_failed(result)
         assert "'Puts' wrote a value to global_storage['thing'] that cannot" in str(result.outcome.exception)
 
-    @pytest.mark.usefixtures('elsewhere')
+    @pytest.mark.usefixtures('only_on_the_worker')
     def test_a_storage_only_the_worker_can_load_fails_only_the_cleanup(self):
         def run(self):
             self.storage['ran'] = sys.modules['only_on_the_worker'].Thing()
 
-        result = self.back(changing('Cleans', Run=run, Cleanup=lambda self: None))
+        result = self.round_trip(changing('Cleans', Run=run, Cleanup=lambda self: None))
         assert result.outcome.state is State.CHANGED
         with pytest.raises(RemoteError, match=self.UNREAD):
             result.pending_cleanup.Cleanup()
@@ -757,7 +773,7 @@ def causes(error):
 
 
 class TestChain:
-    def back(self, check):
+    def round_trip(self, check):
         return outcome_of(job('Raises', Check=lambda self: check())).exception
 
     def test_causes_arrive_with_the_remote_traceback_as_the_first_one(self):
@@ -770,7 +786,7 @@ class TestChain:
             except PlainError as second:
                 raise ValueError('third') from second
 
-        error = self.back(check)
+        error = self.round_trip(check)
         assert [type(cause) for cause in causes(error)] == [ValueError, PlainError, KeyError, RemoteTraceback]
         assert error.__suppress_context__
         assert error.__context__ is error.__cause__
@@ -784,7 +800,7 @@ class TestChain:
             except KeyError:
                 raise ValueError('second')  # noqa: B904 - that it is without a cause is what this is about
 
-        error = self.back(check)
+        error = self.round_trip(check)
         assert (error.__cause__, error.__suppress_context__, error.__context__.args) == (None, False, ('first',))
         assert isinstance(error.__context__.__cause__, RemoteTraceback)
 
@@ -795,7 +811,7 @@ class TestChain:
             except KeyError:
                 raise ValueError('second') from None
 
-        error = self.back(check)
+        error = self.round_trip(check)
         assert [type(cause) for cause in causes(error)] == [ValueError, RemoteTraceback]
         assert (type(error.__context__), error.__suppress_context__) == (KeyError, True)
 
@@ -803,15 +819,15 @@ class TestChain:
         def check():
             raise ValueError('second') from NeedsTwoError('/bin/false', 1)
 
-        error = self.back(check)
+        error = self.round_trip(check)
         assert [type(cause) for cause in causes(error)] == [ValueError, RemoteError, RemoteTraceback]
         assert str(error.__cause__).startswith('NeedsTwoError: /bin/false ended with 1 (which cannot be sent')
 
     def test_a_cycle_and_a_long_chain_of_exceptions_arrive(self):
         def cycle():
-            one, two = ValueError('one'), KeyError('two')
-            one.__cause__, two.__cause__ = two, one
-            raise one
+            first, second = ValueError('first'), KeyError('second')
+            first.__cause__, second.__cause__ = second, first
+            raise first
 
         def long():
             error = None
@@ -820,18 +836,18 @@ class TestChain:
                 later.__cause__, error = error, later
             raise error
 
-        assert [type(cause) for cause in causes(self.back(cycle))[:2]] == [ValueError, KeyError]
-        error = self.back(long)
+        assert [type(cause) for cause in causes(self.round_trip(cycle))[:2]] == [ValueError, KeyError]
+        error = self.round_trip(long)
         assert [cause.args for cause in causes(error)[:3]] == [(4999,), (4998,), (4997,)]
         assert isinstance(causes(error)[-1], RemoteTraceback)
 
-    @pytest.mark.parametrize('made', [FrozenError, RefusingError])
-    def test_an_immutable_exception_arrives_with_its_traceback(self, made):
+    @pytest.mark.parametrize('error_class', [FrozenError, RefusingError])
+    def test_an_immutable_exception_arrives_with_its_traceback(self, error_class):
         def check():
-            raise made() from KeyError('why')
+            raise error_class() from KeyError('why')
 
-        error = self.back(check)
-        assert type(error) is made
+        error = self.round_trip(check)
+        assert type(error) is error_class
         assert getattr(error, 'code', 5) == 5
         cause = vars(BaseException)['__cause__'].__get__(error)
         assert (type(cause), type(cause.__cause__)) == (KeyError, RemoteTraceback)
@@ -887,7 +903,7 @@ class TestParts:
         assert result.outcome.state is State.FAILED
         assert str(result.outcome.exception).startswith("the result of 'Fine' cannot be read: ")
 
-    @pytest.mark.usefixtures('elsewhere')
+    @pytest.mark.usefixtures('only_on_the_worker')
     def test_a_key_that_cannot_be_read_fails_the_job_but_not_its_cleanup(self):
         def run(self):
             self.storage['ran'] = True
@@ -951,7 +967,7 @@ class TestParts:
         assert remote_run.global_storage == {'written': True}
 
     @pytest.mark.parametrize('where', ['result', 'global_storage', 'storage', 'error'])
-    def test_an_error_without_a_message_can_be_reported(self, where):
+    def test_an_error_whose_message_raises_can_be_reported(self, where):
         def run(self):
             self.storage['ran'] = Raises(SpeechlessError()) if where == 'storage' else True
             if where == 'global_storage':
@@ -999,7 +1015,7 @@ class TestParts:
 
 
 class Mixed(Job):
-    """Has slots beside its attributes, a private one and one that its base has too."""
+    """Has attributes and slots: a private one, and one that a derived class defines again."""
 
     __slots__ = ('__private', 'handle', 'unset')
     Check = None
@@ -1021,16 +1037,16 @@ class Shadowing(Mixed):
 
 
 class ReadOnly(Mixed):
-    """Lets nobody set anything, once it has run."""
+    """Refuses to have attributes set after its Run."""
 
     def __setattr__(self, name, value):
         if 'plain' in vars(self):
-            raise AttributeError(f'{name} is not to be set')
+            raise AttributeError(f'{name} cannot be set')
         super().__setattr__(name, value)
 
 
 class WithState(Job):
-    """Says itself how it is pickled, since it holds a lock."""
+    """Defines its state, since it has a lock."""
 
     Check = None
 
@@ -1045,7 +1061,7 @@ class WithState(Job):
 
 
 class Reduced(Job):
-    """Says it in the other way."""
+    """Defines its reduction, since it has a lock."""
 
     Check = None
     path = None
@@ -1070,9 +1086,10 @@ class TestAttributes:
             self.storage['ran'] = True
             self.global_storage['shared'] = 'yes'
 
-        remote_run = RemoteRun(changing('Cleans', base=base, Run=run, Cleanup=cleanup))
+        job_class = changing('Cleans', base=base, Run=run, Cleanup=cleanup)
+        remote_run = RemoteRun(job_class)
         pending = remote_run.attempt('Cleans').pending_cleanup
-        assert type(pending) is remote_run.client._jobs[0]
+        assert type(pending) is job_class
         assert pending.global_storage is remote_run.global_storage == {'shared': 'yes'}
         return pending
 
@@ -1085,8 +1102,8 @@ class TestAttributes:
         pending = self.pending(Shadowing, lambda self: None)
         assert (pending.handle, vars(Mixed)['handle'].__get__(pending)) == (['handle'], 'of the base')
 
-    @pytest.mark.parametrize('made', ['here', 'by value'])
-    def test_slots_of_a_class_pickled_by_value_arrive(self, made):
+    @pytest.mark.parametrize('place', ['this process', 'another process'])
+    def test_slots_of_a_class_pickled_by_value_arrive(self, place):
         def run(self):
             self.handle = self._Sent__private = 'h'
             self.storage['ran'] = True
@@ -1094,15 +1111,8 @@ class TestAttributes:
         members = {'__slots__': ('handle', '_Sent__private'), 'Run': run, 'Cleanup': lambda self: self.handle}
         sent = changing('Sent', **members)
         remote_run = RemoteRun(sent)
-        if made == 'by value':
-            done = subprocess.run(
-                [sys.executable, '-c', ATTEMPT],
-                input=remote_run.request_of('Sent'),
-                capture_output=True,
-                check=True,
-                timeout=60,
-            )
-            result = remote_run.client.decode(0, done.stdout)
+        if place == 'another process':
+            result = remote_run.client.decode(0, run_in_process(remote_run.request_of('Sent')))
         else:
             result = remote_run.attempt('Sent')
         assert result.outcome.state is State.CHANGED
@@ -1115,14 +1125,14 @@ class TestAttributes:
         assert pending.Cleanup() == ('/there', {})
 
     @pytest.mark.parametrize(
-        ('put', 'words'),
+        ('put', 'message'),
         [
             (lambda job: job.storage.update(good=1, bad=threading.Lock()), "its storage['bad'] cannot be sent: "),
             (lambda job: setattr(job, 'bad', threading.Lock()), 'its bad cannot be sent: '),
             (lambda job: setattr(job, 'handle', threading.Lock()), 'its handle cannot be sent: '),
         ],
     )
-    def test_the_error_of_a_cleanup_names_the_attribute_that_cannot_be_pickled(self, put, words):
+    def test_the_error_of_a_cleanup_names_the_attribute_that_cannot_be_pickled(self, put, message):
         def run(self):
             self.storage['ran'] = True
             put(self)
@@ -1131,19 +1141,21 @@ class TestAttributes:
         assert result.outcome.state is State.CHANGED
         with pytest.raises(RemoteError) as caught:
             result.pending_cleanup.Cleanup()
-        assert f'Holds cannot be cleaned up: {words}' in str(caught.value)
+        assert f'Holds cannot be cleaned up: {message}' in str(caught.value)
         assert 'cannot pickle' in str(caught.value)
 
-    def test_a_cleanup_that_cannot_be_looked_up_fails(self):
+    def test_a_cleanup_that_cannot_be_looked_up_does_not_fail_its_job(self):
         def cleanup(self):
             raise KeyError('Cleanup')
 
         result = RemoteRun(changing('Odd', Cleanup=property(cleanup))).attempt('Odd')
         assert result.outcome.state is State.CHANGED
+        with pytest.raises(KeyError, match='Cleanup'):
+            _ = result.pending_cleanup.Cleanup
 
 
 class TestClass:
-    """What a class refers to stays what it is where the class comes from, whoever sends it and gets it back."""
+    """Pickling and loading a class does not change it in the process that defines it."""
 
     def test_a_class_pickled_and_loaded_in_its_process_is_unchanged(self):
         log, error = [], type('OwnError', (Exception,), {'kept': []})
@@ -1162,22 +1174,10 @@ class TestClass:
     def test_a_class_that_comes_back_from_a_worker_is_unchanged(self):
         log = []
         root = job('Root', Check=lambda self: type(self), other=log)
-        done = subprocess.run(
-            [sys.executable, '-c', ATTEMPT],
-            input=RemoteRun(root).request_of('Root'),
-            capture_output=True,
-            check=True,
-            timeout=60,
-        )
-        result = RemoteRun(root).client.decode(0, done.stdout)
+        remote_run = RemoteRun(root)
+        result = remote_run.client.decode(0, run_in_process(remote_run.request_of('Root')))
         assert result.outcome.result is root
         assert root.other is log
-
-
-ATTEMPT = (
-    'import sys; from dojobber._workers.remote.worker import run_request; '
-    'sys.stdout.buffer.write(run_request(sys.stdin.buffer.read()))'
-)
 
 
 class TestReaders:

@@ -164,7 +164,7 @@ def test_alike_does_not_depend_on_the_order_of_sets(seed, tmp_path):
 
 class TestError:
     @pytest.mark.parametrize(
-        ('error', 'why'),
+        ('error', 'reason'),
         [
             (PrefixingError('a'), 'it would arrive as PrefixingError: error: error: a'),
             (DroppingError(2), 'it would arrive as DroppingError: '),
@@ -173,11 +173,11 @@ class TestError:
             (ExitsWhenLoadedError(), 'SystemExit: 3'),
         ],
     )
-    def test_an_exception_that_does_not_survive_pickling_is_replaced(self, error, why):
+    def test_an_exception_that_does_not_survive_pickling_is_replaced(self, error, reason):
         replaced = picklable_or_error(error)
         assert isinstance(replaced, RemoteError)
         assert str(replaced).startswith(f'{type(error).__name__}: ')
-        assert why in str(replaced)
+        assert reason in str(replaced)
 
     def test_an_immutable_exception_survives_pickling(self):
         frozen = FrozenError(5)

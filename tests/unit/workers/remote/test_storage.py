@@ -110,14 +110,14 @@ class TestLikeADict:
     def test_a_storage_equals_a_dict_from_both_sides(self):
         other = {**PLAIN, 'list': []}
         assert isinstance(storage_with(PLAIN), dict)
-        for right in (PLAIN, storage_with(PLAIN)):
-            for one, two in (
-                (storage_with(PLAIN), right),
-                (right, storage_with(PLAIN)),
-                ([right], [storage_with(PLAIN)]),
+        for equal in (PLAIN, storage_with(PLAIN)):
+            for left, right in (
+                (storage_with(PLAIN), equal),
+                (equal, storage_with(PLAIN)),
+                ([equal], [storage_with(PLAIN)]),
             ):
-                assert operator.eq(one, two)
-                assert not operator.ne(one, two)
+                assert operator.eq(left, right)
+                assert not operator.ne(left, right)
         assert operator.ne(storage_with(PLAIN), other)
         assert operator.ne(other, storage_with(PLAIN))
         assert storage_with(PLAIN) != 5
@@ -199,8 +199,8 @@ class TestLikeADict:
         assert copied['a'] == [1]
 
     def test_the_type_of_a_storage_creates_plain_dicts(self):
-        made = type(storage_with(PLAIN))({'a': b'raw'}, b=b'bytes')
-        assert (type(made), made) == (dict, {'a': b'raw', 'b': b'bytes'})
+        plain = type(storage_with(PLAIN))({'a': b'raw'}, b=b'bytes')
+        assert (type(plain), plain) == (dict, {'a': b'raw', 'b': b'bytes'})
         assert type(storage_with(PLAIN)).fromkeys('ab', b'x') == {'a': b'x', 'b': b'x'}
 
     def test_placeholders_explain_themselves_and_are_copied_as_the_value(self):
@@ -333,7 +333,7 @@ class TestChanges:
         storage['none'] = 'some'
         assert changes_of(storage) == ({'none': 'some'}, {'text'})
 
-    def test_none_is_a_value(self):
+    def test_none_in_a_storage_is_a_value(self):
         storage = storage_with({'a': [1], 'b': 2})
         storage['a']
         storage.update(a=None, b=None, c=None)
