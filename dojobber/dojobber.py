@@ -179,7 +179,7 @@ class DoJobber:
             self._claim.release(me)
 
     def cleanup(self) -> None:
-        """Call the pending Cleanups, in reverse order of the start of their Runs. Needed only with ``cleanup=False``.
+        """Call the pending Cleanups, those of the latest attempt first. Needed only with ``cleanup=False``.
 
         If another thread is calling them, this waits until it has finished.
 
