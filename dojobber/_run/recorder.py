@@ -10,11 +10,11 @@ from .._attempt.cleanup import CleanupStack
 from .._attempt.error_chain import capture_error, chain_errors
 from .._plan.plan import Plan
 from .._plan.schedule import Schedule
-from .._run.listeners import Listeners
 from .._workers.base import Recorded
 from ..errors import DoJobberError
 from ..events import Event, EventKind
 from ..outcome import Outcome, State, is_interrupt
+from .listeners import Listeners
 from .results import Results
 
 

@@ -127,6 +127,11 @@ class Pool:
     def _withdraw(self) -> None:
         """Withdraw the attempts that have not started."""
 
+    def _end(self, index: int, result: Any) -> None:
+        """Note that an attempt has ended. Any thread may call it."""
+        self._results[index] = result
+        self._ended.put(index)
+
     def _next_ended(self, timeout: float) -> int | None:
         try:
             index = self._ended.get(timeout=timeout)

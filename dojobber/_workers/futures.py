@@ -73,10 +73,6 @@ class FutureWorkers(Pool):
             self._recorder.abandoned(index, error)
             raise
 
-    def _end(self, index: int, result: Any) -> None:
-        self._results[index] = result
-        self._ended.put(index)
-
     def _queue_ended_again(self) -> None:
         # An interrupt may have come before add_done_callback() had done its work.
         for index, future in list(self._running.items()):

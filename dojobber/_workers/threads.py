@@ -62,10 +62,6 @@ class _Threads(Pool):
         """Return whether the attempt was neither started nor withdrawn before."""
         return self._unclaimed.pop(index, index) is None
 
-    def _end(self, index: int, result: Any) -> None:
-        self._results[index] = result
-        self._ended.put(index)
-
     def _withdraw(self) -> None:
         for index in list(self._running):
             if self._claim(index):
