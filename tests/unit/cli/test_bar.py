@@ -132,14 +132,15 @@ def test_a_closed_terminal_ends_the_bar(terminal):
 
 @pytest.mark.parametrize('earlier', [signal.SIG_DFL, signal.SIG_IGN])
 def test_ctrl_z_is_handled_while_the_bar_is_shown_unless_ignored_before(terminal, earlier):
-    before = signal.signal(signal.SIGTSTP, earlier)
+    before, threads = signal.signal(signal.SIGTSTP, earlier), set(threading.enumerate())
     try:
         with bar_on(terminal.file, render).live():
             assert (signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN) == (earlier is signal.SIG_IGN)
             assert signal.getsignal(signal.SIGTSTP) is not signal.SIG_DFL
-            assert [each.daemon for each in threading.enumerate() if each.name == 'dojobber-bar'] == [True]
+            (thread,) = set(threading.enumerate()) - threads
+            assert thread.daemon
         assert signal.getsignal(signal.SIGTSTP) is earlier
-        assert not [each for each in threading.enumerate() if each.name == 'dojobber-bar']
+        assert not thread.is_alive()
     finally:
         signal.signal(signal.SIGTSTP, before)
 

@@ -64,8 +64,10 @@ def test_the_thread_that_reports_long_jobs_ends_with_the_run(capsys):
         looked.release()
         return 1061.0
 
+    before = set(threading.enumerate())  # the thread of an earlier test may not have ended yet
     with Notices({'Copy': 1000.0}, clock).watching(poll_seconds=0.001):
-        (thread,) = [each for each in threading.enumerate() if each.name == 'dojobber-notices']
+        (thread,) = set(threading.enumerate()) - before
+        assert thread.name == 'dojobber-notices'
         assert thread.daemon
         for _ in range(3):
             assert looked.acquire(timeout=20)
