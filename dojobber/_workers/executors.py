@@ -62,6 +62,6 @@ def is_future(value: Any) -> bool:
     return callable(getattr(value, 'add_done_callback', None))
 
 
-def not_a_future(value: Any) -> TypeError:
+def not_a_future_error(value: Any) -> TypeError:
     """Return the error of an executor whose ``submit()`` has returned ``value``."""
     return TypeError(f'submit() of an executor must return a concurrent.futures.Future, but it returned {value!r}')

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from ..errors import RemoteError
 from ..outcome import is_interrupt
 from .base import Pool, PoolRecorder
-from .executors import is_future, not_a_future
+from .executors import is_future, not_a_future_error
 from .remote.worker import run_request
 
 
@@ -57,7 +57,7 @@ class FutureWorkers(Pool):
             raise
         if not is_future(future):
             del self._running[index]
-            raise not_a_future(future)
+            raise not_a_future_error(future)
 
         identity = id(future)  # not the future itself: Dask re-runs a task whose future is still referenced
 
@@ -72,10 +72,6 @@ class FutureWorkers(Pool):
             del self._running[index]
             self._recorder.abandoned(index, error)
             raise
-
-    def _end(self, index: int, result: Any) -> None:
-        self._results[index] = result
-        self._ended.put(index)
 
     def _queue_ended_again(self) -> None:
         # An interrupt may have come before add_done_callback() had done its work.
