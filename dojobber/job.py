@@ -103,12 +103,12 @@ def kind_of(job: type[Job]) -> str:
 
 
 _new, _init = object.__new__, object.__init__
-_set = object.__setattr__  # works for classes that refuse it, such as frozen dataclasses
+set_attribute = object.__setattr__  # works for classes that refuse it, such as frozen dataclasses
 
 
 def _set_storages(job: Any, global_storage: dict[Any, Any]) -> None:
-    _set(job, 'storage', {})
-    _set(job, 'global_storage', global_storage)
+    set_attribute(job, 'storage', {})
+    set_attribute(job, 'global_storage', global_storage)
 
 
 def instantiate(job_class: Any, global_storage: dict[Any, Any]) -> Any:
@@ -121,13 +121,13 @@ def instantiate(job_class: Any, global_storage: dict[Any, Any]) -> Any:
         else:
             job = job_class.__new__(job_class)
             if getattr(job, '_run_verdict', None) is not None:  # the instance was used before
-                _set(job, '_run_verdict', None)
+                set_attribute(job, '_run_verdict', None)
         _set_storages(job, global_storage)
         if job_class.__init__ is _init:
             return job
         if isinstance(job, job_class):
             job.__init__()
-    _set(job, 'global_storage', global_storage)  # __init__ may have replaced it
+    set_attribute(job, 'global_storage', global_storage)  # __init__ may have replaced it
     return job
 
 
@@ -143,5 +143,5 @@ def _call_class(job_class: Any, global_storage: dict[Any, Any]) -> Any:
         _next_storage.pop(key, None)
     if not is_new:  # Job.__new__ was not called, so the instance may have been used before
         _set_storages(job, global_storage)
-        _set(job, '_run_verdict', None)
+        set_attribute(job, '_run_verdict', None)
     return job

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Callable, NamedTuple, Optional
 
 from .._plan.hooks import LAZY_RESULTS, close_lazy_result
-from ..job import instantiate
+from ..job import instantiate, set_attribute
 from ..outcome import Outcome, State, is_interrupt
 from .cleanup import has_cleanup
 from .clock import perf_counter
@@ -93,7 +93,6 @@ class Attempter:
 
 _NO_SETTINGS = AttemptSettings((), {}, {}, False, int, float)
 _make_outcome: Callable[[tuple[Any, ...]], Outcome] = partial(tuple.__new__, Outcome)  # much faster than Outcome()
-_set = object.__setattr__  # works for classes that refuse it, such as frozen dataclasses
 
 _PASSED_STATES = {'check': State.OK, 'recheck': State.CHANGED}
 
@@ -129,7 +128,7 @@ def _attempt_loop(
                     on_run_started(job)
                     hook = job.Run
                 else:
-                    _set(job, '_run_verdict', run_verdict)
+                    set_attribute(job, '_run_verdict', run_verdict)
                     hook = job.Check
                 result = hook(*args, **kwargs)
                 if result is not None and type(result) in LAZY_RESULTS:
