@@ -49,7 +49,7 @@ def is_interrupt(error: BaseException | None) -> bool:
     group = getattr(builtins, 'BaseExceptionGroup', None)  # Python 3.11 and later
     if group is not None and issubclass(kind, group):
         return any(map(is_interrupt, group.exceptions.__get__(error)))
-    asyncio = sys.modules.get('asyncio.exceptions')  # if nobody has imported it, nobody raises its exceptions
+    asyncio = sys.modules.get('asyncio.exceptions')  # if it is not imported, its exceptions cannot be raised
     return asyncio is None or not issubclass(kind, asyncio.CancelledError)
 
 

@@ -62,7 +62,7 @@ class Recorder:
             self._notify(EventKind.ATTEMPT_STARTED, index)
 
     def finished(self, index: int, result: Any) -> Recorded:
-        """Record the result of an attempt elsewhere. After an interrupt, call it again: what is recorded is skipped.
+        """Record the result of an attempt elsewhere. Recording it twice, as after an interrupt, changes nothing.
 
         Args:
             result: An :class:`AttemptResult`, or the error that prevented one: a worker was lost, or the Job could not

@@ -29,7 +29,7 @@ class Workers(Protocol):
 
 
 class Recorded(NamedTuple):
-    """How an attempt ended, and what must be raised because of it."""
+    """How an attempt ended, and the exceptions that end the run because of it."""
 
     passed: bool
     fatal: BaseException | None = None
