@@ -6,7 +6,6 @@ Those that need more than this Python, or more than a second or two, are marked 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import importlib
 import multiprocessing
@@ -35,6 +34,7 @@ from support.factories import (
     wait_until_reached,
 )
 from support.model import Spec
+from support.pickling import CustomInterrupt, FrozenError, NeedsTwoError
 from support.strategies import graphs
 
 from dojobber import DummyJob, EventKind, Job, PlanError, RemoteError, RunonlyJob, State, StorageConflictError
@@ -43,6 +43,8 @@ from dojobber._run.runner import Place, place_of
 LIMIT = 120  # seconds that a test may take before it is taken to hang
 
 HERE = pathlib.Path(__file__).parent
+
+SCRIPTS = HERE / 'scripts'
 
 pytestmark = [
     # Python 3.12 and up, when a pool forks while another test's pool, or Dask, has threads.
@@ -67,11 +69,11 @@ def _time_limit():
 
 
 def library(name):
-    """Return that module; without it the test is skipped, except where it has to be there."""
+    """Return the module ``name``. Skip the test if it is not installed, except in continuous integration."""
     try:
         return importlib.import_module(name)
     except ImportError:
-        assert not os.environ.get('CI'), f'{name} has to be installed here'
+        assert not os.environ.get('CI'), f'{name} must be installed here'
         pytest.skip(f'needs {name}')
 
 
@@ -115,12 +117,27 @@ def dask_pool():
         yield client.get_executor(pure=False)
 
 
+def environment():
+    """Return the environment of processes that import the package, ``support`` and this module."""
+    paths = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get('PYTHONPATH', '')])
+    return {**os.environ, 'PYTHONPATH': paths}
+
+
+def stop(process):
+    """End a process, and kill it if it does not end soon."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(LIMIT)
+
+
 @contextlib.contextmanager
 def dask_commands(folder):
     """Yield an executor of a scheduler and two workers that were started by hand, as on several machines."""
     distributed = library('distributed')
     contact = str(folder / 'scheduler.json')
-    ways = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get('PYTHONPATH', '')])
     scheduler = ['scheduler', '--host', '127.0.0.1', '--port', '0', '--no-dashboard', '--scheduler-file', contact]
     worker = ['worker', '--host', '127.0.0.1', '--nthreads', '1', '--no-dashboard', '--no-nanny']
     worker += ['--scheduler-file', contact, '--local-directory', str(folder)]
@@ -128,13 +145,12 @@ def dask_commands(folder):
         for command in (scheduler, worker, worker):
             process = subprocess.Popen(
                 [sys.executable, '-m', 'dask', *command],
-                env={**os.environ, 'PYTHONPATH': ways},
+                env=environment(),
                 cwd=folder,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-            started.enter_context(process)
-            started.callback(process.terminate)
+            started.callback(stop, process)
         wait_until_reached(folder, 'scheduler.json')
         client = started.enter_context(distributed.Client(scheduler_file=contact, timeout=60))
         client.wait_for_workers(2, timeout=60)
@@ -172,14 +188,14 @@ def shared(request, tmp_path_factory):
 
 
 @pytest.fixture
-def apart(pool):
+def process_executor(pool):
     """Each kind of executor whose workers are other processes."""
     if place_of(pool) is not Place.ELSEWHERE:
         pytest.skip('is about other processes')
     return pool
 
 
-def story(engine):
+def results_of(engine):
     """Return the outcome of each Job without the seconds."""
     return {
         name: (outcome.state, outcome.tries, outcome.result, repr(outcome.exception), outcome.blocked_by)
@@ -187,18 +203,18 @@ def story(engine):
     }
 
 
-def lines_of_each(lines):
+def lines_by_job(lines):
     """Return the lines by Job, each of whose attempts has to be one block."""
-    of_each = {}
+    blocks = {}
     for before, line in zip(['', *lines], lines):
         name, phase = line.split(':')[0].split('.')
-        of_each.setdefault(name, []).append(line)
+        blocks.setdefault(name, []).append(line)
         after = {'check': '', 'run': f'{name}.check: fail', 'recheck': f'{name}.run: '}[phase]
         assert before.startswith(after), lines
-    return of_each
+    return blocks
 
 
-def built(specs, log):
+def make_jobs(specs, log):
     """Return the root class of a random graph; its Jobs count their attempts in the global storage."""
     classes = {}
     for spec in specs:
@@ -235,14 +251,14 @@ class TestLikeSerial:
     @given(graphs())
     def test_random_graphs_end_on_executors_as_in_serial_runs(self, pool, specs):
         log, events = [], []
-        root = built(specs, log)
+        root = make_jobs(specs, log)
         serial = make_engine(root, verbose=True)
-        expected = lines_of_each(stderr_lines(serial.checknrun))
+        expected = lines_by_job(stderr_lines(serial.checknrun))
         log.clear()
         engine = make_engine(root, verbose=True, executor=pool, listeners=[events.append])
         lines = stderr_lines(engine.checknrun)
-        assert story(engine) == story(serial)
-        assert lines_of_each(lines) == expected
+        assert results_of(engine) == results_of(serial)
+        assert lines_by_job(lines) == expected
         starts = [(event.job, event.attempt) for event in events if event.kind is EventKind.ATTEMPT_STARTED]
         runs = {(event.job, event.attempt) for event in events if event.kind is EventKind.RUN}
         bases = {spec.name: spec.base for spec in specs}
@@ -250,11 +266,11 @@ class TestLikeSerial:
         assert log == [(job, 'cleanup') for job in pending[::-1]], 'once each, the last started first'
 
     def test_no_act_on_executors_equals_no_act_in_serial_runs(self, pool):
-        root = built(ALL_KINDS, [])
-        assert story(run_engine(root, no_act=True, executor=pool)) == story(run_engine(root, no_act=True))
+        root = make_jobs(ALL_KINDS, [])
+        assert results_of(run_engine(root, no_act=True, executor=pool)) == results_of(run_engine(root, no_act=True))
 
     def test_a_subgraph_runs_on_executors(self, pool):
-        engine = run_engine(built(ALL_KINDS, []), node='Group', executor=pool)
+        engine = run_engine(make_jobs(ALL_KINDS, []), node='Group', executor=pool)
         assert engine.nodestatus == dict.fromkeys(['Late', 'Fine', 'Only', 'Group'], True)
         assert engine.success()
 
@@ -295,7 +311,7 @@ class TestLikeSerial:
 
 
 class TestSeveralAtOnce:
-    def test_two_jobs_run_at_the_same_time_on_executors(self, apart, tmp_path):
+    def test_two_jobs_run_at_the_same_time_on_executors(self, process_executor, tmp_path):
         def meet(me, other):
             def check(self, folder):
                 mark_reached(folder, me)
@@ -305,7 +321,7 @@ class TestSeveralAtOnce:
             return job(me, Check=check)
 
         engine = run_engine(
-            job('Root', [meet('One', 'Two'), meet('Two', 'One')], DummyJob), str(tmp_path), executor=apart
+            job('Root', [meet('One', 'Two'), meet('Two', 'One')], DummyJob), str(tmp_path), executor=process_executor
         )
         assert engine.success(), engine.nodeexceptions
         assert len({os.getpid(), engine.noderesults['One'], engine.noderesults['Two']}) == 3
@@ -352,7 +368,7 @@ class TestSeveralAtOnce:
                 results.add(engine.noderesults['Random'])
         assert len(results) == 4
 
-    def test_the_directory_of_workers_is_restored(self, apart, tmp_path):
+    def test_the_directory_of_workers_is_restored(self, process_executor, tmp_path):
         def check(self, away):
             self.storage.setdefault('seen', []).append((os.getpid(), os.getcwd()))
             os.chdir(away)
@@ -366,7 +382,7 @@ class TestSeveralAtOnce:
 
         home = os.getcwd()
         root = job('Root', [job(f'Moves{number}', Check=check, Run=run) for number in range(8)], DummyJob)
-        engine = run_engine(root, str(tmp_path), executor=apart)
+        engine = run_engine(root, str(tmp_path), executor=process_executor)
         seen = [place for name, result in engine.noderesults.items() if name != 'Root' for place in result]
         assert len(seen) == 24
         assert len(set(seen)) == len({pid for pid, _ in seen}), 'one directory a worker'
@@ -375,7 +391,7 @@ class TestSeveralAtOnce:
 
 
 class TestStorages:
-    def test_a_cleanup_is_called_here_with_the_storage_of_the_worker(self, apart):
+    def test_a_cleanup_is_called_here_with_the_storage_of_the_worker(self, process_executor):
         log = []
 
         def run(self):
@@ -388,7 +404,7 @@ class TestStorages:
         cleans = {'Run': run, 'Cleanup': cleanup}
         first = changing('First', **cleans)
         root = changing('Third', [changing('Second', [first], **cleans)], **cleans)
-        engine = run_engine(root, executor=apart, cleanup=False)
+        engine = run_engine(root, executor=process_executor, cleanup=False)
         assert engine.success()
         assert log == []
         engine.cleanup()
@@ -462,17 +478,6 @@ class TestStorages:
         assert first['Leaf'] == first['Root'] != engine.noderesults['Root'] == engine.noderesults['Leaf']
 
 
-class CustomInterrupt(BaseException):
-    """Ends a run, as KeyboardInterrupt does."""
-
-
-class FussyError(Exception):
-    """Its arguments are not those that it hands on, so no copy can be made."""
-
-    def __init__(self, path, code):
-        super().__init__(f'{path} ended with {code}')
-
-
 class TestRaising:
     @pytest.mark.parametrize('error', [KeyboardInterrupt, CustomInterrupt, type('Dynamic', (BaseException,), {})])
     @pytest.mark.parametrize('phase', ['check', 'run', 'recheck'])
@@ -511,13 +516,13 @@ class TestRaising:
 
     def test_objects_that_do_not_survive_pickling_are_replaced_by_errors(self, pool):
         def fail(self):
-            raise FussyError('/bin/false', 1)
+            raise NeedsTwoError('/bin/false', 1)
 
         root = job('Root', [job('Fails', Check=fail), job('Locks', Check=lambda self: threading.Lock())], DummyJob)
         engine = run_engine(root, executor=pool, default_tries=1)
         assert isinstance(engine.nodeexceptions['Fails'], RemoteError)
-        assert 'FussyError: /bin/false ended with 1 (which cannot be sent' in str(engine.nodeexceptions['Fails'])
-        assert 'raise FussyError' in str(engine.nodeexceptions['Fails'].__cause__)
+        assert 'NeedsTwoError: /bin/false ended with 1 (which cannot be sent' in str(engine.nodeexceptions['Fails'])
+        assert 'raise NeedsTwoError' in str(engine.nodeexceptions['Fails'].__cause__)
         assert isinstance(engine.noderesults['Locks'], RemoteError)
         assert 'a lock (which cannot be sent' in str(engine.noderesults['Locks'])
 
@@ -611,11 +616,6 @@ class TestUnusable:
         assert engine.nodestatus == {'Before': True}, 'nothing has changed'
 
 
-@dataclasses.dataclass(frozen=True)
-class FrozenError(Exception):
-    """Takes no attributes, not even the ones that Python gives it."""
-
-
 class TestOddErrors:
     def test_an_immutable_exception_fails_its_job_and_loses_no_cleanup(self, pool):
         def fail(self):
@@ -696,7 +696,7 @@ class TestInterpreters:
         assert engine.success(), engine.nodeexceptions
         assert log == [{'lock free': True}]
 
-    def test_derived_interpreter_pools_are_told_apart_from_thread_pools(self):
+    def test_derived_interpreter_pools_differ_from_thread_pools(self):
         derived = type('Derived', (InterpreterPoolExecutor,), {})
         plain = type('Plain', (ThreadPoolExecutor,), {'submit': lambda self, *call: super(plain, self).submit(*call)})
         places = []
@@ -803,7 +803,7 @@ class TestLostWorkers:
 
     def test_a_broken_pool_ends_the_run_at_once(self):
         with process_pool('fork') as pool:
-            assert isinstance(pool.submit(os._exit, 1).exception(), BrokenExecutor)
+            assert isinstance(pool.submit(os._exit, 1).exception(LIMIT), BrokenExecutor)
             engine = make_engine(job('Root', [job('Leaf')]), executor=pool)
             with pytest.raises(BrokenExecutor):
                 engine.checknrun()
@@ -813,7 +813,7 @@ class TestLostWorkers:
         log = []
         mark_reached(tmp_path, 'the end')
         with dask_cluster() as client:
-            engine = worked_with(half_done(log), client, str(tmp_path), times=1)
+            engine = run_on_dask(half_done(log), client, str(tmp_path), times=1)
         assert engine.success(), engine.nodeexceptions
         assert (tmp_path / 'death0').exists()
         assert log == ['Dies', 'First'], 'the caller has seen one try'
@@ -831,7 +831,7 @@ class TestLostWorkers:
         mark_reached(tmp_path, 'Waits')
         root = dying('Dies', [meet('One', 'Two'), meet('Two', 'One')])
         with dask_cluster() as client:
-            engine = worked_with(root, client, str(tmp_path), times=1)
+            engine = run_on_dask(root, client, str(tmp_path), times=1)
         assert engine.success(), engine.nodeexceptions
         assert (tmp_path / 'death0').exists()
         assert engine.noderesults['One'] != engine.noderesults['Two'], 'whichever died had done one of them'
@@ -842,7 +842,7 @@ class TestLostWorkers:
         mark_reached(tmp_path, 'the end')
         dask = library('dask')
         with dask.config.set({'distributed.scheduler.allowed-failures': 1}), dask_cluster() as client:
-            engine = worked_with(half_done(log), client, str(tmp_path), times=9)
+            engine = run_on_dask(half_done(log), client, str(tmp_path), times=9)
             assert engine.nodestatus == {'First': True, 'Dies': False, 'Waits': True, 'Root': None}
             assert type(engine.nodeexceptions['Dies']).__name__ == 'KilledWorker'
             assert log == ['First']
@@ -858,7 +858,7 @@ class TestLostWorkers:
         assert engine.nodestatus == {'Leaf': None, 'Root': None}
 
 
-def worked_with(root, client, *args, **kwargs):
+def run_on_dask(root, client, *args, **kwargs):
     engine = make_engine(root, executor=client.get_executor(pure=False), default_tries=1)
     engine.set_args(*args, **kwargs)
     engine.checknrun()
@@ -868,7 +868,7 @@ def worked_with(root, client, *args, **kwargs):
 @pytest.mark.parallel
 def test_an_executor_that_caches_results_makes_each_attempt():
     class Keeping:
-        """What somebody holds a future of, Dask does not compute again."""
+        """Keeps all futures, so that Dask does not compute their calls again."""
 
         def __init__(self, executor):
             self.executor, self.kept = executor, []
@@ -883,7 +883,7 @@ def test_an_executor_that_caches_results_makes_each_attempt():
     seen = []
     with dask_cluster() as client:
         executor = Keeping(client.get_executor(pure=True))
-        assert len({executor.submit(os.urandom, 8).result() for _ in range(2)}) == 1, 'it does know'
+        assert len({executor.submit(os.urandom, 8).result(LIMIT) for _ in range(2)}) == 1, 'results are not cached'
         engine = make_engine(job('Random', Check=check), executor=executor, listeners=[seen.append])
         for _ in range(2):
             engine.checknrun()
@@ -891,88 +891,12 @@ def test_an_executor_that_caches_results_makes_each_attempt():
     assert len(set(errors)) == len(errors) == 12, 'two runs of three attempts'
 
 
-SCRIPT = """
-import multiprocessing, os, signal, sys
-from concurrent import futures
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
-from functools import partial
-from support.factories import mark_reached, wait_until_reached
-from dojobber import DoJobber, DummyJob, EventKind, Job, PlanError, RemoteError, RunonlyJob, State, StorageConflictError
-from dojobber._workers.futures import FutureWorkers
-
-METHOD, FOLDER = sys.argv[1:]
-
-class CustomInterrupt(BaseException):
-    pass
-
-class First(Job):
-    def Check(self):
-        if not self.storage:
-            raise ValueError('not yet')
-    def Run(self):
-        self.storage['pid'] = os.getpid()
-    def Cleanup(self):
-        print('cleaned', type(self).__name__, self.storage['pid'] != os.getpid(), flush=True)
-
-class Slow(First):
-    DEPS = [First]
-    def Run(self):
-        super().Run()
-        {run}
-
-class Root(Job):
-    DEPS = [Slow]
-    def Check(self):
-        return Movie('Noises Off')
-
-class Movie:
-    def __init__(self, title):
-        self.title = title
-
-class Watched:
-    # The pool; and one can see where the caller is.
-    def submit(self, function, parcel):
-        future = pool.submit(function, parcel)
-        watch = future.add_done_callback
-        def add_done_callback(callback):
-            watch(callback)
-            mark_reached(FOLDER, 'submitted 2' if os.path.exists(FOLDER + '/submitted 1') else 'submitted 1')
-        future.add_done_callback = add_done_callback
-        return future
-
-def drain(workers, drain=FutureWorkers.drain):
-    mark_reached(FOLDER, 'waiting')
-    drain(workers)
-
-FutureWorkers.drain = drain
-
-def ignore():
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-if __name__ == '__main__':
-    with ProcessPoolExecutor(2, multiprocessing.get_context(METHOD), initializer={initializer}) as pool:
-        engine = DoJobber()
-        engine.configure(Root, default_tries=1, executor=Watched())
-        try:
-            engine.checknrun()
-        except BaseException as error:
-            print(type(error).__name__)
-        print(engine.nodestatus)
-        print([type(result) is Movie and result.title for result in engine.noderesults.values()][-1:], flush=True)
-        mark_reached(FOLDER, 'end')
-"""
-
-
 @contextlib.contextmanager
-def script(tmp_path, method, run='pass', initializer='ignore'):
-    """Yield the running script, in a process group of its own as on a terminal."""
-    source = tmp_path / 'script.py'
-    text = SCRIPT.replace('{run}', run).replace('{initializer}', initializer)
-    source.write_text(text)
-    ways = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get('PYTHONPATH', '')])
+def running_script(folder, method, action='pass', on_sigint='ignore'):
+    """Start the script in a process group of its own, as a terminal does, and kill that group at the end."""
     process = subprocess.Popen(
-        [sys.executable, str(source), method, str(tmp_path)],
-        env={**os.environ, 'PYTHONPATH': ways},
+        [sys.executable, str(SCRIPTS / 'interrupted_pool.py'), method, str(folder), action, on_sigint],
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -986,20 +910,19 @@ def script(tmp_path, method, run='pass', initializer='ignore'):
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def said(process):
-    """Return what the script prints until it ends, and its errors."""
+def output_of(process):
+    """Wait for the end of the script and return the lines of its stdout, and its stderr."""
     out, errors = process.communicate(timeout=LIMIT)
     assert process.returncode == 0, errors
     return out.splitlines(), errors
 
 
 def wait_for_slow(folder):
-    """Wait until that Job runs, and until the caller has what the executor gave for it."""
+    """Wait until the Job Slow runs and the engine has added its callback to the future."""
     wait_until_reached(folder, 'slow')
     wait_until_reached(folder, 'submitted 2')
 
 
-SLOW = "mark_reached(FOLDER, 'slow'); wait_until_reached(FOLDER, 'go')"
 PASSED_SLOW = ["{'First': True, 'Slow': True, 'Root': None}", '[False]']
 INTERRUPTED = ['KeyboardInterrupt', "{'First': True, 'Slow': False, 'Root': None}", '[False]']
 
@@ -1008,96 +931,54 @@ INTERRUPTED = ['KeyboardInterrupt', "{'First': True, 'Slow': False, 'Root': None
 @pytest.mark.parametrize('method', ['fork', 'spawn', 'forkserver'])
 class TestScripts:
     def test_classes_of_a_script_can_be_sent(self, method, tmp_path):
-        with script(tmp_path, method) as process:
-            lines, errors = said(process)
+        with running_script(tmp_path, method) as process:
+            lines, errors = output_of(process)
         passed = "{'First': True, 'Slow': True, 'Root': True}"
         assert lines == ['cleaned Slow True', 'cleaned First True', passed, "['Noises Off']"]
         assert errors == ''
 
     def test_an_interrupt_class_of_a_script_can_be_sent(self, method, tmp_path):
-        with script(tmp_path, method, "raise CustomInterrupt('enough')") as process:
-            lines, errors = said(process)
+        with running_script(tmp_path, method, 'raise') as process:
+            lines, errors = output_of(process)
         assert lines == ['cleaned Slow True', 'cleaned First True', 'CustomInterrupt', *INTERRUPTED[1:]]
         assert errors == ''
 
     def test_ctrl_c_waits_for_running_jobs_and_calls_their_cleanups(self, method, tmp_path):
-        with script(tmp_path, method, SLOW) as process:
+        with running_script(tmp_path, method, 'wait') as process:
             wait_for_slow(tmp_path)
             os.kill(process.pid, signal.SIGINT)
             mark_reached(tmp_path, 'go')
-            lines, errors = said(process)
+            lines, errors = output_of(process)
         assert lines == ['cleaned Slow True', 'cleaned First True', *INTERRUPTED[:1], *PASSED_SLOW]
         assert errors == ''
 
     def test_workers_can_ignore_ctrl_c_on_a_terminal(self, method, tmp_path):
-        with script(tmp_path, method, SLOW) as process:
+        with running_script(tmp_path, method, 'wait') as process:
             wait_for_slow(tmp_path)
             os.killpg(process.pid, signal.SIGINT)
             mark_reached(tmp_path, 'go')
-            lines, _ = said(process)
+            lines, _ = output_of(process)
         assert lines == ['cleaned Slow True', 'cleaned First True', *INTERRUPTED[:1], *PASSED_SLOW]
 
     def test_the_run_ends_even_if_ctrl_c_on_a_terminal_kills_workers(self, method, tmp_path):
-        with script(tmp_path, method, SLOW, initializer='None') as process:
+        with running_script(tmp_path, method, 'wait', on_sigint='heed') as process:
             wait_for_slow(tmp_path)
             os.killpg(process.pid, signal.SIGINT)
-            lines, _ = said(process)
+            lines, _ = output_of(process)
         assert [line for line in lines if line != 'cleaned Slow True'] == ['cleaned First True', *INTERRUPTED]
 
     def test_a_second_ctrl_c_ends_the_wait_and_reports_skipped_cleanups(self, method, tmp_path):
-        with script(tmp_path, method, SLOW) as process:
+        with running_script(tmp_path, method, 'wait') as process:
             wait_for_slow(tmp_path)
             os.kill(process.pid, signal.SIGINT)
             wait_until_reached(tmp_path, 'waiting')
             os.kill(process.pid, signal.SIGINT)
             wait_until_reached(tmp_path, 'end')
             mark_reached(tmp_path, 'go')
-            lines, errors = said(process)
+            lines, errors = output_of(process)
         assert lines == ['cleaned First True', *INTERRUPTED]
         assert errors.startswith('Slow.cleanup: fail "not called: the wait for this Job, which still runs')
         assert errors.count('\n') == 1
-
-
-MPI_SCRIPT = """
-import os
-from mpi4py.futures import MPIPoolExecutor
-from dojobber import DoJobber, DummyJob, EventKind, Job, PlanError, RemoteError, RunonlyJob, State, StorageConflictError
-
-class Leaf(Job):
-    def Check(self):
-        if not self.storage:
-            raise ValueError('not yet')
-        self.global_storage['leaf'] = os.getpid()
-    def Run(self):
-        self.storage['pid'] = os.getpid()
-    def Cleanup(self):
-        print('cleaned', self.storage['pid'] != os.getpid())
-
-class Late(Job):
-    def Check(self):
-        self.global_storage['tries'] = self.global_storage.get('tries', 0) + 1
-        if self.global_storage['tries'] < 4:
-            raise ValueError('not yet')
-
-class Root(Job):
-    DEPS = [Leaf, Late]
-    def Check(self):
-        return self.global_storage['leaf'] != os.getppid(), self.global_storage['tries']
-
-class Broken(Job):
-    DEPS = [Root]
-    def Check(self):
-        raise KeyboardInterrupt
-
-if __name__ == '__main__':
-    with MPIPoolExecutor() as pool:
-        engine = DoJobber()
-        engine.configure(Broken, default_retry_delay=0, executor=pool)
-        try:
-            engine.checknrun()
-        except KeyboardInterrupt:
-            print(engine.nodestatus, engine.noderesults['Root'])
-"""
 
 
 @pytest.mark.parallel
@@ -1106,15 +987,14 @@ def test_jobs_run_on_mpi_workers(tmp_path):
     command = shutil.which('mpiexec', path=os.pathsep.join([os.environ['PATH'], os.path.dirname(sys.executable)]))
     if command is None:
         pytest.skip('needs the mpiexec of an MPI runtime')
-    source = tmp_path / 'script.py'
-    source.write_text(MPI_SCRIPT)
     done = subprocess.run(
-        [command, '-n', '3', sys.executable, '-m', 'mpi4py.futures', str(source)],
+        [command, '-n', '3', sys.executable, '-m', 'mpi4py.futures', str(SCRIPTS / 'mpi_jobs.py')],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=LIMIT,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    passed = "{'Leaf': True, 'Late': True, 'Root': True, 'Broken': False} (True, 4)"
+    passed = "{'Leaf': True, 'Late': True, 'Root': True, 'Interrupts': False} (True, 4)"
     assert done.stdout.splitlines() == ['cleaned True', passed]

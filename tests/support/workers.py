@@ -1,69 +1,61 @@
-"""Recorders, queues and time limits with which tests watch workers."""
+"""Recorders, limits of time and limits of threads for the tests of workers."""
 
 from __future__ import annotations
 
 import faulthandler
-import queue
 import threading
 
 import pytest
 
 from dojobber._workers.base import Recorded
 
-LIMIT = 30  # seconds after which something that should happen at once is taken for a deadlock
+LIMIT = 30  # seconds after which a wait that should end at once counts as a deadlock
 
 
 class RecordingRecorder:
-    """Keeps what it is notified of."""
+    """A recorder that keeps its notifications in lists, by Job index."""
 
     def __init__(self, read=lambda result: Recorded(bool(result))):
-        self.started_ones, self.recorded, self.withdrawn_ones, self.abandoned_ones = [], [], [], []
+        self.started_indexes, self.finished_indexes, self.withdrawn_indexes, self.abandoned_indexes = [], [], [], []
         self.results = []
         self._read = read
 
     def started(self, index):
-        self.started_ones.append(index)
+        self.started_indexes.append(index)
 
     def finished(self, index, result):
-        self.recorded.append(index)
+        self.finished_indexes.append(index)
         self.results.append(result)
         return self._read(result)
 
     def withdrawn(self, index):
-        self.withdrawn_ones.append(index)
+        self.withdrawn_indexes.append(index)
 
     def abandoned(self, index, interrupt):
-        self.abandoned_ones.append((index, interrupt))
+        self.abandoned_indexes.append((index, interrupt))
 
 
 def passing(_):
     return Recorded(True)
 
 
-class Waits:
-    """In place of a queue: calls each function in turn, as what happens while somebody waits for it to be filled."""
+def limit_threads(monkeypatch, count):
+    """Let the system refuse to start more than ``count`` threads of the engine; return the list of those started."""
+    start, started = threading.Thread.start, []
 
-    def __init__(self, *happens):
-        self.timeouts = []
-        self.filled = queue.SimpleQueue()
-        self.put = self.filled.put
-        self._happens = iter(happens)
+    def start_or_refuse(thread):
+        if thread.name.startswith('dojobber'):
+            if len(started) == count:
+                raise RuntimeError("can't start new thread")
+            started.append(thread)
+        start(thread)
 
-    def get(self, timeout=None):
-        self.timeouts.append(timeout)
-        return next(self._happens)()
-
-
-def nothing_comes():
-    raise queue.Empty
-
-
-def interrupt_comes():
-    raise KeyboardInterrupt
+    monkeypatch.setattr(threading.Thread, 'start', start_or_refuse)
+    return started
 
 
 def call_in_time(function, *args):
-    """Call ``function`` in a thread, and fail if that takes longer than the limit; return and raise what it does."""
+    """Return or raise the result of ``function(*args)``, called in a thread. Fail after ``LIMIT`` seconds."""
     ends = []
 
     def call():
@@ -77,7 +69,7 @@ def call_in_time(function, *args):
     thread.join(LIMIT)
     if not ends:
         faulthandler.dump_traceback()
-        pytest.fail('it does not end')
+        pytest.fail(f'{function} has not ended after {LIMIT} seconds')
     returned, error = ends[0]
     if error is not None:
         raise error
@@ -85,7 +77,7 @@ def call_in_time(function, *args):
 
 
 def raised_in_time(function, *args):
-    """Return what ``function`` raises when it is called in the same way; None if it returns."""
+    """Return the error that ``call_in_time()`` raises, or None."""
     try:
         call_in_time(function, *args)
     except BaseException as error:

@@ -1,4 +1,4 @@
-"""What ``nodestatus``, ``noderesults``, ``nodeexceptions`` and ``outcomes`` return: dicts that follow their run."""
+"""The views ``nodestatus``, ``noderesults``, ``nodeexceptions`` and ``outcomes``: dicts that follow their run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VIEWS = ('nodestatus', 'noderesults', 'nodeexceptions', 'outcomes')
 
 
 def mixed(**options):
-    """Return an engine that has run Jobs of which some passed, listed in another order than the one they passed in."""
+    """Return an engine whose Jobs passed in another order than that of the plan, or failed."""
     late = scripted('Late', [], [], passes_at=2)
     return run_engine(job('Root', [late, failing('Lost'), changing('Changed'), job('Fine')]), **options)
 
@@ -149,7 +149,7 @@ def test_the_error_of_a_job_that_passes_later_is_removed():
 
 
 def calls_of(function):
-    """Return how many functions are called and returned from meanwhile."""
+    """Return how many calls and returns of functions happen during ``function()``."""
     count = 0
 
     def note(frame, event, argument):

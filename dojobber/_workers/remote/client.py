@@ -14,9 +14,9 @@ from ...errors import RemoteError, StorageConflictError
 from ...outcome import Outcome, State, is_interrupt
 from .ledger import Ledger
 from .messages import Chain, Request, Response
-from .pickling import attributes_of, dumps, error_words, link, links_of, restore
-from .storage import cannot_be_sent, decode
-from .worker import failed_after
+from .pickling import attributes_of, dumps, link, links_of, restore, safe_error_line
+from .storage import decode, unsendable_value_error
+from .worker import with_failure
 
 
 class RemoteTraceback(Exception):  # noqa: N818 - only ever the cause of an error
@@ -52,7 +52,7 @@ class RemoteClient:
         except BaseException as error:
             if is_interrupt(error):
                 raise
-            reason = f'the arguments of set_args() cannot be sent to a worker process: {error_words(error)}'
+            reason = f'the arguments of set_args() cannot be sent to a worker process: {safe_error_line(error)}'
             raise RemoteError(reason) from error
 
     def encode(self, index: int) -> bytes:
@@ -69,32 +69,31 @@ class RemoteClient:
         except BaseException as error:
             if is_interrupt(error):
                 raise
-            reason = f'{self._names[index]!r} cannot be sent to a worker process: {error_words(error)}'
+            reason = f'{self._names[index]!r} cannot be sent to a worker process: {safe_error_line(error)}'
             raise RemoteError(reason, job_class) from error
 
     def decode(self, index: int, response: bytes) -> AttemptResult:
-        """Return the result of an attempt of a Job, and let other Jobs see what it changed in ``global_storage``.
+        """Return the result of an attempt of a Job, and record its changes of ``global_storage``.
 
-        It raises an interrupt only, and at most one for each Job: if unpickling interrupts again when this is repeated,
-        the interrupt becomes the error of the Job.
+        This raises only interrupts, and at most one for each Job: the engine repeats a call that was interrupted, and a
+        second interrupt becomes the error of the Job.
         """
-        parts, unread = self._attempt(index, _load_response, response)
+        parts, error = self._capture(index, _load_response, response)
         job = outcome = failure = None
         reports: Sequence[PhaseReport] = ()
         if parts is not None:
             job = None if parts.pending_cleanup is None else self._rebuild_job(index, parts.pending_cleanup)
             failure = self._apply(index, parts.changes)
-            result, unread = self._attempt(index, _load_result, parts)
+            result, error = self._capture(index, _load_result, parts)
             outcome, reports = result or (None, ())
         if outcome is None:
-            error: Any = unread
-            if not is_interrupt(unread):
-                error = RemoteError(f'the result of {self._names[index]!r} cannot be read: {error_words(unread)}')
+            if not is_interrupt(error):
+                error = RemoteError(f'the result of {self._names[index]!r} cannot be read: {safe_error_line(error)}')
             outcome, reports = Outcome(State.FAILED, 1, None, error, {}), [PhaseReport('check', 0.0, None, error)]
-        return AttemptResult(*failed_after(outcome, reports, failure), job)
+        return AttemptResult(*with_failure(outcome, reports, failure), job)
 
-    def _attempt(self, index: int, function: Callable[..., Any], *args: Any) -> tuple[Any, BaseException | None]:
-        """Return what ``function`` returns and what it raises."""
+    def _capture(self, index: int, function: Callable[..., Any], *args: Any) -> tuple[Any, Any]:
+        """Call ``function`` and return its result and None, or None and its error. Raise a Job's first interrupt."""
         try:
             return function(*args), None
         except BaseException as error:
@@ -104,22 +103,23 @@ class RemoteClient:
             return None, error
 
     def _apply(self, index: int, pickled: bytes) -> Exception | None:
-        """Apply what a Job has changed in ``global_storage``; if that is impossible, return the error."""
-        diff, unread = self._attempt(index, _load, pickled)
-        if unread is None:
+        """Apply the changes of a Job to ``global_storage``. If that is impossible, return the error."""
+        diff, error = self._capture(index, _load, pickled)
+        if error is None:
             conflict: StorageConflictError | None
-            conflict, unread = self._attempt(index, self._ledger.conflict, index, diff)
+            conflict, error = self._capture(index, self._ledger.conflict, index, diff)
             if conflict is not None:
                 return conflict
-        if unread is not None:
-            return RemoteError(f'what {self._names[index]!r} wrote cannot be read: {error_words(unread)}')
-        values = {}  # for the Cleanups
+        if error is not None:
+            name = self._names[index]
+            return RemoteError(f'the changes of {name!r} in global_storage cannot be read: {safe_error_line(error)}')
+        values = {}
         for key, written in diff.written.items():
-            values[key], unread = self._attempt(index, decode, written.value)
-            if unread is not None:
-                return cannot_be_sent(self._names[index], key, unread)
+            values[key], error = self._capture(index, decode, written.value)
+            if error is not None:
+                return unsendable_value_error(self._names[index], key, error)
         self._ledger.record(index, diff)
-        self._settings.global_storage.update(values)
+        self._settings.global_storage.update(values)  # Cleanups read it; attempts read the ledger
         for key in diff.deleted:
             self._settings.global_storage.pop(key, None)
         return None
@@ -127,27 +127,29 @@ class RemoteClient:
     def _rebuild_job(self, index: int, pickled: bytes) -> Any:
         """Return an instance with the attributes of the one in the worker, so that its Cleanup can be called here."""
         job_class = self._jobs[index]
-        job, unread = self._attempt(index, self._load_job, job_class, pickled)
-        if unread is not None:
-            return _uncleanable(job_class, f'its storage cannot be read: {error_words(unread)}')
-        return _uncleanable(job_class, f'{job}') if isinstance(job, RemoteError) else job
+        job, error = self._capture(index, self._load_job, job_class, pickled)
+        if error is not None:
+            return _with_failing_cleanup(job_class, f'its storage cannot be read: {safe_error_line(error)}')
+        return _with_failing_cleanup(job_class, str(job)) if isinstance(job, RemoteError) else job
 
     def _load_job(self, job_class: Any, pickled: bytes) -> Any:
-        job = _load(pickled)
-        if isinstance(job, RemoteError):
-            return job
-        if isinstance(job, tuple):
-            state, job = job, job_class.__new__(job_class)
-            restore(job, state)
-        if 'global_storage' in attributes_of(job):
+        """Return the instance, or the RemoteError that the worker sent in its place."""
+        loaded = _load(pickled)
+        if isinstance(loaded, RemoteError):
+            return loaded
+        job = loaded
+        if isinstance(loaded, tuple):  # attributes and slots
+            job = job_class.__new__(job_class)
+            restore(job, loaded)
+        if 'global_storage' in attributes_of(job):  # set it there, since the class may refuse assignment
             attributes_of(job)['global_storage'] = self._settings.global_storage
         else:
             job.global_storage = self._settings.global_storage
         return job
 
 
-def _uncleanable(job_class: Any, reason: str) -> Any:
-    """Return an instance whose Cleanup raises an error."""
+def _with_failing_cleanup(job_class: Any, reason: str) -> Any:
+    """Return a stand-in for an instance, whose Cleanup raises an error."""
 
     def cleanup(_: object) -> None:
         raise RemoteError(f'{job_class.__name__} cannot be cleaned up: {reason}', job_class)
@@ -162,7 +164,7 @@ def _load(pickled: bytes) -> Any:
 def _load_response(pickled: bytes) -> Response:
     response = _load(pickled)
     if not isinstance(response, Response):
-        raise TypeError(f'it is a {type(response).__qualname__}')
+        raise TypeError(f'the worker sent a {type(response).__qualname__} instead of a Response')
     return response
 
 
@@ -171,7 +173,7 @@ def _load_result(response: Response) -> tuple[Outcome, Sequence[PhaseReport]]:
     errors = [outcome.exception, *(report.error for report in reports)]
     linked: set[int] = set()
     for error, text, chain in zip(errors, response.tracebacks, response.chains):
-        if error is not None and id(error) not in linked:  # a RunonlyJob raises the same error twice
+        if error is not None and id(error) not in linked:  # a RunonlyJob raises the same error in run and recheck
             linked.add(id(error))
             _link(error, text, chain)
     return outcome, reports
@@ -183,8 +185,8 @@ def _link(error: BaseException, text: str, chain: Chain | None) -> None:
     for pickled in chain.errors if chain else ():
         try:
             errors.append(_load(pickled))
-        except Exception as unread:
-            errors.append(RemoteError(f'an earlier error cannot be read: {error_words(unread)}'))
+        except Exception as reason:
+            errors.append(RemoteError(f'an earlier error cannot be read: {safe_error_line(reason)}'))
     for linked, (cause, context, suppress) in zip(errors, links):
         link(linked, None if cause is None else errors[cause], None if context is None else errors[context], suppress)
     first = _first(error)

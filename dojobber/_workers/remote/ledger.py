@@ -1,4 +1,4 @@
-"""What Jobs in other processes have written to ``global_storage``, and which Jobs see it or conflict with it."""
+"""The writes of Jobs in other processes to ``global_storage``: which Jobs see them, and which conflict with them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from .pickling import dumps, safe_repr
 from .storage import Encoded, StorageDiff, Written, decode, same
 
 _DELETED = object()
-_BITS = bytes(character == ord('1') for character in range(256))
 
+_IS_ONE = bytes(character == ord('1') for character in range(256))
+"""Translates the digits of a binary number to zeros and ones, as ``itertools.compress()`` takes them."""
 
-_FEW = 32
+_MOST_LISTED = 32
+"""Positions that are kept as a tuple at most; more are kept as bits."""
 
 _Positions = Union[int, 'tuple[int, ...]']
-"""Positions in a list: the bits that are set, or if they are few, the positions themselves."""
+"""Positions in a list: a tuple of them, or if there are many, an int in which their bits are set."""
 
 
 class _Last(NamedTuple):
@@ -30,13 +32,13 @@ class _Last(NamedTuple):
 
 
 class Ledger:
-    """What the Jobs of one run have written, by the index of the Job in the plan.
+    """The writes of the Jobs of one run. Jobs are given by their index in the plan.
 
-    Each Job sees what its direct and indirect dependencies have written. The ledger keeps only which Jobs these are,
-    and only while a dependent may still need it: a copy of the storage per Job would take quadratic memory.
+    Each Job sees the writes of its direct and indirect dependencies. For each Job, the ledger keeps only which Jobs
+    these are, and only while a dependent may still need it: a copy of the storage per Job would take quadratic memory.
 
     Args:
-        names: Of all Jobs, in plan order.
+        names: The names of all Jobs, in plan order.
         dependencies: For each Job, the indexes of its direct dependencies.
     """
 
@@ -47,52 +49,53 @@ class Ledger:
         self._position_of: dict[int, int] = {}  # by Job: its position in self._writes
         self._inherited: dict[int, _Positions] = {}  # by Job: positions of all its dependencies, direct or not
         self._last: dict[Any, _Last] = {}
-        self._latest: tuple[int, dict[Any, Encoded]] = -1, {}  # a Job, and what its dependencies have written
+        self._latest: tuple[int, dict[Any, Encoded]] = -1, {}  # the last Job queried, and what its dependencies wrote
         self._has_deletions = False
 
     def storage_of(self, index: int) -> dict[Any, Encoded]:
-        """Return what a Job finds in ``global_storage`` when it is attempted now."""
+        """Return the ``global_storage`` for an attempt of a Job that starts now."""
         positions = self._inherited.get(index)
         if positions is None:  # its first attempt
             positions = self._inherit(index)
         storage: dict[Any, Encoded] = {}
-        before, known = self._latest
-        if self._dependencies[index] == (before,):  # a chain of Jobs: nearly the same again
-            storage.update(known)
-            storage.update(self._own_writes(before))
+        previous, seen_by_previous = self._latest
+        if self._dependencies[index] == (previous,):  # fast for long chains of Jobs
+            storage.update(seen_by_previous)
+            storage.update(self._writes_of(previous))
         else:
-            for written in self._written_at(positions):  # of two writers of a key, the later depends on the earlier
-                storage.update(written)
+            for writes in self._writes_at(positions):  # of two writers of a key, the later depends on the earlier
+                storage.update(writes)
         self._latest = index, dict(storage)
-        storage.update(self._own_writes(index))
+        storage.update(self._writes_of(index))
         if self._has_deletions:
             return {key: value for key, value in storage.items() if value is not _DELETED}
         return storage
 
-    def _own_writes(self, index: int) -> dict[Any, Encoded]:
+    def _writes_of(self, index: int) -> dict[Any, Encoded]:
         return self._writes[self._position_of[index]] if index in self._position_of else {}
 
-    def _written_at(self, positions: _Positions) -> Iterable[dict[Any, Encoded]]:
+    def _writes_at(self, positions: _Positions) -> Iterable[dict[Any, Encoded]]:
         if isinstance(positions, int):
-            return itertools.compress(self._writes, bin(positions)[:1:-1].encode().translate(_BITS))
+            return itertools.compress(self._writes, bin(positions)[:1:-1].encode().translate(_IS_ONE))
         return [self._writes[position] for position in positions]
 
     def _inherit(self, index: int) -> _Positions:
-        many = 0
-        few: set[int] = set()
+        """Return the positions of all dependencies of a Job, and drop those that no later Job needs."""
+        bits = 0
+        listed: set[int] = set()
         for dependency in self._dependencies[index]:
             positions = self._inherited.get(dependency, ())
             if isinstance(positions, int):
-                many |= positions
+                bits |= positions
             else:
-                few.update(positions)
-            few.update([self._position_of[dependency]] if dependency in self._position_of else ())
-        inherited: _Positions = tuple(sorted(few))
-        if many or len(few) > _FEW:
-            bits = bytearray(len(self._writes) // 8 + 1)
-            for position in few:
-                bits[position // 8] |= 1 << position % 8
-            inherited = many | int.from_bytes(bits, 'little')
+                listed.update(positions)
+            listed.update([self._position_of[dependency]] if dependency in self._position_of else ())
+        inherited: _Positions = tuple(sorted(listed))
+        if bits or len(listed) > _MOST_LISTED:
+            packed = bytearray(len(self._writes) // 8 + 1)
+            for position in listed:
+                packed[position // 8] |= 1 << position % 8
+            inherited = bits | int.from_bytes(packed, 'little')
         self._inherited[index] = inherited
         for dependency in self._dependencies[index]:
             self._dependents[dependency] -= 1
@@ -105,7 +108,7 @@ class Ledger:
         return bool(positions >> position & 1) if isinstance(positions, int) else position in positions
 
     def conflict(self, index: int, diff: StorageDiff) -> StorageConflictError | None:
-        """Return the error of a Job that has changed what another Job has changed, if neither depends on the other."""
+        """Return an error if ``diff`` changes a key that a Job changed on which this Job does not depend."""
         deleted: Mapping[Any, None] = dict.fromkeys(diff.deleted)
         for key, written in {**deleted, **diff.written}.items():
             last = self._last.get(key)
@@ -116,8 +119,8 @@ class Ledger:
         return None
 
     def _error(self, key: Any, last: _Last, index: int, written: Written | None) -> StorageConflictError:
-        one, other = self._names[last.job], self._names[index]
-        reason = f'{one!r} and {other!r} both write global_storage[{safe_repr(key)}], and neither depends on the other'
+        names = f'{self._names[last.job]!r} and {self._names[index]!r}'
+        reason = f'{names} both write global_storage[{safe_repr(key)}], and neither depends on the other'
         remedy = 'order them by DEPS, or have each write a key of its own'
         if written and last.written and written.is_filled and last.written.is_filled:
             reason += (
@@ -127,7 +130,7 @@ class Ledger:
         return StorageConflictError(f'{reason}: {remedy}', key)
 
     def record(self, index: int, diff: StorageDiff) -> None:
-        """Record what a Job has changed."""
+        """Record the changes of a Job."""
         if diff.written or diff.deleted:
             position = self._position_of.setdefault(index, len(self._writes))
             if position == len(self._writes):
@@ -139,12 +142,11 @@ class Ledger:
             self._has_deletions = self._has_deletions or bool(diff.deleted)
 
 
-def _agree(one: Written, other: Written) -> bool:
-    """Tell whether two Jobs have only filled the caches of one object, and alike, so that nothing is lost."""
-    if not (one.is_filled and other.is_filled):
+def _agree(first: Written, second: Written) -> bool:
+    """Tell whether two Jobs only filled caches of one object, with equal values: then neither write is lost."""
+    if not (first.is_filled and second.is_filled):
         return False
-    if same(one.value, other.value):
+    if same(first.value, second.value):
         return True
-    return dumps(decode(one.value)) == dumps(
-        decode(other.value)
-    )  # unpickled here, equal sets are more likely to have one order
+    # Equal sets that were unpickled in one process are more likely to have the same order.
+    return dumps(decode(first.value)) == dumps(decode(second.value))

@@ -1,4 +1,4 @@
-"""What crosses between the process that runs the graph and the workers. Every message is pickled."""
+"""The messages between the process that runs the graph and its workers. Each is sent pickled."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from typing import NamedTuple
 
 
 class Request(NamedTuple):
-    """An attempt to make."""
+    """A request to run one attempt."""
 
     nonce: tuple[bytes, int]
-    """Unique: an executor may reuse the result of a call that it has seen before."""
+    """Makes each request unique: an executor may reuse the result of a call that it has seen before."""
     job: bytes
-    """The class, pickled."""
+    """The pickled class."""
     arguments: bytes
-    """Those of ``set_args()``, pickled."""
+    """The pickled arguments of ``set_args()``."""
     storage: bytes
-    """What the Job finds in ``global_storage``: a dict of encoded values, pickled."""
+    """The ``global_storage`` that the Job sees: a pickled dict of encoded values."""
     no_act: bool
     is_reported: bool
-    """Whether the phases are reported."""
+    """Whether the response reports the phases."""
     has_directory: bool
     """Whether the worker has a current directory of its own; the interpreters of one process share theirs."""
 
@@ -35,9 +35,9 @@ class Chain(NamedTuple):
     """The exceptions that an exception is chained to, which pickling would lose."""
 
     errors: list[bytes]
-    """All but the exception itself, each pickled on its own."""
+    """The other exceptions of the chain, each pickled on its own."""
     links: list[Links]
-    """Those of the exception itself, then those of each of ``errors``. Index 0 is the exception itself."""
+    """The links of the exception itself, which has index 0, and then of each of ``errors``."""
 
 
 class Response(NamedTuple):
@@ -46,10 +46,13 @@ class Response(NamedTuple):
     result: bytes
     """The outcome and the phase reports."""
     tracebacks: list[str]
-    """Of the exception of the outcome, then of those of the reports; empty if there is none."""
+    """The traceback of the outcome's exception, then of each report's error; an empty string for no exception."""
     chains: list[Chain | None]
-    """Of the same exceptions; None if they are chained to nothing."""
+    """The chains of the same exceptions; None for an exception that is not chained."""
     changes: bytes
-    """What the Job changed in ``global_storage``: a ``StorageDiff``."""
+    """The Job's changes of ``global_storage``: a ``StorageDiff``."""
     pending_cleanup: bytes | None
-    """The attributes of the instance whose Cleanup is pending, or the instance if its class defines its pickling."""
+    """The instance whose Cleanup is pending, or a RemoteError; None if no Cleanup is pending.
+
+    The instance is sent as its attributes and slots, or as itself if its class defines its pickling.
+    """

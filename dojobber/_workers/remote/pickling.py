@@ -12,42 +12,45 @@ from weakref import WeakKeyDictionary
 
 from ...job import Job
 from ...outcome import is_interrupt
-from .late import reduce_late
+from .deferred import reduce_deferred
 
 
-def dumps(thing: Any) -> bytes:
-    """Pickle ``thing``, including classes and functions that other processes cannot import."""
+def dumps(value: Any) -> bytes:
+    """Pickle ``value``, including classes and functions that other processes cannot import."""
     buffer = io.BytesIO()
-    _pickler()(buffer).dump(thing)
+    _pickler()(buffer).dump(value)
     return buffer.getvalue()
 
 
-def error_words(error: Any) -> str:
-    """Return the type and message of an exception. Raises nothing but an interrupt from its ``__str__``."""
-    return f'{type(error).__name__}: {_safely(str, error)}'
+def safe_error_line(error: Any) -> str:
+    """Return the type and message of an exception. Raise only an interrupt of its ``__str__``.
+
+    ``text.error_line`` would also raise SystemExit, which must fail the Job here and not end the run.
+    """
+    return f'{type(error).__name__}: {_safe_text(str, error)}'
 
 
-def safe_repr(thing: Any) -> str:
-    """Return ``repr(thing)``. Raises nothing but an interrupt from its ``__repr__``."""
-    return _safely(repr, thing)
+def safe_repr(value: Any) -> str:
+    """Return ``repr(value)``. Raise only an interrupt of its ``__repr__``, unlike ``text.value_text``."""
+    return _safe_text(repr, value)
 
 
-def _safely(function: Any, thing: Any) -> str:
+def _safe_text(function: Any, value: Any) -> str:
     try:
-        return f'{function(thing)}'
+        return f'{function(value)}'
     except BaseException as error:
         if is_interrupt(error):
             raise
         return '<unprintable>'
 
 
-def attributes_of(thing: Any) -> dict[str, Any]:
-    """Return the ``__dict__`` of ``thing``; an empty dict if it has none."""
+def attributes_of(value: Any) -> dict[str, Any]:
+    """Return the ``__dict__`` of ``value``; an empty dict if it has none."""
     try:
-        found = object.__getattribute__(thing, '__dict__')
+        attributes = object.__getattribute__(value, '__dict__')
     except AttributeError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return attributes if isinstance(attributes, dict) else {}
 
 
 def links_of(error: BaseException) -> tuple[BaseException | None, BaseException | None, bool]:
@@ -69,33 +72,33 @@ Slots = list[tuple[int, str, Any]]
 """For each slot that is set: the distance of its class from ``object``, its name in that class, and the value."""
 
 
-def slots_of(thing: Any) -> Slots:
-    """Return the slots of all classes of ``thing`` that are set."""
-    found = []
-    for depth, kind in enumerate(reversed(type(thing).__mro__)):
+def slots_of(value: Any) -> Slots:
+    """Return the slots of ``value`` that are set, those of its base classes included."""
+    slots = []
+    for depth, kind in enumerate(reversed(type(value).__mro__)):
         members = vars(kind).items() if '__slots__' in vars(kind) else ()
         for name, member in members:
             if isinstance(member, types.MemberDescriptorType):
                 try:
-                    found.append((depth, name, member.__get__(thing)))
+                    slots.append((depth, name, member.__get__(value)))
                 except AttributeError:  # it is not set
                     continue
-    return found
+    return slots
 
 
-def restore(thing: Any, state: tuple[dict[str, Any], Slots]) -> None:
-    """Set the attributes and slots of ``thing``, even if its class refuses assignment."""
+def restore(instance: Any, state: tuple[dict[str, Any], Slots]) -> None:
+    """Set the attributes and slots of ``instance``, even if its class refuses assignment."""
     attributes, slots = state
-    attributes_of(thing).update(attributes)
-    classes = type(thing).__mro__[::-1]
+    attributes_of(instance).update(attributes)
+    classes = type(instance).__mro__[::-1]
     for depth, name, value in slots:
-        vars(classes[depth])[name].__set__(thing, value)
+        vars(classes[depth])[name].__set__(instance, value)
 
 
 def _reduced_error(error: BaseException) -> Any:
-    """Return how to pickle an exception: as its class defines it, or else completely.
+    """Return the reduction of an exception: that of its class if it defines one, else one with its whole state.
 
-    Python loses ``__slots__`` and cannot restore attributes of classes that refuse assignment.
+    Python's own loses ``__slots__`` and cannot restore the attributes of classes that refuse assignment.
     """
     kind: Any = type(error)
     reduced = error.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
@@ -107,18 +110,21 @@ def _reduced_error(error: BaseException) -> Any:
 
 
 _defined_in: WeakKeyDictionary[type, int] = WeakKeyDictionary()
-"""By class that was pickled by value: ID of the process that sent it first, 0 if it was received."""
+"""For each class pickled by value, the ID of the process that sent it first; 0 in processes that received it."""
 
 
 def _fill_class(kind: type, state: Any) -> None:
-    """Set the attributes of a class that was received. In the process that defined it, leave it as it is."""
+    """Set the attributes of a class that was received, but not if it has come back to the process that defined it."""
     fill, attributes = state
     if _defined_in.setdefault(kind, 0) != os.getpid():
         fill(kind, attributes)
 
 
 def _keep_slots(kind: type, arguments: Any, attributes: dict[str, Any]) -> None:
-    """Keep the slots of a class pickled by value: cloudpickle 3.1.3 loses them, and fails on private ones."""
+    """Keep the slots of a class pickled by value: cloudpickle 3.1.3 loses them, and fails on private ones.
+
+    ``arguments`` are those of cloudpickle's class factory: name and namespace are the second and the fourth.
+    """
     if len(arguments) > 3 and arguments[1] == kind.__name__ and isinstance(arguments[3], dict):
         slots = [name for name, member in vars(kind).items() if isinstance(member, types.MemberDescriptorType)]
         for name in slots:
@@ -128,9 +134,9 @@ def _keep_slots(kind: type, arguments: Any, attributes: dict[str, Any]) -> None:
 
 
 def _cached_property(function: Any, name: str | None) -> functools.cached_property[Any]:
-    made = functools.cached_property(function)
-    made.attrname = name
-    return made
+    cached = functools.cached_property(function)
+    cached.attrname = name
+    return cached
 
 
 def _code_of(make: Any, arguments: Any, file: str) -> Any:
@@ -152,14 +158,14 @@ def _pickler() -> Any:
                 return _code_of, (*self.dispatch_table[types.CodeType](obj), obj.co_filename)
             if type(obj) is functools.cached_property:  # before Python 3.12 it holds a lock
                 return _cached_property, (obj.func, obj.attrname)
-            reduced = reduce_late(obj, super().reducer_override)
+            reduced = reduce_deferred(obj, super().reducer_override)
             if isinstance(obj, type) and isinstance(reduced, tuple) and len(reduced) > 2:  # a class pickled by value
                 attributes, _ = reduced[2]  # copies
                 if issubclass(obj, Job):
                     attributes.pop('DEPS', None)
                 if '__slots__' in vars(obj):
                     _keep_slots(obj, reduced[1], attributes)
-                if len(reduced) == 6:
+                if len(reduced) == 6:  # with a function that sets the state
                     _defined_in.setdefault(obj, os.getpid())
                     reduced = (*reduced[:2], (reduced[5], reduced[2]), *reduced[3:5], _fill_class)
             return reduced

@@ -1,4 +1,4 @@
-"""Whether an object survives pickling unchanged."""
+"""Finds out whether an object survives pickling unchanged."""
 
 from __future__ import annotations
 
@@ -10,39 +10,40 @@ from typing import Any
 
 from ...errors import RemoteError
 from ...outcome import is_interrupt
-from .pickling import attributes_of, dumps, error_words
+from .pickling import attributes_of, dumps, safe_error_line
 
 
-def picklable_or_error(thing: Any) -> Any:
-    """Return ``thing`` if it survives pickling, and as an exception unchanged; else a RemoteError that describes it.
+def picklable_or_error(value: Any) -> Any:
+    """Return ``value`` if it survives pickling, else a RemoteError that describes it.
 
-    A KeyboardInterrupt replaces an interrupt. This function raises nothing but interrupts.
+    An exception survives only if its copy is alike. An interrupt that does not survive becomes a KeyboardInterrupt.
+    This function raises nothing but interrupts.
     """
-    is_error = isinstance(thing, BaseException)
-    description = error_words(thing) if is_error else f'a {type(thing).__qualname__}'
+    is_error = isinstance(value, BaseException)
+    description = safe_error_line(value) if is_error else f'a {type(value).__qualname__}'
     try:
-        copy = pickle.loads(dumps(thing))  # noqa: S301 - pickled in the same line
-        if is_error and not alike(thing, copy):
-            raise TypeError(f'it would arrive as {error_words(copy)}')
+        copy = pickle.loads(dumps(value))  # noqa: S301 - pickled in the same line
+        if is_error and not alike(value, copy):
+            raise TypeError(f'it would arrive as {safe_error_line(copy)}')
     except BaseException as error:
         if is_interrupt(error):
             raise
-        text = f'{description} (which cannot be sent unchanged: {error_words(error)})'
-        return KeyboardInterrupt(text) if is_error and is_interrupt(thing) else RemoteError(text, description)
-    return thing
+        text = f'{description} (which cannot be sent unchanged: {safe_error_line(error)})'
+        return KeyboardInterrupt(text) if is_error and is_interrupt(value) else RemoteError(text, description)
+    return value
 
 
 _MOST_COMPARED = 200  # members of a set, since comparing them takes quadratic time
 
 
-def alike(thing: Any, copy: Any) -> bool:
+def alike(value: Any, copy: Any) -> bool:
     """Tell whether the copy of an exception equals it in its type, ``args`` and attributes, as far as they are data.
 
     Text, numbers, built-in containers and exceptions are compared by content. Objects of other classes are alike if
     their classes are: they may be equal only to themselves, and their ``repr()`` may contain an address. No method of
     theirs is called and the order of sets is ignored, so that the answer is always the same.
     """
-    pairs, known = [(thing, copy)], set()
+    pairs, known = [(value, copy)], set()
     while pairs:
         one, other = pairs.pop()
         if one is other or (id(one), id(other)) in known:
@@ -74,21 +75,24 @@ def _same_data(one: Any, other: Any) -> bool:
 _DATA = (str, bytes, bytearray, int, float, complex, tuple, list, dict, set, frozenset)
 
 
-def _same_members(ones: list[Any], others: list[Any]) -> bool:
+def _same_members(members: list[Any], other_members: list[Any]) -> bool:
     """Compare the members of two sets, which may be in any order."""
-    texts = [{each for each in members if type(each) in (str, bytes, int)} for members in (ones, others)]
-    if len(ones) != len(others) or texts[0] != texts[1]:
+    simple = {member for member in members if type(member) in _SIMPLE}
+    if len(members) != len(other_members) or simple != {other for other in other_members if type(other) in _SIMPLE}:
         return False
-    left = [each for each in others if type(each) not in (str, bytes, int)]
-    if len(left) > _MOST_COMPARED:
-        return Counter(map(type, ones)) == Counter(map(type, others))
-    for one in ones:
-        if type(one) not in (str, bytes, int):
-            found = next((place for place, other in enumerate(left) if alike(one, other)), None)
-            if found is None:
+    unmatched = [member for member in other_members if type(member) not in _SIMPLE]
+    if len(unmatched) > _MOST_COMPARED:
+        return Counter(map(type, members)) == Counter(map(type, other_members))
+    for member in members:
+        if type(member) not in _SIMPLE:
+            match = next((index for index, other in enumerate(unmatched) if alike(member, other)), None)
+            if match is None:
                 return False
-            del left[found]
+            del unmatched[match]
     return True
+
+
+_SIMPLE = (str, bytes, int)
 
 
 def _members(one: Any, other: Any) -> Iterator[tuple[Any, Any]]:
@@ -104,19 +108,19 @@ def _members(one: Any, other: Any) -> Iterator[tuple[Any, Any]]:
         attributes = attributes_of(other)
         yield from [(value, attributes[name]) for name, value in attributes_of(one).items() if name in attributes]
         for kind in type(one).__mro__:
-            members = () if kind is BaseException else vars(kind).values()  # its only one is __suppress_context__
+            members = () if kind is BaseException else vars(kind).values()  # BaseException has __suppress_context__
             for member in members:
                 if isinstance(member, types.MemberDescriptorType) and isinstance(other, kind):
                     pair = _value(member, one), _value(member, other)
-                    if pair[0] is not None and pair[1] is not None:  # Python's own pickling loses some
+                    if pair[0] is not None and pair[1] is not None:  # exceptions of Python lose some in pickling
                         yield pair
 
 
 _ARGS: Any = vars(BaseException)['args']
 
 
-def _value(member: Any, thing: Any) -> Any:
+def _value(member: Any, error: Any) -> Any:
     try:
-        return member.__get__(thing)
+        return member.__get__(error)
     except AttributeError:  # it is not set
         return None

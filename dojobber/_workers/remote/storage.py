@@ -1,4 +1,4 @@
-"""``global_storage`` in another process: a dict that unpickles values when they are read and finds what has changed."""
+"""``global_storage`` in another process: a dict that unpickles values when they are read and finds its changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ...errors import RemoteError
 from ...outcome import is_interrupt
-from .pickling import attributes_of, dumps, error_words, safe_repr, slots_of
+from .pickling import attributes_of, dumps, safe_error_line, safe_repr, slots_of
 
 Encoded = Any
 """A value as it is sent: a str, int, bool or None unchanged, everything else pickled, as bytes."""
@@ -24,11 +24,11 @@ class Written(NamedTuple):
 
     value: Encoded
     is_filled: bool = False
-    """The Job did not assign it: it read an object, of which attributes that were missing or None are set now."""
+    """Whether the Job only read the value, and only attributes that were missing or None are set now, as in a cache."""
 
 
 class StorageDiff(NamedTuple):
-    """What an attempt has changed in ``global_storage``, by key."""
+    """The changes of an attempt to ``global_storage``: the written values by key, and the deleted keys."""
 
     written: dict[Any, Written]
     deleted: tuple[Any, ...]
@@ -44,16 +44,15 @@ def decode(encoded: Encoded) -> Any:
     return pickle.loads(encoded) if type(encoded) is bytes else encoded  # noqa: S301 - from a process of the run
 
 
-def same(one: Encoded, other: Encoded) -> bool:
-    """Tell whether two encoded values are the same."""
-    return type(one) is type(other) and bool(one == other)
+def same(first: Encoded, second: Encoded) -> bool:
+    """Tell whether two encoded values have one type and are equal."""
+    return type(first) is type(second) and bool(first == second)
 
 
-def cannot_be_sent(name: str, key: Any, error: BaseException) -> RemoteError:
+def unsendable_value_error(name: str, key: Any, error: BaseException) -> RemoteError:
     """Return the error of a Job that has written a value that cannot be pickled."""
-    return RemoteError(
-        f'{name!r} wrote a value to global_storage[{safe_repr(key)}] that cannot be sent: {error_words(error)}', name
-    )
+    value = f'a value to global_storage[{safe_repr(key)}]'
+    return RemoteError(f'{name!r} wrote {value} that cannot be sent: {safe_error_line(error)}', name)
 
 
 class _Unread:
@@ -89,14 +88,14 @@ class LazyStorage(dict[Any, Any]):
 
     @classmethod
     def received(cls, sent: dict[Any, Encoded]) -> LazyStorage:
-        """Return a storage that holds what was sent."""
+        """Return a storage with the encoded values in ``sent``, which now belongs to it."""
         storage: LazyStorage = dict.__new__(cls)
-        storage._hold(sent)
+        storage._receive(sent)
         return storage
 
-    def _hold(self, sent: dict[Any, Encoded]) -> None:
+    def _receive(self, sent: dict[Any, Encoded]) -> None:
         are_pickled = map(operator.is_, map(type, sent.values()), itertools.repeat(bytes))
-        for key in list(itertools.compress(sent, are_pickled)):  # fast for thousands of plain values
+        for key in list(itertools.compress(sent, are_pickled)):  # in C, since there may be thousands of plain values
             sent[key] = _Unread(sent[key])
         dict.update(self, sent)
         self._sent = sent
@@ -115,13 +114,13 @@ class LazyStorage(dict[Any, Any]):
             except BaseException as error:
                 if is_interrupt(error):
                     raise
-                reason = f'global_storage[{safe_repr(key)}] cannot be read in a worker: {error_words(error)}'
+                reason = f'global_storage[{safe_repr(key)}] cannot be read in a worker: {safe_error_line(error)}'
                 raise RemoteError(reason, key) from error
             self._read[key] = value, _pickled_or_empty(value)
             dict.__setitem__(self, key, value)
         return value
 
-    def _all(self) -> LazyStorage:
+    def _read_all(self) -> LazyStorage:
         for key, raw in list(dict.items(self)):
             self._decoded(key, raw)
         return self
@@ -147,18 +146,18 @@ class LazyStorage(dict[Any, Any]):
         """Remove the last key and return it with its value."""
         for key in reversed(self):
             return key, self.pop(key)
-        return dict.popitem(self)  # raises
+        return dict.popitem(self)  # raises KeyError
 
     def __iter__(self) -> Iterator[Any]:
         return dict.__iter__(self)
 
     def values(self) -> Any:
         """Return a view of the values, all of them read."""
-        return dict.values(self._all())
+        return dict.values(self._read_all())
 
     def items(self) -> Any:
         """Return a view of the keys and values, all of them read."""
-        return dict.items(self._all())
+        return dict.items(self._read_all())
 
     def copy(self) -> dict[Any, Any]:
         """Return a plain dict, with all values read."""
@@ -173,21 +172,21 @@ class LazyStorage(dict[Any, Any]):
         return other | dict(self) if isinstance(other, dict) else NotImplemented
 
     def __eq__(self, other: object) -> bool:
-        return dict.__eq__(self._all(), other._all() if isinstance(other, LazyStorage) else other)
+        return dict.__eq__(self._read_all(), other._read_all() if isinstance(other, LazyStorage) else other)
 
     def __ne__(self, other: object) -> bool:
-        return dict.__ne__(self._all(), other._all() if isinstance(other, LazyStorage) else other)
+        return dict.__ne__(self._read_all(), other._read_all() if isinstance(other, LazyStorage) else other)
 
     __hash__ = None
 
     def __repr__(self) -> str:
-        return dict.__repr__(self._all())
+        return dict.__repr__(self._read_all())
 
     def __reduce_ex__(self, _: object) -> Any:
         return dict, (), None, None, iter(self.items())  # the items last: it may hold itself
 
     def diff(self, name: str) -> tuple[StorageDiff, RemoteError | None]:
-        """Return what the Job called ``name`` has changed, and the error of a value that cannot be sent, if any."""
+        """Return the changes by the Job called ``name``, and the error of a value that cannot be sent, if any."""
         written: dict[Any, Written] = {}
         failure = None
         touched, deleted = self._touched()
@@ -197,7 +196,7 @@ class LazyStorage(dict[Any, Any]):
             except BaseException as error:
                 if is_interrupt(error):
                     raise
-                failure = cannot_be_sent(name, key, error)
+                failure = unsendable_value_error(name, key, error)
             else:
                 if change is not None:
                     written[key] = change
@@ -206,7 +205,7 @@ class LazyStorage(dict[Any, Any]):
     def _touched(self) -> tuple[list[Any], list[Any]]:
         """Return the keys of values that were read or set, and the deleted keys.
 
-        Values may have been set without the methods here, so this compares all of them, fast.
+        Values may have been set without the methods here, so this compares all of them. It does so in C.
         """
         keys, sent = list(self), list(self._sent)
         if keys[: len(sent)] == sent:
@@ -220,6 +219,7 @@ class LazyStorage(dict[Any, Any]):
         if read is value and not before:
             return None  # it cannot be pickled, so nobody can tell whether it has changed
         encoded = encode(value)
+        # Find out here whether the caller can read both.
         pickle.loads(dumps((key, encoded)))  # noqa: S301 - pickled in the same line
         decode(encoded)
         sent = self._sent.get(key, _NOTHING)
@@ -268,5 +268,5 @@ def _is_filled(old: Any, new: Any) -> bool:
     )
 
 
-def _all_attributes(thing: Any) -> dict[Any, Any]:
-    return {**attributes_of(thing), **{(depth, name): value for depth, name, value in slots_of(thing)}}
+def _all_attributes(instance: Any) -> dict[Any, Any]:
+    return {**attributes_of(instance), **{(depth, name): value for depth, name, value in slots_of(instance)}}

@@ -1,4 +1,4 @@
-"""An attempt in another process, maybe on another machine: one importable function that takes and returns bytes."""
+"""The worker's side of an attempt in another process: one importable function that takes and returns bytes."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from ...errors import RemoteError
 from ...job import Job
 from ...outcome import Outcome, State, is_interrupt
 from .messages import Chain, Links, Request, Response
-from .pickling import attributes_of, dumps, error_words, links_of, safe_repr, slots_of
+from .pickling import attributes_of, dumps, links_of, safe_error_line, safe_repr, slots_of
 from .roundtrip import picklable_or_error
 from .storage import LazyStorage, StorageDiff
 
 
 def run_request(request: bytes) -> bytes:
-    """Make the attempt of a pickled :class:`Request` and return the pickled :class:`Response`."""
+    """Run the attempt of a pickled :class:`Request` and return the pickled :class:`Response`."""
     diff = StorageDiff({}, ())
     results: list[AttemptResult] = []
     try:
         name, storage = _attempt(pickle.loads(request), results)  # noqa: S301 - from the process that runs the graph
         diff, failure = storage.diff(name)
-        response = _response(*failed_after(results[0].outcome, results[0].reports, failure))
+        response = _response(*with_failure(results[0].outcome, results[0].reports, failure))
     except BaseException as error:
         response = _error_response(error)
     job = results[0].pending_cleanup if results else None
     for _ in range(2):
         try:
             return dumps(response._replace(changes=dumps(diff), pending_cleanup=_pickled_cleanup(job)))
-        except BaseException as error:  # interrupted: try again, or the Cleanup would be lost
+        except BaseException as error:  # an interrupt: pickle again, or the Cleanup would be lost
             response = _error_response(error)
-    unsent = RemoteError('its storage cannot be sent: the worker was interrupted whenever it pickled it')
+    unsent = RemoteError('its storage cannot be sent: the worker was interrupted each time it pickled it')
     return dumps(response._replace(pending_cleanup=None if job is None else dumps(unsent)))
 
 
 def _attempt(request: Request, results: list[AttemptResult]) -> tuple[str, LazyStorage]:
-    """Make the attempt and append its result to ``results`` (interrupt rule 2)."""
+    """Run the attempt and append its result to ``results`` (interrupt rule 2). Return the Job's name and storage."""
     job_class = pickle.loads(request.job)  # noqa: S301 - from the process that runs the graph
     args, kwargs = pickle.loads(request.arguments)  # noqa: S301 - likewise
     storage = LazyStorage.received(pickle.loads(request.storage))  # noqa: S301 - likewise
@@ -52,7 +52,7 @@ def _attempt(request: Request, results: list[AttemptResult]) -> tuple[str, LazyS
 
 
 def _response(outcome: Outcome, reports: Sequence[PhaseReport]) -> Response:
-    """Return the response. Errors that describe them replace values that do not survive pickling."""
+    """Return the response, with errors in place of values that do not survive pickling."""
     errors = [outcome.exception, *(report.error for report in reports)]
     result = (
         outcome._replace(
@@ -70,8 +70,8 @@ def _response(outcome: Outcome, reports: Sequence[PhaseReport]) -> Response:
 
 
 def _error_response(error: BaseException) -> Response:
-    """Return the response of a worker that could not make the attempt or pickle its result."""
-    text = f'a worker cannot run the Job: {_uninterrupted(error_words, error)}'
+    """Return the response of a worker that could not run the attempt or pickle its result."""
+    text = f'a worker cannot run the Job: {_uninterrupted(safe_error_line, error)}'
     failure = KeyboardInterrupt(text) if is_interrupt(error) else RemoteError(text)
     result = dumps((Outcome(State.FAILED, 1, None, failure, {}), [PhaseReport('check', 0.0, None, failure)]))
     tracebacks = [_uninterrupted(_traceback_of, error)] * 2
@@ -79,16 +79,17 @@ def _error_response(error: BaseException) -> Response:
 
 
 def _uninterrupted(describe: Callable[[BaseException], str], error: BaseException) -> str:
+    """Return ``describe(error)``, or only the type of ``error`` if describing it is interrupted."""
     try:
         return describe(error)
-    except BaseException:  # an interrupt as well: there must be a response
+    except BaseException:  # even an interrupt: there must be a response
         return type(error).__name__
 
 
-def failed_after(
+def with_failure(
     outcome: Outcome, reports: Sequence[PhaseReport], failure: Exception | None
 ) -> tuple[Outcome, Sequence[PhaseReport]]:
-    """Return outcome and reports of an attempt that ``failure`` followed. If it was interrupted, that prevails."""
+    """Return the outcome and the reports of an attempt after ``failure``. An interrupt of the attempt prevails."""
     if failure is None or is_interrupt(outcome.exception):
         return outcome, reports
     report = PhaseReport('recheck', 0.0, None, failure)
@@ -100,19 +101,19 @@ _PICKLING_METHODS = ('__getstate__', '__setstate__', '__reduce__', '__reduce_ex_
 
 
 def _pickled_cleanup(job: Any) -> bytes | None:
-    """Return what the caller needs to call the Cleanup of ``job``, pickled; None if ``job`` is None."""
+    """Return the pickled state of ``job`` for its Cleanup, or a pickled RemoteError; None if ``job`` is None."""
     try:
         return None if job is None else _pickled_state(job)
     except BaseException as error:
         if is_interrupt(error):
             raise
-        return dumps(RemoteError(f'its storage cannot be sent: {error_words(error)}'))
+        return dumps(RemoteError(f'its storage cannot be sent: {safe_error_line(error)}'))
 
 
 def _pickled_state(job: Any) -> bytes:
     """Return the pickled attributes of a Job, or the pickled Job if its class defines its pickling."""
     if any(getattr(type(job), name, None) is not getattr(Job, name, None) for name in _PICKLING_METHODS):
-        job.global_storage = {}  # the caller has it
+        job.global_storage = {}  # the caller replaces it with its own
         return dumps(picklable_or_error(job))
     attributes = {name: value for name, value in attributes_of(job).items() if name not in _ENGINE_ATTRIBUTES}
     slots = [slot for slot in slots_of(job) if slot[1] not in _ENGINE_ATTRIBUTES]
@@ -123,25 +124,28 @@ def _pickled_state(job: Any) -> bytes:
 
 
 def _first_unpicklable(attributes: dict[str, Any], slots: Sequence[tuple[int, str, Any]]) -> RemoteError | None:
-    """Return the error of the first attribute, or value in ``storage``, that cannot be pickled."""
+    """Return an error that names the first attribute, or value in ``storage``, that cannot be pickled."""
     storage = attributes.get('storage')
     parts = {f'storage[{safe_repr(key)}]': value for key, value in storage.items()} if type(storage) is dict else {}
     parts.update({name: value for name, value in attributes.items() if value is not storage})
     parts.update({name: value for _, name, value in slots})
     for name, value in parts.items():
-        found = picklable_or_error(('', value))
-        if isinstance(found, RemoteError):
-            return RemoteError(f'its {name} cannot be sent: {found}')
+        try:
+            pickle.loads(dumps(value))  # noqa: S301 - pickled in the same line
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
+            return RemoteError(f'its {name} cannot be sent: {safe_error_line(error)}')
     return None
 
 
 def _chain_of(error: BaseException | None) -> Chain | None:
-    """Return what ``error`` is chained to; None if that is nothing."""
+    """Return the exceptions that ``error`` is chained to; None if there are none."""
     if error is None:
         return None
     errors, index_of = [error], {id(error): 0}
     links = []
-    for linked in errors:  # which grows
+    for linked in errors:  # the loop appends to it
         cause, context, suppress = links_of(linked)
         for other in cause, context:
             if other is not None and id(other) not in index_of and len(errors) < _LONGEST_CHAIN:
@@ -162,21 +166,21 @@ def _traceback_of(error: BaseException | None) -> str:
     try:
         frames = vars(BaseException)['__traceback__'].__get__(error)
         return ''.join(traceback.format_exception(type(error), error, frames))
-    except BaseException as raised:  # for example of a SyntaxError with wrong arguments
+    except BaseException as raised:  # for example, a SyntaxError with wrong arguments cannot be formatted
         if is_interrupt(raised):
             raise
-        return error_words(error)
+        return safe_error_line(error)
 
 
 _lock = threading.Lock()
 _running = 0
 _directory: str | None = None
-"""The current directory of this worker before the running attempts."""
+"""The current directory of this worker before the first of the attempts that are running."""
 
 
 @contextlib.contextmanager
 def _worker_directory() -> Iterator[Callable[[], object]]:
-    """Yield a function that returns to the worker's directory, unless other attempts run in this process."""
+    """Yield a function that returns to the worker's directory, but only while no other attempt runs in this process."""
     global _running, _directory
     with _lock:
         if not _running:

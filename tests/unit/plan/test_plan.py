@@ -63,7 +63,7 @@ def test_deps_may_grow_after_the_class_was_made():
     assert list(planned(root).names) == ['Late', 'Root']
 
 
-def test_a_dep_listed_twice_is_harmless():
+def test_a_dependency_listed_twice_counts_once():
     a = job('A')
     assert planned(job('Root', [a, a])).steps['Root'].dependencies == ('A',)
 

@@ -7,6 +7,7 @@ from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future,
 import pytest
 from support.factories import FakeClock, changing, failing, job
 from support.interrupts import interrupt_everywhere
+from support.workers import LIMIT
 
 from dojobber import Outcome, State
 from dojobber._attempt.attempt import AttemptSettings
@@ -18,11 +19,12 @@ from dojobber._run.listeners import Listeners
 from dojobber._run.recorder import Recorder
 from dojobber._run.results import NOT_RUN, Results
 from dojobber._run.runner import Runner
+from dojobber._workers import threads as threads_module
 from dojobber.events import Event, EventKind
 
 
 class RunUnderTest:
-    """A run of a plan, with all that is emitted and recorded."""
+    """A run of a plan, with its events and results."""
 
     def __init__(self, root, no_act=False, listeners=None):
         self.events, self.skipped = [], []
@@ -116,15 +118,17 @@ def test_a_wait_is_announced_with_the_time_when_the_job_is_due(max_workers):
     assert run.clock.sleeps == [5]
 
 
-def test_a_runner_starts_threads_of_its_own_that_exit_with_it():
+def test_the_threads_of_a_run_exit_at_its_end(monkeypatch):
+    monkeypatch.setattr(threads_module, 'LONGEST_WAIT', 2 * LIMIT)  # seconds after which an idle thread exits anyway
     threads = []
     RunUnderTest(job('Root', Check=lambda self: threads.append(threading.current_thread()))).go(2)
     (thread,) = threads
-    thread.join(20)
+    thread.join(LIMIT)
     assert not thread.is_alive()
 
 
-def test_threads_exit_after_an_interrupt_at_any_line():
+def test_threads_exit_after_an_interrupt_at_any_line(monkeypatch):
+    monkeypatch.setattr(threads_module, 'LONGEST_WAIT', 0.01)  # seconds after which an idle thread exits
     threads = set()
 
     def check(self):
@@ -138,12 +142,12 @@ def test_threads_exit_after_an_interrupt_at_any_line():
     interrupt_everywhere(attempt)
     assert len(threads) > 10
     for thread in threads:
-        thread.join(20)
+        thread.join(LIMIT)
         assert not thread.is_alive()
 
 
 class Losing(Executor):
-    """Loses every worker, with that error."""
+    """Loses every worker with ``error``."""
 
     def __init__(self, error):
         self.error = error
@@ -186,14 +190,14 @@ def test_a_cleanup_event_reports_the_abandoned_jobs_whose_cleanup_is_not_called(
 
     def run(self):
         self.storage['ran'] = True
-        at_work.wait(20)
-        let_go.wait(20)
+        at_work.wait(LIMIT)
+        let_go.wait(LIMIT)
 
     def interrupt(event):
         if event.kind is EventKind.ATTEMPT_FINISHED:
             raise KeyboardInterrupt(event.job)
 
-    ends = [job(name, Check=lambda self: at_work.wait(20)) for name in ('Ends1', 'Ends2')]
+    ends = [job(name, Check=lambda self: at_work.wait(LIMIT)) for name in ('Ends1', 'Ends2')]
     without, with_one = changing('Without', Run=run), changing('With', Run=run, Cleanup=lambda self: None)
     run = RunUnderTest(job('Root', [*ends, without, with_one]), listeners=[interrupt])
     try:

@@ -1,4 +1,4 @@
-"""Threads that look at what happened while it happens: none meets an error, none leaves a stale answer behind."""
+"""Threads that read views during a run get no error and leave no stale view."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import threading
 import pytest
 from support.factories import failing, job, make_engine, run_engine, scripted
 from support.interrupts import PACKAGE
+from support.workers import LIMIT
 
 from dojobber import DoJobber, State
 
 VIEWS = ('nodestatus', 'noderesults', 'nodeexceptions', 'outcomes')
-LIMIT = 20  # seconds after which a thread that should have ended is stuck
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_threads_that_read_views_during_a_run_see_no_error_and_leave_no_stale_vi
 
 
 class PausedLook(threading.Thread):
-    """A thread that looks at an engine and pauses before that line of the package, counted from 1."""
+    """A thread that calls ``look`` and pauses before line ``number`` of the package that it runs, counted from 1."""
 
     def __init__(self, look, number):
         super().__init__(daemon=True)
@@ -154,9 +154,9 @@ def test_threads_that_create_a_view_at_the_same_time_get_complete_ones(how):
         found = LOOKS[how](engine)
         look.go_on.set()
         look.join(LIMIT)
-        for each in found, look.found:
-            assert repr(each).count('True') == repr(expected).count('True')
-            assert str(each)[:30] == str(expected)[:30]
+        for view in found, look.found:
+            assert repr(view).count('True') == repr(expected).count('True')
+            assert str(view)[:30] == str(expected)[:30]
         if not look.is_paused:
             break
         number += 1

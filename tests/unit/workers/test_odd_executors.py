@@ -1,4 +1,4 @@
-"""Executors and futures that do not behave as those of ``concurrent.futures`` do."""
+"""Executors and futures that behave differently from those of ``concurrent.futures``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from support.factories import changing, job, make_engine
 from support.workers import raised_in_time
 
 from dojobber import DummyJob, EventKind, RunonlyJob, State
+from dojobber._workers import loop
 
 
 def wide(count=20, **members):
@@ -16,7 +17,7 @@ def wide(count=20, **members):
 
 
 class Odd(Executor):
-    """Makes each call at once, and returns something else instead of the future."""
+    """Makes each call at once and returns another object instead of the future."""
 
     def __init__(self, instead):
         self._instead = instead
@@ -28,7 +29,7 @@ class Odd(Executor):
 
 
 class Handle:
-    """What knows a result, but does not say when there is one."""
+    """Has a result but takes no callbacks."""
 
     def result(self):
         return None
@@ -39,7 +40,7 @@ async def nothing():
 
 
 class Uncallable(Future):
-    """One that does not take callbacks."""
+    """A future that refuses callbacks."""
 
     def add_done_callback(self, function):
         raise NotImplementedError('no callbacks here')
@@ -73,7 +74,7 @@ def test_a_future_that_refuses_callbacks_ends_the_run_with_its_error():
 
 
 class Repeating(Future):
-    """One that calls back more than once, as one that is set by hand might."""
+    """A future that calls back more than once."""
 
     def add_done_callback(self, function):
         super().add_done_callback(function)
@@ -82,15 +83,15 @@ class Repeating(Future):
 
 
 class Mute(Future):
-    """One that never calls back, though it is done."""
+    """A future that is done but never calls back."""
 
     def add_done_callback(self, function):
         pass
 
 
 @pytest.mark.parametrize('kind', [Repeating, Mute])
-def test_a_future_that_calls_back_twice_or_never_ends_its_attempt_once(kind, monkeypatch):
-    monkeypatch.setattr('dojobber._workers.loop.LONGEST_WAIT', 0.05)  # seconds after which futures are looked at
+def test_an_attempt_ends_once_if_its_future_calls_back_twice_or_never(kind, monkeypatch):
+    monkeypatch.setattr(loop, 'LONGEST_WAIT', 0.05)
 
     def convert(future):
         odd = kind()

@@ -1,4 +1,4 @@
-"""Several Jobs at once, on threads: as in the serial run, whatever the order in which they happen to end."""
+"""Runs on threads, whose results equal those of a serial run in whatever order the Jobs end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from dojobber._attempt.attempt import AttempterPool
 
 @pytest.fixture(autouse=True)
 def _switching():
-    """Have threads take turns as often as they can, and leave none behind."""
+    """Switch between threads as often as possible, and check that none is left."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
@@ -43,7 +43,7 @@ def pool():
 
 @pytest.fixture(params=['max_workers', 'executor'])
 def on_threads(request):
-    """Return options for that many Jobs at once, on threads of the engine's or the user's own."""
+    """Return options to run ``count`` Jobs at once, on threads of the engine or of an executor."""
     pools = []
 
     def options(count):
@@ -57,10 +57,10 @@ def on_threads(request):
         pool.shutdown()
 
 
-def after(event, what=True):
-    """Wait for ``event``, but not for ever, and return ``what``."""
-    assert event.wait(LIMIT), 'it never came'
-    return what
+def after(event, value=True):
+    """Wait for ``event``, but not for ever, and return ``value``."""
+    assert event.wait(LIMIT), 'the event was never set'
+    return value
 
 
 def cleaning(log, name, deps=(), **members):
@@ -75,7 +75,7 @@ def raising(error):
 
 
 class CustomInterrupt(BaseException):
-    """No Exception, and nobody's but the user's."""
+    """An interrupt that the user defines, which is not an Exception."""
 
 
 class ConcurrencyCounter:
@@ -111,7 +111,7 @@ class ConcurrencyCounter:
 
 
 class Seen(NamedTuple):
-    """All that can be seen of a run."""
+    """Everything that was observed during a run."""
 
     engine: DoJobber
     log: list
@@ -137,7 +137,7 @@ def seen(specs, busy=None, **options):
 
 
 def comparable_events(job_name, events):
-    """Return what depends neither on the clock, nor on other Jobs, nor on the identity of exceptions."""
+    """Return the parts of events that do not depend on the clock, on other Jobs or on the identity of exceptions."""
     return [
         (event.kind, event.round, event.attempt, str(event.exception))
         for event in events
@@ -148,8 +148,8 @@ def comparable_events(job_name, events):
 def results(engine):
     errors = {name: str(error) for name, error in engine.nodeexceptions.items()}
     tries = {name: outcome.tries for name, outcome in engine.outcomes.items()}
-    held = {name: outcome.blocked_by for name, outcome in engine.outcomes.items()}
-    return engine.nodestatus, engine.noderesults, errors, tries, held
+    blocked_by = {name: outcome.blocked_by for name, outcome in engine.outcomes.items()}
+    return engine.nodestatus, engine.noderesults, errors, tries, blocked_by
 
 
 def check_like_serial(specs, workers, **options):
@@ -161,8 +161,8 @@ def check_like_serial(specs, workers, **options):
         assert own[0] == own[1]
         assert comparable_events(spec.name, threaded.events) == comparable_events(spec.name, serial.events)
     names = [line.partition('.') for line in threaded.lines]
-    for (before, _, _), (name, _, what) in zip(names, names[1:]):
-        assert what.startswith('check') or name == before, 'the lines of an attempt come as one block'
+    for (before, _, _), (name, _, text) in zip(names, names[1:]):
+        assert text.startswith('check') or name == before, 'the lines of an attempt come as one block'
     assert threaded.threads == set()
 
 
@@ -175,17 +175,17 @@ def check_order(specs, workers, **options):
     assert run.log[: len(done)] == done, 'Cleanups come last'
     last = {name: place for place, (name, *_) in enumerate(done)}
     for place, (name, *_) in enumerate(done):
-        assert all(last[need] < place for need in by_name[name].deps)
-        assert all(run.engine.nodestatus[need] for need in by_name[name].deps)
+        assert all(last[dependency] < place for dependency in by_name[name].deps)
+        assert all(run.engine.nodestatus[dependency] for dependency in by_name[name].deps)
     starts = [(event.job, event.attempt) for event in run.events if event.kind is EventKind.ATTEMPT_STARTED]
-    owing = {
+    pending = {
         (event.job, event.attempt)
         for event in run.events
         if event.kind is EventKind.RUN and by_name[event.job].base is not DummyJob
     }
-    cleanups = [name for name, what, *_ in run.log if what == 'cleanup']
-    assert cleanups == [start[0] for start in starts if start in owing][::-1]
-    ran = [name for name, what, *_ in run.log if what == 'run']
+    cleanups = [name for name, hook, *_ in run.log if hook == 'cleanup']
+    assert cleanups == [start[0] for start in starts if start in pending][::-1]
+    ran = [name for name, hook, *_ in run.log if hook == 'run']
     assert sorted(ran) == sorted(cleanups)
 
 
@@ -193,7 +193,7 @@ WORKERS = st.integers(2, 5)
 DELAYED = graphs(delays=st.sampled_from([0.0, 0.0, 0.001]), most=10)
 
 
-class TestProperties:
+class TestRandomGraphs:
     @given(DELAYED, WORKERS)
     @settings(max_examples=100)
     def test_parallel_results_equal_serial_ones(self, specs, workers):
@@ -216,7 +216,7 @@ class TestProperties:
 
 
 @pytest.mark.parallel
-class TestThousandGraphs:
+class TestThousandRandomGraphs:
     @given(graphs(delays=st.sampled_from([0.0, 0.0, 0.001]), most=25), st.integers(2, 9))
     @settings(max_examples=1000)
     def test_parallel_results_equal_serial_ones(self, specs, workers):
@@ -263,7 +263,7 @@ def check_interrupt(specs, workers, data):
     assert sorted(map(str, log[len(first) :])) == sorted(map(str, whole)), 'the next run is as on a fresh engine'
 
 
-class TestHowMany:
+class TestConcurrency:
     def test_as_many_jobs_as_allowed_run_at_once(self, on_threads):
         together = threading.Barrier(4)
         root = job('Root', [job(f'J{n}', Check=lambda self: together.wait(LIMIT)) for n in range(8)])
@@ -352,9 +352,9 @@ class TestExecutor:
             engine.checknrun()
             assert engine.noderesults['Root'].startswith('users')
         assert run_engine(root, executor=pool).success()
-        assert pool.submit(int, '5').result() == 5
+        assert pool.submit(int, '5').result(LIMIT) == 5
 
-    def test_other_calls_of_an_executor_get_their_turn(self):
+    def test_other_calls_submitted_to_an_executor_run_between_the_jobs(self):
         log, all_wait = [], threading.Event()
 
         def listener(event):
@@ -372,9 +372,9 @@ class TestExecutor:
     def test_an_executor_is_not_shut_down_after_an_interrupt(self, pool):
         with pytest.raises(CustomInterrupt):
             run_engine(job('Root', Check=raising(CustomInterrupt())), executor=pool)
-        assert pool.submit(int, '5').result() == 5
+        assert pool.submit(int, '5').result(LIMIT) == 5
 
-    def test_an_executor_that_is_shut_down_is_a_clear_error(self, pool):
+    def test_a_run_on_an_executor_that_is_shut_down_raises_its_error(self, pool):
         gone = ThreadPoolExecutor(2)
         gone.shutdown()
         engine = make_engine(job('Root'), executor=gone)
@@ -414,7 +414,7 @@ class TestExecutor:
             def submit(self, *args):
                 future = super().submit(*args)
                 self.calls += 1
-                if self.calls == 2:  # the other one is being made
+                if self.calls == 2:  # the first call is running
                     self.both.wait(LIMIT)
                 return future
 
@@ -445,7 +445,7 @@ class TestExecutor:
         assert not engine.partial_success()
 
 
-class TestTelling:
+class TestEvents:
     def test_events_are_emitted_in_the_calling_thread_one_attempt_after_the_other(self, on_threads):
         events, threads = [], set()
         together = threading.Barrier(3)
@@ -724,7 +724,7 @@ class TestInterrupts:
 
         def listener(event):
             if event.kind is EventKind.ATTEMPT_FINISHED and event.job == 'Quick':
-                is_waiting.set()  # for A: all others have ended
+                is_waiting.set()  # only A still runs
 
         before = signal.signal(signal.SIGINT, handler)
         try:
@@ -738,11 +738,11 @@ class TestInterrupts:
         assert engine.nodestatus == {'A': True, 'Quick': True, 'Root': None}
 
     def test_an_interrupt_while_an_attempt_is_queued_does_not_lose_it(self):
-        class Struck(ThreadPoolExecutor):
+        class Interrupting(ThreadPoolExecutor):
             def submit(self, *args):
                 super().submit(*args)
                 after(started)
-                raise KeyboardInterrupt  # as a signal does, if it comes before the future is returned
+                raise KeyboardInterrupt  # as from a signal handler before the future is returned
 
         log, started = [], threading.Event()
 
@@ -750,12 +750,12 @@ class TestInterrupts:
             self.storage['ran'] = True
             started.set()
 
-        with Struck(1) as pool:
-            engine = make_engine(job('Root', [cleaning(log, 'Begun', Run=run)]), executor=pool)
+        with Interrupting(1) as pool:
+            engine = make_engine(job('Root', [cleaning(log, 'Started', Run=run)]), executor=pool)
             with pytest.raises(KeyboardInterrupt):
                 call_in_time(engine.checknrun)
-        assert log == ['Begun']
-        assert engine.nodestatus == {'Begun': True, 'Root': None}
+        assert log == ['Started']
+        assert engine.nodestatus == {'Started': True, 'Root': None}
 
     def test_with_cleanup_false_cleanups_stay_pending_after_an_interrupt(self, on_threads):
         log, ended, together = [], threading.Event(), threading.Barrier(2)
@@ -817,7 +817,7 @@ class TestInterrupts:
         assert {name: outcome.tries for name, outcome in engine.outcomes.items()} == {
             'A': 1,
             'B': 1,
-            'C': 1,  # as one by one: what has been announced as started has failed
+            'C': 1,  # as in a serial run: an attempt announced as started has failed
             'Next': 0,
             'Root': 0,
         }
@@ -923,7 +923,7 @@ class TestCleanup:
 
 
 def test_started_attempts_are_recorded_once_after_an_interrupt_anywhere(on_threads):
-    """Interrupt at each line of this package that the caller's thread runs."""
+    """Interrupt at each line of the package that the caller's thread runs."""
     options = on_threads(2)
 
     def attempt(interrupted):
@@ -949,10 +949,10 @@ def test_started_attempts_are_recorded_once_after_an_interrupt_anywhere(on_threa
             assert not ran, raised
             return
         outcome = engine.outcomes['Job']
-        is_given_up = any('not called' in line for line in lines)
+        is_abandoned = any('not called' in line for line in lines)
         assert outcome.tries <= 1
         assert len(ends) <= outcome.tries, raised
-        if ran and not is_given_up:
+        if ran and not is_abandoned:
             assert cleaned == ran, raised
             assert (outcome.state, outcome.tries) == (State.CHANGED, 1), raised
 
@@ -976,7 +976,7 @@ def test_a_job_whose_attempt_somebody_cancels_has_failed():
 def test_a_job_whose_attempt_breaks_down_has_failed_and_the_run_goes_on(monkeypatch, error):
     def attempt(self, job_class, is_reported):
         if job_class.__name__ == 'Breaks':
-            raise error  # in the engine's own code, where no Job can make it fail
+            raise error  # as if the engine itself failed
         return make(self, job_class, is_reported)
 
     make = AttempterPool.__call__

@@ -13,7 +13,7 @@ import tracemalloc
 
 import pytest
 from support.factories import changing, failing, job, make_engine, run_engine
-from support.workers import LIMIT, raised_in_time
+from support.workers import LIMIT, limit_threads, raised_in_time
 
 from dojobber import DoJobberError, DummyJob
 
@@ -47,24 +47,9 @@ def test_a_huge_max_workers_costs_nothing(count):
     assert most < 2**20
 
 
-def limited(monkeypatch, count):
-    """Let no more than that many threads be started; after that the system refuses."""
-    start, started = threading.Thread.start, []
-
-    def refuse(thread):
-        if thread.name.startswith('dojobber'):
-            if len(started) == count:
-                raise RuntimeError("can't start new thread")
-            started.append(thread)
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, 'start', refuse)
-    return started
-
-
 @pytest.mark.parametrize('count', [1, 3])
 def test_a_run_goes_on_with_fewer_threads_if_the_system_allows_no_more(monkeypatch, count):
-    started = limited(monkeypatch, count)
+    started = limit_threads(monkeypatch, count)
     together, most = set(), []
 
     def check(self):
@@ -82,20 +67,13 @@ def test_a_run_goes_on_with_fewer_threads_if_the_system_allows_no_more(monkeypat
 
 
 def test_a_run_without_any_thread_raises_the_error_and_runs_nothing(monkeypatch):
-    limited(monkeypatch, 0)
+    limit_threads(monkeypatch, 0)
     engine = make_engine(wide(), max_workers=3)
     assert str(raised_in_time(engine.checknrun)) == "can't start new thread"
     assert not engine.partial_success()
     monkeypatch.undo()
     assert raised_in_time(engine.checknrun) is None
     assert engine.success()
-
-
-def test_threads_exit_at_the_end_of_their_run():
-    run_engine(wide(), max_workers=5)
-    for thread in engines_threads():
-        thread.join(LIMIT)
-    assert engines_threads() == []
 
 
 def test_a_script_exits_after_an_interrupt_at_any_line_of_the_package():
@@ -129,7 +107,7 @@ def test_only_one_thread_at_a_time_can_run_an_engine():
 
             def call(engine=engine, barrier=barrier):
                 barrier.wait(LIMIT)
-                with contextlib.suppress(DoJobberError):  # the others, if they come while it runs
+                with contextlib.suppress(DoJobberError):  # raised if another thread is running the engine
                     engine.checknrun()
 
             threads = [threading.Thread(target=call) for _ in range(4)]
@@ -155,7 +133,7 @@ def test_a_logging_configuration_does_not_silence_the_engine():
 
         def run(*listeners, **options):
             engine = DoJobber(**options)
-            logging.config.dictConfig({'version': 1})  # disables loggers, as is its default
+            logging.config.dictConfig({'version': 1})  # disables existing loggers by default
             engine.configure(Fine, listeners=listeners)
             engine.checknrun()
 

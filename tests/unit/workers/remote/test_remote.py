@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import copyreg
-import dataclasses
 import os
 import pickle
 import subprocess
@@ -14,6 +14,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.factories import changing, failing, job, mark_reached, wait_until_reached
+from support.pickling import (
+    Caching,
+    CustomInterrupt,
+    FrozenError,
+    NeedsTwoError,
+    PlainError,
+    PrefixingError,
+    Raises,
+    RefusingError,
+    Unloadable,
+)
 
 from dojobber import DummyJob, Job, Outcome, RemoteError, RunonlyJob, State, StorageConflictError
 from dojobber._attempt.attempt import AttempterPool, AttemptSettings
@@ -23,7 +34,7 @@ from dojobber._workers.remote.worker import run_request
 
 
 class RemoteRun:
-    """Makes attempts of the Jobs of a graph with a client and a worker in this process."""
+    """Runs attempts of the Jobs of a graph, with the client and the worker in this process."""
 
     def __init__(self, root, *args, no_act=False, is_reported=True, **kwargs):
         plan = make_plan(root, 1, 0)
@@ -38,7 +49,7 @@ class RemoteRun:
         return self.client.decode(self.names.index(name), run_request(self.request_of(name)))
 
     def attempt_all(self):
-        """Attempt all Jobs and return the outcomes by name."""
+        """Run one attempt of each Job and return the outcomes by name."""
         return {name: self.attempt(name).outcome for name in self.names}
 
 
@@ -47,13 +58,14 @@ def outcome_of(job_class, *args, **kwargs):
 
 
 def scrambled_error():
+    """Return the type and message of the error of reading ``b'scrambled'``."""
     with pytest.raises(pickle.UnpicklingError) as caught:
         pickle.loads(b'scrambled')
     return f'UnpicklingError: {caught.value}'
 
 
 def raising(error, name='Raises', **members):
-    """Return a Job class whose Check raises what ``error`` makes."""
+    """Return a Job class whose Check raises a new ``error()``."""
 
     def check(self, *args):
         raise error()
@@ -62,78 +74,42 @@ def raising(error, name='Raises', **members):
 
 
 def writing(name, deps=(), **values):
-    """Return a Job class that puts ``values`` into the global storage."""
+    """Return a Job class that writes ``values`` to ``global_storage``."""
     return job(name, deps, Check=lambda self: self.global_storage.update(values))
 
 
 def reading(name, deps=()):
-    """Return a Job class whose result is all that it sees of the global storage."""
+    """Return a Job class whose result is the ``global_storage`` that it sees."""
     return job(name, deps, Check=lambda self: {**self.global_storage})
 
 
-class Unloadable:
-    """Can be pickled, but not be made again."""
+class InterruptsWhenLoaded:
+    """Raises an interrupt while it is loaded, once a test has armed it."""
+
+    is_armed = False
 
     def __reduce__(self):
-        return (int, ('not a number',))
+        return interrupt_or_load, ()
 
 
-class Interrupted:
-    """While it is pickled there comes a Ctrl-C."""
-
-    def __reduce__(self):
+def interrupt_or_load():
+    if InterruptsWhenLoaded.is_armed:
         raise KeyboardInterrupt
+    return InterruptsWhenLoaded()
 
 
-class InterruptedLater:
-    """While it is made again there comes a Ctrl-C, from the moment on that is set."""
-
-    comes = False
-
-    def __reduce__(self):
-        return made_again, ()
-
-
-def made_again():
-    if InterruptedLater.comes:
-        raise KeyboardInterrupt
-    return InterruptedLater()
-
-
-class CustomInterrupt(BaseException):
-    """Ends a run, as KeyboardInterrupt does."""
-
-
-class NeedsTwoError(Exception):
-    """As many are: its arguments are not those that it hands on, so no copy can be made."""
-
-    def __init__(self, path, code):
-        super().__init__(f'{path} ended with {code}')
-
-
-class TwistedError(Exception):
-    """A copy of it says something else."""
+class PrefixingInterrupt(BaseException):
+    """Gets a longer message each time it is loaded."""
 
     def __init__(self, word):
-        super().__init__(f'{word}!')
-
-
-class TwistedStop(BaseException):
-    """Likewise."""
-
-    def __init__(self, word):
-        super().__init__(f'{word}!')
+        super().__init__(f'error: {word}')
 
 
 class UnprintableError(Exception):
-    """Asked what it says, it raises its first argument."""
+    """Its ``__str__`` raises its first argument."""
 
     def __str__(self):
         raise self.args[0]
-
-
-class ToldError(Exception):
-    """Its attributes are worth keeping."""
 
 
 class TestAttempt:
@@ -172,8 +148,8 @@ class TestAttempt:
             if where == 'words':
                 raise UnprintableError(KeyboardInterrupt())
             if where == 'global_storage':
-                self.global_storage['key'] = Interrupted()
-            return Interrupted() if where == 'result' else None
+                self.global_storage['key'] = Raises(KeyboardInterrupt())
+            return Raises(KeyboardInterrupt()) if where == 'result' else None
 
         outcome = outcome_of(job('Interrupted', Check=check))
         assert outcome.state is State.FAILED
@@ -190,10 +166,10 @@ class TestAttempt:
         assert str(error) == f'a worker cannot run the Job: {scrambled_error()}'
 
     def test_an_error_while_a_request_is_read_is_not_raised_in_the_worker(self, monkeypatch):
-        parcel = pickle.dumps(InterruptedLater())
+        request = pickle.dumps(InterruptsWhenLoaded())
         with monkeypatch.context() as patched:
-            patched.setattr(InterruptedLater, 'comes', True)
-            response = run_request(parcel)
+            patched.setattr(InterruptsWhenLoaded, 'is_armed', True)
+            response = run_request(request)
         result = RemoteRun(job('Fine')).client.decode(0, response)
         assert 'a worker cannot run the Job: KeyboardInterrupt' in str(result.outcome.exception)
 
@@ -207,17 +183,17 @@ class TestAttempt:
     @pytest.mark.parametrize('where', ['result', 'global_storage', 'storage'])
     def test_an_interrupt_while_a_response_is_read_is_raised(self, monkeypatch, where):
         def run(self):
-            self.storage['ran'] = InterruptedLater() if where == 'storage' else True
-            self.global_storage['key'] = InterruptedLater() if where == 'global_storage' else True
+            self.storage['ran'] = InterruptsWhenLoaded() if where == 'storage' else True
+            self.global_storage['key'] = InterruptsWhenLoaded() if where == 'global_storage' else True
 
         def check(self):
             if 'ran' not in self.storage:
                 raise ValueError
-            return InterruptedLater() if where == 'result' else True
+            return InterruptsWhenLoaded() if where == 'result' else True
 
         remote_run = RemoteRun(changing('Interrupted', Check=check, Run=run, Cleanup=lambda self: None))
         response = run_request(remote_run.request_of('Interrupted'))
-        monkeypatch.setattr(InterruptedLater, 'comes', True)
+        monkeypatch.setattr(InterruptsWhenLoaded, 'is_armed', True)
         with pytest.raises(KeyboardInterrupt):
             remote_run.client.decode(0, response)
 
@@ -278,13 +254,13 @@ class TestRequest:
     def test_no_two_requests_are_equal(self):
         fine = job('Fine')
         first, second = RemoteRun(fine), RemoteRun(fine)
-        parcels = [
+        requests = [
             first.request_of('Fine'),
             first.request_of('Fine'),
             second.request_of('Fine'),
             second.request_of('Fine'),
         ]
-        assert len(set(parcels)) == 4
+        assert len(set(requests)) == 4
 
     def test_a_job_is_sent_without_its_dependencies(self):
         top = job('Top', [job(f'Leaf{number}', [job(f'Deep{number}')]) for number in range(1000)])
@@ -321,8 +297,8 @@ class TestRequest:
 
     def test_an_interrupt_while_a_request_is_pickled_is_raised(self):
         with pytest.raises(KeyboardInterrupt):
-            RemoteRun(job('Fine'), Interrupted())
-        remote_run = RemoteRun(job('Holds', held=Interrupted()))
+            RemoteRun(job('Fine'), Raises(KeyboardInterrupt()))
+        remote_run = RemoteRun(job('Holds', held=Raises(KeyboardInterrupt())))
         with pytest.raises(KeyboardInterrupt):
             remote_run.request_of('Holds')
 
@@ -372,17 +348,17 @@ class TestResult:
 class TestException:
     def test_an_exception_arrives_with_its_attributes_and_its_traceback(self):
         def wrapped():
-            error = ToldError('why', 5)
+            error = PlainError('why', 5)
             error.host = 'db1'
             return error
 
         result = RemoteRun(raising(wrapped)).attempt('Raises')
         error = result.outcome.exception
-        assert (type(error), error.args, error.host) == (ToldError, ('why', 5), 'db1')
+        assert (type(error), error.args, error.host) == (PlainError, ('why', 5), 'db1')
         assert isinstance(error.__cause__, Exception)
         assert str(error.__cause__).startswith('\nTraceback (most recent call last):\n  File ')
         assert 'in check\n    raise error()' in str(error.__cause__)
-        assert "ToldError: ('why', 5)" in str(error.__cause__)
+        assert "PlainError: ('why', 5)" in str(error.__cause__)
         assert 'dojobber' + os.sep + 'attempt.py' not in str(error.__cause__)
 
     def test_the_exception_of_each_phase_has_its_own_traceback(self):
@@ -400,7 +376,11 @@ class TestException:
         [
             (lambda: NeedsTwoError('/bin/false', 1), 'NeedsTwoError: /bin/false ended with 1', 'TypeError'),
             (lambda: ValueError(threading.Lock()), 'ValueError: <unlocked _thread.lock', 'cannot pickle'),
-            (lambda: TwistedError('word'), 'TwistedError: word!', 'would arrive as TwistedError: word!!'),
+            (
+                lambda: PrefixingError('word'),
+                'PrefixingError: error: word',
+                'would arrive as PrefixingError: error: error: word',
+            ),
             (
                 lambda: UnprintableError(ValueError(), threading.Lock()),
                 'UnprintableError: <unprintable>',
@@ -453,7 +433,7 @@ class TestException:
         ('made', 'words'),
         [
             (lambda: CustomInterrupt(threading.Lock()), 'CustomInterrupt: <unlocked'),
-            (lambda: TwistedStop('word'), 'TwistedStop: word! (which cannot'),
+            (lambda: PrefixingInterrupt('word'), 'PrefixingInterrupt: error: word (which cannot'),
         ],
     )
     def test_an_interrupt_that_cannot_be_pickled_arrives_as_keyboard_interrupt(self, made, words):
@@ -738,56 +718,37 @@ class TestOnlyOnTheWorker:
             result.pending_cleanup.Cleanup()
 
 
-@dataclasses.dataclass(frozen=True)
-class FrozenError(Exception):
-    """Takes no attributes."""
+class ExitsWhenLoadedError(Exception):
+    """Exits while it is loaded, once a test has armed it."""
 
-
-class RefusingError(Exception):
-    """Takes none either, and has its own idea of what caused it."""
-
-    __slots__ = ('code',)
-    __cause__ = property(lambda self: 1 / 0)
-
-    def __init__(self, code=5):
-        super().__init__(code)
-        BaseException.__setattr__(self, 'code', code)
-
-    def __setattr__(self, name, value):
-        raise AttributeError(f'{name} is not yours')
-
-
-class LeavingError(Exception):
-    """Ends the script that unpickles it, from the moment on that is set."""
-
-    leaves = False
+    is_armed = False
 
     def __reduce__(self):
-        return left_or_made, ()
+        return exit_or_load, ()
 
 
-def left_or_made():
-    if LeavingError.leaves:
+def exit_or_load():
+    if ExitsWhenLoadedError.is_armed:
         sys.exit(3)
-    return LeavingError()
+    return ExitsWhenLoadedError()
 
 
 class SpeechlessError(Exception):
-    """Raises itself when asked what it says."""
+    """Its ``__str__`` raises itself."""
 
     def __str__(self):
         raise self
 
 
-class Unwilling:
-    """Cannot be pickled, for a reason that cannot be said."""
+class UnprintableKey(Raises):
+    """Raises that error in its ``__repr__``, too."""
 
-    def __reduce__(self):
-        raise SpeechlessError
+    def __repr__(self):
+        raise self.error
 
 
 def causes(error):
-    """Return the exceptions that a traceback would show for this one, the last first."""
+    """Return ``error`` and the exceptions before it that its traceback shows, the last first."""
     found = []
     while error is not None:
         found.append(error)
@@ -805,16 +766,16 @@ class TestChain:
                 try:
                     raise KeyError({'a', 'b'})
                 except KeyError as first:
-                    raise ToldError('second') from first
-            except ToldError as second:
+                    raise PlainError('second') from first
+            except PlainError as second:
                 raise ValueError('third') from second
 
         error = self.back(check)
-        assert [type(each) for each in causes(error)] == [ValueError, ToldError, KeyError, RemoteTraceback]
+        assert [type(cause) for cause in causes(error)] == [ValueError, PlainError, KeyError, RemoteTraceback]
         assert error.__suppress_context__
         assert error.__context__ is error.__cause__
         assert causes(error)[2].args == ({'a', 'b'},)
-        assert 'ToldError: second\n\nThe above exception was the direct cause' in str(causes(error)[-1])
+        assert 'PlainError: second\n\nThe above exception was the direct cause' in str(causes(error)[-1])
 
     def test_a_context_arrives_as_a_context(self):
         def check():
@@ -835,7 +796,7 @@ class TestChain:
                 raise ValueError('second') from None
 
         error = self.back(check)
-        assert [type(each) for each in causes(error)] == [ValueError, RemoteTraceback]
+        assert [type(cause) for cause in causes(error)] == [ValueError, RemoteTraceback]
         assert (type(error.__context__), error.__suppress_context__) == (KeyError, True)
 
     def test_a_cause_that_cannot_be_pickled_is_replaced_by_an_error(self):
@@ -843,11 +804,11 @@ class TestChain:
             raise ValueError('second') from NeedsTwoError('/bin/false', 1)
 
         error = self.back(check)
-        assert [type(each) for each in causes(error)] == [ValueError, RemoteError, RemoteTraceback]
+        assert [type(cause) for cause in causes(error)] == [ValueError, RemoteError, RemoteTraceback]
         assert str(error.__cause__).startswith('NeedsTwoError: /bin/false ended with 1 (which cannot be sent')
 
     def test_a_cycle_and_a_long_chain_of_exceptions_arrive(self):
-        def circle():
+        def cycle():
             one, two = ValueError('one'), KeyError('two')
             one.__cause__, two.__cause__ = two, one
             raise one
@@ -859,9 +820,9 @@ class TestChain:
                 later.__cause__, error = error, later
             raise error
 
-        assert [type(each) for each in causes(self.back(circle))[:2]] == [ValueError, KeyError]
+        assert [type(cause) for cause in causes(self.back(cycle))[:2]] == [ValueError, KeyError]
         error = self.back(long)
-        assert [each.args for each in causes(error)[:3]] == [(4999,), (4998,), (4997,)]
+        assert [cause.args for cause in causes(error)[:3]] == [(4999,), (4998,), (4997,)]
         assert isinstance(causes(error)[-1], RemoteTraceback)
 
     @pytest.mark.parametrize('made', [FrozenError, RefusingError])
@@ -881,7 +842,7 @@ class TestChain:
 
         result = RemoteRun(job('Only', base=RunonlyJob, Run=run)).attempt('Only')
         assert result.reports[1][3] is result.reports[2][3] is result.outcome.exception
-        assert [type(each) for each in causes(result.outcome.exception)] == [ValueError, KeyError, RemoteTraceback]
+        assert [type(cause) for cause in causes(result.outcome.exception)] == [ValueError, KeyError, RemoteTraceback]
 
 
 class TestParts:
@@ -900,18 +861,18 @@ class TestParts:
         return changing('Leaves', Run=run, Check=check, Cleanup=lambda self: (self.storage, self.global_storage))
 
     def test_a_result_that_exits_when_it_is_read_fails_the_job_but_loses_nothing_else(self, monkeypatch):
-        remote_run = RemoteRun(self.run_and_check(LeavingError))
+        remote_run = RemoteRun(self.run_and_check(ExitsWhenLoadedError))
         response = run_request(remote_run.request_of('Leaves'))
-        monkeypatch.setattr(LeavingError, 'leaves', True)
+        monkeypatch.setattr(ExitsWhenLoadedError, 'is_armed', True)
         result = remote_run.client.decode(0, response)
         assert result.outcome.state is State.FAILED
         assert str(result.outcome.exception) == "the result of 'Leaves' cannot be read: SystemExit: 3"
         assert result.pending_cleanup.Cleanup() == ({'ran': 'there'}, {'written': [1]})
 
     def test_a_result_that_interrupts_whenever_it_is_read_interrupts_once(self, monkeypatch):
-        remote_run = RemoteRun(self.run_and_check(InterruptedLater))
+        remote_run = RemoteRun(self.run_and_check(InterruptsWhenLoaded))
         response = run_request(remote_run.request_of('Leaves'))
-        monkeypatch.setattr(InterruptedLater, 'comes', True)
+        monkeypatch.setattr(InterruptsWhenLoaded, 'is_armed', True)
         with pytest.raises(KeyboardInterrupt):
             remote_run.client.decode(0, response)
         result = remote_run.client.decode(0, response)
@@ -937,7 +898,9 @@ class TestParts:
         sys.modules.pop('only_on_the_worker')
         result = remote_run.client.decode(0, response)
         assert result.outcome.state is State.FAILED
-        assert "what 'Puts' wrote cannot be read: ModuleNotFoundError" in str(result.outcome.exception)
+        assert "the changes of 'Puts' in global_storage cannot be read: ModuleNotFoundError" in str(
+            result.outcome.exception
+        )
         assert result.pending_cleanup.Cleanup() == {'ran': True}
 
     @pytest.mark.parametrize('where', ['result', 'global_storage', 'error'])
@@ -945,12 +908,12 @@ class TestParts:
         def run(self):
             self.storage['ran'] = True
             if where == 'global_storage':
-                self.global_storage['key'] = Interrupted()
+                self.global_storage['key'] = Raises(KeyboardInterrupt())
 
         def check(self):
             if 'ran' not in self.storage or where == 'error':
-                raise ValueError(Interrupted() if 'ran' in self.storage else None)
-            return Interrupted() if where == 'result' else None
+                raise ValueError(Raises(KeyboardInterrupt()) if 'ran' in self.storage else None)
+            return Raises(KeyboardInterrupt()) if where == 'result' else None
 
         result = RemoteRun(changing('Interrupted', Check=check, Run=run, Cleanup=lambda self: self.storage)).attempt(
             'Interrupted'
@@ -960,11 +923,11 @@ class TestParts:
 
     def test_repeated_interrupts_while_a_storage_is_pickled_fail_the_cleanup(self):
         def run(self):
-            self.storage['ran'] = Interrupted()
+            self.storage['ran'] = Raises(KeyboardInterrupt())
 
         result = RemoteRun(changing('Interrupted', Run=run, Cleanup=lambda self: None)).attempt('Interrupted')
         assert (result.outcome.state, type(result.outcome.exception)) == (State.FAILED, KeyboardInterrupt)
-        with pytest.raises(RemoteError, match='interrupted whenever'):
+        with pytest.raises(RemoteError, match='interrupted each time'):
             result.pending_cleanup.Cleanup()
 
     def test_one_interrupt_while_a_storage_is_pickled_loses_nothing(self):
@@ -990,14 +953,14 @@ class TestParts:
     @pytest.mark.parametrize('where', ['result', 'global_storage', 'storage', 'error'])
     def test_an_error_without_a_message_can_be_reported(self, where):
         def run(self):
-            self.storage['ran'] = Unwilling() if where == 'storage' else True
+            self.storage['ran'] = Raises(SpeechlessError()) if where == 'storage' else True
             if where == 'global_storage':
-                self.global_storage['key'] = Unwilling()
+                self.global_storage['key'] = Raises(SpeechlessError())
 
         def check(self):
             if 'ran' not in self.storage or where == 'error':
-                raise SpeechlessError(Unwilling())
-            return Unwilling() if where == 'result' else None
+                raise SpeechlessError(Raises(SpeechlessError()))
+            return Raises(SpeechlessError()) if where == 'result' else None
 
         result = RemoteRun(changing('Mute', Check=check, Run=run, Cleanup=lambda self: 'done')).attempt('Mute')
         assert result.outcome.state is (State.CHANGED if where in ('result', 'storage') else State.FAILED)
@@ -1007,12 +970,28 @@ class TestParts:
         else:
             assert result.pending_cleanup.Cleanup() == 'done'
 
+    @pytest.mark.parametrize('raised', [SystemExit(7), asyncio.CancelledError()])
+    def test_an_error_whose_message_exits_fails_only_its_job(self, raised):
+        error = UnprintableError(raised)
+        with pytest.raises(RemoteError, match='UnprintableError: <unprintable>'):
+            RemoteRun(job('Holds', held=Raises(error))).request_of('Holds')
+        exception = outcome_of(raising(lambda: UnprintableError(raised, threading.Lock()))).exception
+        assert str(exception).startswith('UnprintableError: <unprintable> (which cannot be sent unchanged: ')
+
+    @pytest.mark.parametrize('raised', [SystemExit(7), asyncio.CancelledError(), ValueError()])
+    def test_a_key_whose_repr_raises_can_be_reported(self, raised):
+        def check(self):
+            self.global_storage[UnprintableKey(raised)] = threading.Lock()
+
+        error = outcome_of(job('Puts', Check=check)).exception
+        assert str(error).startswith("'Puts' wrote a value to global_storage[<unprintable>] that cannot be sent: ")
+
     def test_any_error_while_pickling_becomes_a_remote_error(self):
         class Exits:
             def __reduce__(self):
                 sys.exit(4)
 
-        for held in (Unwilling(), Exits()):
+        for held in (Raises(SpeechlessError()), Exits()):
             with pytest.raises(RemoteError, match="'Holds' cannot be sent to a worker process: "):
                 RemoteRun(job('Holds', held=held)).request_of('Holds')
             with pytest.raises(RemoteError, match='the arguments of set_args'):
@@ -1075,13 +1054,13 @@ class Reduced(Job):
         self.lock, self.path = threading.Lock(), '/there'
 
     def __reduce__(self):
-        return remade, (type(self), self.path)
+        return rebuild, (type(self), self.path)
 
 
-def remade(kind, path):
-    made = kind()
-    made.path = path
-    return made
+def rebuild(job_class, path):
+    instance = job_class()
+    instance.path = path
+    return instance
 
 
 class TestAttributes:
@@ -1201,19 +1180,6 @@ ATTEMPT = (
 )
 
 
-class Parsing:
-    """Parses its text when first asked, and keeps the result."""
-
-    def __init__(self, text):
-        self.text = text
-        self._parsed = None
-
-    def get(self, key):
-        if self._parsed is None:
-            self._parsed = {'words': set(self.text.split()), **dict(line.split('=') for line in self.text.split())}
-        return self._parsed[key]
-
-
 class TestReaders:
     def outcomes(self, value, *uses):
         base = writing('Base', key=value)
@@ -1225,7 +1191,7 @@ class TestReaders:
         def get(key):
             return lambda self: self.global_storage['key'].get(key)
 
-        assert [outcome.result for outcome in self.outcomes(Parsing('a=1 b=2'), get('a'), get('b'))] == ['1', '2']
+        assert [outcome.result for outcome in self.outcomes(Caching('a=1 b=2'), get('a'), get('b'))] == ['1', '2']
 
     @pytest.mark.parametrize(
         ('value', 'use'),

@@ -1,30 +1,35 @@
-"""Whether an exception arrives in another process as it is: the same answer each time and everywhere."""
+"""Which exceptions survive pickling. The answer must be the same each time and in every process."""
 
 from __future__ import annotations
 
 import builtins
-import dataclasses
 import math
 import os
+import pathlib
 import pickle
-import subprocess
 import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.pickling import (
+    DroppingError,
+    FrozenError,
+    ListingError,
+    PlainError,
+    PrefixingError,
+    RefusingError,
+    Thing,
+)
+from support.run_command import run_script
 
 from dojobber import RemoteError
 from dojobber._workers.remote.pickling import dumps, links_of
 from dojobber._workers.remote.roundtrip import alike, picklable_or_error
 
 
-class Thing:
-    """Is equal to nothing but itself, and its ``repr()`` holds its address."""
-
-
-class Undecided:
-    """Like an array: nobody can say whether it is equal to another."""
+class Uncomparable:
+    """Cannot be compared, like an array."""
 
     def __eq__(self, other):
         raise ValueError('the truth value is ambiguous')
@@ -40,8 +45,8 @@ class NeverEqual:
         return 1
 
 
-class Loud(str):
-    """Has its own mind about equality."""
+class UncomparableText(str):
+    """A str that cannot be compared."""
 
     def __eq__(self, other):
         raise ValueError('not even a string')
@@ -49,61 +54,25 @@ class Loud(str):
     __hash__ = str.__hash__
 
 
-class ToldError(Exception):
-    """Takes what it is given."""
-
-
-class PrefixingError(Exception):
-    """StorageDiff its words each time it is made."""
-
-    def __init__(self, word):
-        super().__init__(f'error: {word}')
-
-
-class ListingError(Exception):
-    """Likewise, in a list."""
-
-    def __init__(self, words):
-        super().__init__([*words, 'end'])
-
-
-class DroppingError(Exception):
-    """Is pickled without the number that it was made with."""
-
-    def __init__(self, number=1):
-        super().__init__()
-        self.number = number
-
-    def __reduce__(self):
-        return DroppingError, ()
-
-
-class TurnedError(Exception):
-    """Comes back as something else altogether."""
+class LoadsAsTextError(Exception):
+    """Loads as a str."""
 
     def __reduce__(self):
         return str, ('not an exception',)
 
 
-class NonsenseError(Exception):
-    """Cannot say how to pickle it."""
+class WrongReductionError(Exception):
+    """Returns a wrong reduction."""
 
     def __reduce__(self):
         return 5
 
 
-class LeavesError(Exception):
-    """Ends the script when it is made again."""
+class ExitsWhenLoadedError(Exception):
+    """Exits while it is loaded."""
 
     def __reduce__(self):
         return sys.exit, (3,)
-
-
-@dataclasses.dataclass(frozen=True)
-class FrozenError(Exception):
-    """Takes no attributes."""
-
-    code: int
 
 
 class SlottedError(Exception):
@@ -116,15 +85,6 @@ class SlottedError(Exception):
         return self.__hidden
 
 
-class RefusingError(Exception):
-    """Lets nothing be set on it, and has its own idea of its cause."""
-
-    __cause__ = property(lambda self: 1 / 0)
-
-    def __setattr__(self, name, value):
-        raise AttributeError('never')
-
-
 ATOMS = st.one_of(
     st.none(),
     st.booleans(),
@@ -134,9 +94,9 @@ ATOMS = st.one_of(
     st.sampled_from(['', 'text', 'tëxt']),
     st.binary(max_size=3),
     st.builds(Thing),
-    st.builds(Undecided),
+    st.builds(Uncomparable),
     st.builds(NeverEqual),
-    st.sampled_from([Loud('a'), Thing, math.nan, len]),
+    st.sampled_from([UncomparableText('a'), Thing, math.nan, len]),
 )
 WORDS = st.sets(st.sampled_from(['alpha', 'beta', 'gamma', 'delta', 'epsilon']))
 ARGUMENTS = st.recursive(
@@ -153,60 +113,53 @@ ARGUMENTS = st.recursive(
 )
 
 
-PATIENTLY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+NO_DEADLINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class TestProperties:
     @given(
-        st.lists(ARGUMENTS, max_size=3), st.sampled_from([ToldError, KeyError, OSError, SystemExit, KeyboardInterrupt])
+        st.lists(ARGUMENTS, max_size=3), st.sampled_from([PlainError, KeyError, OSError, SystemExit, KeyboardInterrupt])
     )
     def test_an_exception_that_stores_its_arguments_survives_pickling(self, args, kind):
         error = kind(*args)
         for _ in range(5):
             assert picklable_or_error(error) is error
 
-    @PATIENTLY
+    @NO_DEADLINE
     @given(st.lists(st.text('ab', max_size=3), max_size=3), st.sampled_from([PrefixingError, ListingError]))
     def test_an_exception_that_changes_its_arguments_does_not_survive_pickling(self, words, kind):
         error = kind(words)
         for _ in range(5):
             assert isinstance(picklable_or_error(error), RemoteError)
 
-    @PATIENTLY
+    @NO_DEADLINE
     @given(ARGUMENTS, ARGUMENTS)
     def test_alike_is_symmetric(self, one, other):
         assert alike(one, other) == alike(other, one)
         assert alike(one, one)
 
 
-SCRIPT = """
-import test_roundtrip as here
-from dojobber._workers.remote.roundtrip import picklable_or_error
-words = {'alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta', 'eta', 'theta'}
-errors = [
-    KeyError(words), KeyError({word: {word, 'x'} for word in sorted(words)}),
-    ValueError([{(word, 1) for word in words}]), ValueError('bad', here.Thing()),
-    ValueError({here.Thing(), here.Thing()}), ValueError(frozenset({frozenset(words)})),
-    here.ListingError(words), here.PrefixingError(sorted(words)), here.DroppingError(2),
-    ValueError(float('nan'), {float('nan')}),
-]
-print([picklable_or_error(error) is error for error in errors])
-"""
+SCRIPT = pathlib.Path(__file__).parents[3] / 'processes' / 'scripts' / 'pickled_sets.py'
 
 
 @pytest.mark.parametrize('seed', range(6))
-def test_alike_does_not_depend_on_the_order_of_sets(seed):
-    ways = os.pathsep.join([os.path.dirname(__file__), os.getcwd()])
-    done = subprocess.run(
-        [sys.executable, '-c', SCRIPT],
-        env={**os.environ, 'PYTHONHASHSEED': str(seed), 'PYTHONPATH': ways},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    arrives = [True, True, True, True, True, True, False, False, False, True]
-    assert (done.stdout.strip(), done.stderr) == (str(arrives), '')
+def test_alike_does_not_depend_on_the_order_of_sets(seed, tmp_path):
+    folders = [SCRIPT.parents[2], os.environ.get('PYTHONPATH')]
+    paths = os.pathsep.join(map(str, filter(None, folders)))
+    status, out, err = run_script(tmp_path, SCRIPT, PYTHONHASHSEED=str(seed), PYTHONPATH=paths)
+    assert (status, err) == (0, '')
+    assert out.splitlines() == [
+        'KeyError survives',
+        'KeyError survives',
+        'ValueError survives',
+        'ValueError survives',
+        'ValueError survives',
+        'ValueError survives',
+        'ListingError is replaced',
+        'PrefixingError is replaced',
+        'DroppingError is replaced',
+        'ValueError survives',
+    ]
 
 
 class TestError:
@@ -215,9 +168,9 @@ class TestError:
         [
             (PrefixingError('a'), 'it would arrive as PrefixingError: error: error: a'),
             (DroppingError(2), 'it would arrive as DroppingError: '),
-            (TurnedError(), 'it would arrive as str: not an exception'),
-            (NonsenseError(), 'must return a string or tuple'),
-            (LeavesError(), 'SystemExit: 3'),
+            (LoadsAsTextError(), 'it would arrive as str: not an exception'),
+            (WrongReductionError(), 'must return a string or tuple'),
+            (ExitsWhenLoadedError(), 'SystemExit: 3'),
         ],
     )
     def test_an_exception_that_does_not_survive_pickling_is_replaced(self, error, why):
@@ -254,13 +207,13 @@ class TestError:
     @pytest.mark.skipif(sys.version_info < (3, 11), reason='needs exception groups')
     def test_exception_groups_survive_pickling_if_their_members_do(self):
         group = builtins.ExceptionGroup(
-            'several', [ToldError({'a', 'b'}), builtins.ExceptionGroup('inner', [FrozenError(1), KeyError(Thing())])]
+            'several', [PlainError({'a', 'b'}), builtins.ExceptionGroup('inner', [FrozenError(1), KeyError(Thing())])]
         )
         assert picklable_or_error(group) is group
         assert isinstance(picklable_or_error(builtins.ExceptionGroup('several', [PrefixingError('a')])), RemoteError)
 
     def test_an_exception_that_contains_itself_survives_pickling(self):
-        error = ToldError([])
+        error = PlainError([])
         error.args[0].append(error)
         error.me = error
         assert picklable_or_error(error) is error

@@ -16,6 +16,7 @@ import types
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.pickling import Caching, Unloadable
 
 from dojobber import RemoteError
 from dojobber._workers.remote.storage import LazyStorage, decode, encode, only_filled
@@ -23,20 +24,20 @@ from dojobber._workers.remote.storage import LazyStorage, decode, encode, only_f
 PLAIN = {'text': 'a', 'list': [1, {'two': 2}], 'none': None, 'bytes': b'raw', 'number': 1.5, 3: (4, 5)}
 
 
-def stored(values):
-    """Return a storage that has just arrived with these values."""
+def storage_with(values):
+    """Return a storage that a worker has just received with these values."""
     return LazyStorage.received({key: encode(value) for key, value in values.items()})
 
 
-def left(storage):
-    """Return what a Job would send back of it: values and kinds by key, and the deleted keys."""
+def changes_of(storage):
+    """Return the changes of a storage: the written values by key, and the deleted keys."""
     changes, failure = storage.diff('Job')
     assert failure is None
     return {key: decode(written.value) for key, written in changes.written.items()}, set(changes.deleted)
 
 
 class Counted:
-    """Counts how often it was unpickled."""
+    """Counts how often instances are loaded."""
 
     count = 0
 
@@ -53,15 +54,8 @@ def _count_from_zero():
     Counted.count = 0
 
 
-class Unreadable:
-    """Can be pickled but not unpickled."""
-
-    def __reduce__(self):
-        return int, ('no number',)
-
-
-class OnlyOnce:
-    """Can be unpickled but not be pickled again."""
+class PickledOnce:
+    """Can be loaded, but not pickled again."""
 
     def __init__(self, is_new=True):
         self.is_new = is_new
@@ -69,23 +63,10 @@ class OnlyOnce:
     def __reduce__(self):
         if not self.is_new:
             raise TypeError('not twice')
-        return OnlyOnce, (False,)
+        return PickledOnce, (False,)
 
 
-class Settings:
-    """Parses its text when first asked."""
-
-    def __init__(self, text):
-        self.text = text
-        self._parsed = None
-
-    def get(self, key):
-        if self._parsed is None:
-            self._parsed = dict(line.split('=') for line in self.text.split())
-        return self._parsed[key]
-
-
-ASKED = [
+READS = [
     pytest.param(lambda d: {**d}, id='unpacked'),
     pytest.param(lambda d: dict(d), id='dict'),
     pytest.param(lambda d: d.copy(), id='copied'),
@@ -118,35 +99,39 @@ VALUES = st.one_of(st.none(), st.sampled_from(['', 'text', b'', b'bytes']), st.l
 
 
 class TestLikeADict:
-    @pytest.mark.parametrize('ask', ASKED)
-    def test_every_way_to_read_a_storage_returns_the_values(self, ask):
-        assert ask(stored(PLAIN)) == PLAIN
+    @pytest.mark.parametrize('read', READS)
+    def test_every_way_to_read_a_storage_returns_the_values(self, read):
+        assert read(storage_with(PLAIN)) == PLAIN
 
-    @pytest.mark.parametrize('ask', [ASKED[0], *ASKED[2:7]])
-    def test_a_copy_of_a_storage_is_a_plain_dict(self, ask):
-        assert type(ask(stored(PLAIN))) is dict
+    @pytest.mark.parametrize('read', [READS[0], *READS[2:7]])
+    def test_a_copy_of_a_storage_is_a_plain_dict(self, read):
+        assert type(read(storage_with(PLAIN))) is dict
 
     def test_a_storage_equals_a_dict_from_both_sides(self):
         other = {**PLAIN, 'list': []}
-        assert isinstance(stored(PLAIN), dict)
-        for right in (PLAIN, stored(PLAIN)):
-            for one, two in ((stored(PLAIN), right), (right, stored(PLAIN)), ([right], [stored(PLAIN)])):
+        assert isinstance(storage_with(PLAIN), dict)
+        for right in (PLAIN, storage_with(PLAIN)):
+            for one, two in (
+                (storage_with(PLAIN), right),
+                (right, storage_with(PLAIN)),
+                ([right], [storage_with(PLAIN)]),
+            ):
                 assert operator.eq(one, two)
                 assert not operator.ne(one, two)
-        assert operator.ne(stored(PLAIN), other)
-        assert operator.ne(other, stored(PLAIN))
-        assert stored(PLAIN) != 5
+        assert operator.ne(storage_with(PLAIN), other)
+        assert operator.ne(other, storage_with(PLAIN))
+        assert storage_with(PLAIN) != 5
 
     def test_the_union_of_a_storage_is_a_plain_dict_with_all_values(self):
         more = {'text': 'b', 'more': [6]}
         for union, right in [
-            (stored(PLAIN) | more, {**PLAIN, **more}),
-            (more | stored(PLAIN), {**more, **PLAIN}),
-            (stored(PLAIN) | stored(more), {**PLAIN, **more}),
+            (storage_with(PLAIN) | more, {**PLAIN, **more}),
+            (more | storage_with(PLAIN), {**more, **PLAIN}),
+            (storage_with(PLAIN) | storage_with(more), {**PLAIN, **more}),
         ]:
             assert (type(union), union) == (dict, right)
-        storage = same = stored(PLAIN)
-        storage |= stored(more)
+        storage = same = storage_with(PLAIN)
+        storage |= storage_with(more)
         assert storage is same
         assert storage == {**PLAIN, **more}
         with pytest.raises(TypeError):
@@ -156,12 +141,12 @@ class TestLikeADict:
     @pytest.mark.parametrize('sort', [True, False])
     def test_json_writes_the_values_of_a_nested_storage(self, indent, sort):
         plain = {'a': [1, 2], 'b': {'c': [None, 1.5]}, 'd': 'e'}
-        assert json.dumps({'x': stored(plain)}, indent=indent, sort_keys=sort) == json.dumps(
+        assert json.dumps({'x': storage_with(plain)}, indent=indent, sort_keys=sort) == json.dumps(
             {'x': plain}, indent=indent, sort_keys=sort
         )
 
     def test_string_formatting_finds_the_values(self):
-        storage = stored({'a': [1]})
+        storage = storage_with({'a': [1]})
         assert (
             operator.mod('%(a)s', storage),
             '{a}'.format_map(storage),
@@ -173,15 +158,15 @@ class TestLikeADict:
         )
 
     def test_a_storage_can_be_passed_as_keyword_arguments(self):
-        assert (lambda **keywords: keywords)(**stored({'a': [1], 'b': 2.5})) == {'a': [1], 'b': 2.5}
+        assert (lambda **keywords: keywords)(**storage_with({'a': [1], 'b': 2.5})) == {'a': [1], 'b': 2.5}
 
     def test_a_value_read_twice_is_the_same_object(self):
-        storage = stored(PLAIN)
+        storage = storage_with(PLAIN)
         assert storage['list'] is storage['list'] is storage.get('list') is dict(storage)['list']
 
     def test_length_order_truth_and_membership_are_those_of_a_dict(self):
-        storage = stored(PLAIN)
-        assert (len(storage), list(storage), list(reversed(storage)), bool(storage), bool(stored({}))) == (
+        storage = storage_with(PLAIN)
+        assert (len(storage), list(storage), list(reversed(storage)), bool(storage), bool(storage_with({}))) == (
             len(PLAIN),
             list(PLAIN),
             list(reversed(PLAIN)),
@@ -193,65 +178,65 @@ class TestLikeADict:
         assert 'list' in storage.keys()  # noqa: SIM118 - the view is what this is about
 
     def test_missing_keys_raise_errors_or_return_defaults(self):
-        storage = stored(PLAIN)
-        for ask in (
+        storage = storage_with(PLAIN)
+        for read in (
             lambda: storage['x'],
             lambda: storage.pop('x'),
             lambda: storage.__delitem__('x'),
-            stored({}).popitem,
+            storage_with({}).popitem,
         ):
             with pytest.raises(KeyError):
-                ask()
+                read()
         assert (storage.get('x'), storage.get('x', 7), storage.pop('x', 8)) == (None, 7, 8)
         with pytest.raises(TypeError):
             hash(storage)
 
     def test_a_storage_that_contains_itself_can_be_copied(self):
-        storage = stored({'a': [1]})
+        storage = storage_with({'a': [1]})
         storage['self'] = storage
         copied = copy.deepcopy(storage)
         assert copied['self'] is copied
         assert copied['a'] == [1]
 
     def test_the_type_of_a_storage_creates_plain_dicts(self):
-        made = type(stored(PLAIN))({'a': b'raw'}, b=b'bytes')
+        made = type(storage_with(PLAIN))({'a': b'raw'}, b=b'bytes')
         assert (type(made), made) == (dict, {'a': b'raw', 'b': b'bytes'})
-        assert type(stored(PLAIN)).fromkeys('ab', b'x') == {'a': b'x', 'b': b'x'}
+        assert type(storage_with(PLAIN)).fromkeys('ab', b'x') == {'a': b'x', 'b': b'x'}
 
     def test_placeholders_explain_themselves_and_are_copied_as_the_value(self):
-        inside = dict.get(stored({'a': [1]}), 'a')
+        inside = dict.get(storage_with({'a': [1]}), 'a')
         assert 'pass dict(self.global_storage) instead' in repr(inside)
         assert copy.deepcopy(inside) == pickle.loads(pickle.dumps(inside)) == [1]
 
     def test_threads_of_a_job_read_the_same_object(self):
-        storage, found, start = stored({'a': Counted()}), [], threading.Barrier(8)
+        storage, found, start = storage_with({'a': Counted()}), [], threading.Barrier(8)
 
         def read():
             start.wait(10)
             found.append(storage['a'])
 
         threads = [threading.Thread(target=read) for _ in range(8)]
-        for each in threads:
-            each.start()
-        for each in threads:
-            each.join(10)
-        assert [each is found[0] for each in found] == [True] * 8
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+        assert [value is found[0] for value in found] == [True] * 8
 
     @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.dictionaries(KEYS, VALUES), st.lists(st.tuples(KEYS, VALUES, st.integers(0, 15)), max_size=6))
     def test_a_storage_behaves_like_a_dict_under_random_operations(self, plain, steps):
-        before, storage = copy.deepcopy(plain), stored(plain)
+        before, storage = copy.deepcopy(plain), storage_with(plain)
         for key, value, number in steps:
-            assert outcome(number, storage, key, value) == outcome(number, plain, key, copy.deepcopy(value))
+            assert result_of(number, storage, key, value) == result_of(number, plain, key, copy.deepcopy(value))
             assert list(storage) == list(plain)
-        written, deleted = left(storage)
+        written, deleted = changes_of(storage)
         assert {key: before[key] for key in before if key not in deleted} | written == plain
         assert deleted == set(before) - set(plain)
         assert all(key not in before or written[key] != before[key] for key in written)
         assert storage == plain
 
 
-DOINGS = [
+OPERATIONS = [
     lambda d, key, value: d[key],
     lambda d, key, value: d.get(key, value),
     lambda d, key, value: d.pop(key),
@@ -271,16 +256,16 @@ DOINGS = [
 ]
 
 
-def outcome(number, *args):
+def result_of(number, *args):
     try:
-        return DOINGS[number](*args)
+        return OPERATIONS[number](*args)
     except (KeyError, AttributeError) as error:
         return type(error)
 
 
 class TestReading:
     def test_values_that_are_not_read_are_not_unpickled(self):
-        storage = stored({f'key {number}': Counted() for number in range(5)})
+        storage = storage_with({f'key {number}': Counted() for number in range(5)})
         assert len(storage) == len(list(storage)) == 5
         assert 'key 1' in storage
         storage['new'] = 1
@@ -291,23 +276,23 @@ class TestReading:
         assert Counted.count == 1
 
     def test_a_value_that_cannot_be_unpickled_fails_only_its_readers(self):
-        storage = stored({'good': [1], 'bad': Unreadable()})
+        storage = storage_with({'good': [1], 'bad': Unloadable()})
         assert storage['good'] == [1]
-        for ask in (lambda: storage['bad'], lambda: storage.get('bad'), storage.items, lambda: {**storage}):
+        for read in (lambda: storage['bad'], lambda: storage.get('bad'), storage.items, lambda: {**storage}):
             with pytest.raises(RemoteError, match=r"global_storage\['bad'\] cannot be read in a worker: ValueError"):
-                ask()
-        assert left(storage) == ({}, set())
+                read()
+        assert changes_of(storage) == ({}, set())
         del storage['bad']
         assert storage == {'good': [1]}
 
     def test_an_interrupt_while_a_value_is_unpickled_is_raised(self):
         with pytest.raises(KeyboardInterrupt):
-            stored({'bad': Interrupts()})['bad']
+            storage_with({'bad': Interrupts()})['bad']
 
     def test_a_value_that_can_be_pickled_only_once_can_be_read(self):
-        storage = stored({'once': OnlyOnce()})
+        storage = storage_with({'once': PickledOnce()})
         assert storage['once'].is_new is False
-        assert left(storage) == ({}, set())
+        assert changes_of(storage) == ({}, set())
 
 
 class Interrupts:
@@ -321,41 +306,41 @@ def interrupt():
 
 class TestChanges:
     def test_reading_a_value_is_not_a_change(self):
-        storage = stored(PLAIN)
+        storage = storage_with(PLAIN)
         assert dict(storage) == PLAIN
-        assert left(storage) == ({}, set())
+        assert changes_of(storage) == ({}, set())
 
     def test_setting_the_same_value_is_not_a_change(self):
-        storage = stored(PLAIN)
+        storage = storage_with(PLAIN)
         storage.update({key: copy.deepcopy(value) for key, value in PLAIN.items()})
-        assert left(storage) == ({}, set())
+        assert changes_of(storage) == ({}, set())
 
     @pytest.mark.parametrize('new', [True, 1.0, '1', b'1', [1], None])
     def test_an_equal_value_of_another_type_is_a_change(self, new):
-        storage = stored({'one': 1})
+        storage = storage_with({'one': 1})
         storage['one'] = new
-        written, _ = left(storage)
+        written, _ = changes_of(storage)
         assert (type(written['one']), written['one']) == (type(new), new)
 
     def test_a_value_changed_in_place_is_a_change(self):
-        storage = stored(PLAIN)
+        storage = storage_with(PLAIN)
         storage['list'][1]['two'] = 3
-        assert left(storage) == ({'list': [1, {'two': 3}]}, set())
+        assert changes_of(storage) == ({'list': [1, {'two': 3}]}, set())
 
     def test_deleting_and_setting_a_key_is_a_change_of_its_value(self):
-        storage = stored(PLAIN)
+        storage = storage_with(PLAIN)
         del storage['text'], storage['none']
         storage['none'] = 'some'
-        assert left(storage) == ({'none': 'some'}, {'text'})
+        assert changes_of(storage) == ({'none': 'some'}, {'text'})
 
     def test_none_is_a_value(self):
-        storage = stored({'a': [1], 'b': 2})
+        storage = storage_with({'a': [1], 'b': 2})
         storage['a']
         storage.update(a=None, b=None, c=None)
-        assert left(storage) == ({'a': None, 'b': None, 'c': None}, set())
+        assert changes_of(storage) == ({'a': None, 'b': None, 'c': None}, set())
 
     def test_a_value_that_cannot_be_pickled_is_named_and_the_others_are_sent(self):
-        storage = stored({})
+        storage = storage_with({})
         storage.update(good=1, bad=threading.Lock(), also=2)
         changes, failure = storage.diff('Puts')
         assert set(changes.written) == {'good', 'also'}
@@ -365,13 +350,13 @@ class TestChanges:
 
     def test_an_object_that_caches_is_marked_as_filled(self):
         def kinds(use):
-            storage = stored({'a': Settings('x=1 y=2')})
+            storage = storage_with({'a': Caching('x=1 y=2')})
             use(storage)
             return [written.is_filled for written in storage.diff('Job')[0].written.values()]
 
         assert kinds(lambda storage: storage['a'].get('x')) == [True]
         assert kinds(lambda storage: setattr(storage['a'], 'text', 'z=3')) == [False]
-        assert kinds(lambda storage: storage.update(a=Settings('x=1'))) == [False]
+        assert kinds(lambda storage: storage.update(a=Caching('x=1'))) == [False]
         assert kinds(lambda storage: storage['a']) == []
 
 

@@ -1,4 +1,4 @@
-"""Pickling of what Python 3.14 and 3.15 evaluate lazily, which cloudpickle 3.1.3 cannot pickle."""
+"""Pickling of deferred annotations (Python 3.14) and lazy imports (3.15), which cloudpickle 3.1.3 cannot pickle."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if sys.version_info >= (3, 14):
     import annotationlib
 
     def _with_annotations_as_text(function: types.FunctionType) -> types.FunctionType:
-        """Return a copy, since the function belongs to somebody else."""
+        """Return a copy of ``function`` whose annotations are strings. The original must not change."""
         copy = types.FunctionType(
             function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
         )
@@ -22,21 +22,21 @@ if sys.version_info >= (3, 14):
 else:
 
     def _with_annotations_as_text(function: types.FunctionType) -> types.FunctionType:
-        return function  # annotations are evaluated when it is defined
+        return function  # its annotations were evaluated when it was defined
 
 
 _LAZY_IMPORT: Any = getattr(types, 'LazyImportType', ())
-"""The type of a global name that ``lazy import`` has bound and that has not been used."""
+"""The type of a global that ``lazy import`` has bound and that has not been used yet."""
 
 
-def reduce_late(obj: Any, reduce: Callable[[Any], Any]) -> Any:
+def reduce_deferred(obj: Any, reduce: Callable[[Any], Any]) -> Any:
     """Return ``reduce(obj)``, where ``reduce`` is cloudpickle's reducer, or a replacement if that fails.
 
-    A lazy import is pickled as what it imports. A function whose annotations cannot be evaluated, because they use
-    names imported only ``if TYPE_CHECKING``, is pickled with the text of its annotations.
+    A lazy import is pickled as the object it imports. A function whose annotations cannot be evaluated, because they
+    use names imported only ``if TYPE_CHECKING``, is pickled with its annotations as strings.
     """
     if isinstance(obj, _LAZY_IMPORT):
-        return _itself, (obj.resolve(),)
+        return _identity, (obj.resolve(),)
     try:
         return reduce(obj)
     except Exception:
@@ -45,5 +45,5 @@ def reduce_late(obj: Any, reduce: Callable[[Any], Any]) -> Any:
         return reduce(_with_annotations_as_text(obj))
 
 
-def _itself(value: Any) -> Any:
+def _identity(value: Any) -> Any:
     return value
