@@ -38,8 +38,8 @@ class DoJobber:
     """Runs a graph of Jobs from the leaves up to its root.
 
     Call ``configure()`` with the root Job, ``set_args()`` if the Jobs take arguments, and ``checknrun()``. Then
-    ``success()``, ``partial_success()`` and ``failure()`` tell in a word how it went, ``outcomes`` tells everything,
-    and ``nodestatus``, ``noderesults`` and ``nodeexceptions`` one aspect each. ``write_graph()``, ``display_graph()``
+    ``success()``, ``partial_success()`` and ``failure()`` summarize the run, ``outcomes`` holds the full record, and
+    ``nodestatus``, ``noderesults`` and ``nodeexceptions`` hold one aspect each. ``write_graph()``, ``display_graph()``
     and notebooks draw it. All of these describe the last ``checknrun()``, even while it is running. With the Jobs of
     the package's own example::
 
@@ -52,9 +52,9 @@ class DoJobber:
         engine.write_graph('greetings.dot')
 
     Args:
-        dojobber_loglevel: Print the developer log on stderr, from this level of the logging module on. None leaves the
-            log, which belongs to the process, as it is.
-        cleanup: Whether ``checknrun()`` calls the Cleanups, unless ``configure()`` decides.
+        dojobber_loglevel: Print the developer log of this process on stderr, from this level of the logging module on.
+            None leaves the log as it is.
+        cleanup: Whether ``checknrun()`` calls the Cleanups. ``configure()`` can override it.
 
     Raises:
         TypeError, ValueError: ``dojobber_loglevel`` is not a level of the logging module.
@@ -69,7 +69,13 @@ class DoJobber:
         self._args: tuple[Any, ...] = ()
         self._kwargs: dict[str, Any] = {}
         self._plan: Plan | None = None
-        self._options = RunOptions(False, cleanup, Listeners((), VerbosePrinter().print_cleanup), None, None)
+        self._options = RunOptions(
+            no_act=False,
+            cleanup=cleanup,
+            listeners=Listeners((), VerbosePrinter().print_cleanup),
+            max_workers=None,
+            executor=None,
+        )
         self._claim = Claim()
         """Held by checknrun()."""
         self._jobs_claim = Claim()
@@ -78,7 +84,7 @@ class DoJobber:
         """Of the last checknrun(); empty after configure()."""
         self._cleanups = CleanupStack()
         self._graph: tuple[Plan, JobGraph] | None = None
-        """The graph that a script may have changed, and the plan it was made for."""
+        """The object that ``graph`` returned, which the caller may have changed, and the plan it belongs to."""
 
     def configure(
         self,
@@ -94,7 +100,7 @@ class DoJobber:
         executor: Executor | None = None,
         listeners: Iterable[Listener] = (),
     ) -> None:
-        """Set the Job to be done, ``root``, and how. The graph consists of the root and all its dependencies.
+        """Set the Job to be done, ``root``, and the options. The graph consists of the root and all its dependencies.
 
         If this raises, nothing has changed. Otherwise the results of earlier runs are forgotten, but pending Cleanups
         are not.
@@ -103,7 +109,7 @@ class DoJobber:
             no_act: Only call Check, once for each Job. A Job that would run counts as failed, so that its dependents
                 are not checked.
             verbose: Print a line for each phase on stderr.
-            debug: Print these lines, the traceback of each failed phase, and a line for each Cleanup.
+            debug: Print the lines of ``verbose``, the traceback of each failed phase, and a line for each Cleanup.
             cleanup: Call the Cleanups at the end of ``checknrun()``; if false, call ``cleanup()`` yourself. The default
                 is that of ``DoJobber()``.
             default_tries: Attempts of Jobs that set no ``TRIES``, at least 1; ``math.inf`` is allowed.
@@ -120,8 +126,8 @@ class DoJobber:
         Raises:
             CycleError: Jobs depend on each other in a cycle.
             DepsError: The root, or something in a ``DEPS``, is not a Job class.
-            PlanError: Anything else that cannot work: a Job without Check, two Jobs of one name, a bad number, an
-                executor without cloudpickle; or ``checknrun()`` is running.
+            PlanError: Another mistake: a Job without Check, two Jobs of one name, a bad number, an executor without
+                cloudpickle; or ``checknrun()`` is running.
         """
         if self._claim.is_held:
             raise PlanError('configure() cannot replace the graph that checknrun() is running', root)
@@ -147,7 +153,7 @@ class DoJobber:
         self._args, self._kwargs = args, kwargs
 
     def checknrun(self, node: type[Job] | str | None = None) -> None:
-        """Run the Jobs, dependencies first, and then call the pending Cleanups. Each call starts afresh.
+        """Run the Jobs, dependencies first, and then call the pending Cleanups. Each call runs all Jobs anew.
 
         The current directory is restored at the end and, when Jobs run one at a time, before each phase.
 
@@ -157,26 +163,26 @@ class DoJobber:
         Raises:
             NotConfiguredError: ``configure()`` was not called.
             UnknownJobError: ``node`` is not in the graph.
-            DoJobberError: ``checknrun()`` of this engine is already running: a Job or a listener has called it.
+            DoJobberError: ``checknrun()`` of this engine is already running. A Job or a listener may have called it.
             RemoteError: The arguments of ``set_args()`` cannot be sent to the processes of the executor.
-            BaseException: An interrupt, the error of a Cleanup, or that of an executor that does not work any more,
-                after the Cleanups. A Job that fails raises nothing.
+            BaseException: An interrupt, the error of a Cleanup, or the error of a broken executor. It is raised after
+                the Cleanups. A Job that fails raises nothing.
         """
         plan = self._configured('checknrun()')
-        me = sys._getframe()
+        frame = sys._getframe()
         try:
-            if self._claim.take(me) is not me:
+            if self._claim.take(frame) is not frame:
                 raise DoJobberError(
                     'checknrun() is already running; a Job that needs an engine must create its own', node
                 )
             if node is not None:
                 plan = plan.subplan(node)
-            self._results = Results()  # from now on, nothing shows an earlier run
+            self._results = Results()  # hide the earlier run while the results of a large plan are created
             self._results = results = Results(plan)
             run = Run(plan, self._options, results, self._cleanups, self._clock)
             run.run(self._args, self._kwargs, self._jobs_claim)
         finally:
-            self._claim.release(me)
+            self._claim.release(frame)
 
     def cleanup(self) -> None:
         """Call the pending Cleanups, those of the latest attempt first. Needed only with ``cleanup=False``.
@@ -185,8 +191,8 @@ class DoJobber:
 
         Raises:
             DoJobberError: Jobs of this engine are running.
-            BaseException: What Cleanups raised, after all of them: the last interrupt, or else the last error, with
-                the others as its context.
+            BaseException: The last interrupt that Cleanups raised, or else the last error, with the others as its
+                context. It is raised after all Cleanups.
         """
         if self._jobs_claim.is_held:
             raise DoJobberError('cleanup() cannot be called while checknrun() runs Jobs: call it afterwards')
@@ -231,8 +237,8 @@ class DoJobber:
     def nodeexceptions(self) -> dict[str, BaseException]:
         """By Job name: error of the last attempt's recheck, or with ``no_act`` of the check, for Jobs that failed.
 
-        If the attempt did not get that far, it is what ended it: an error of ``__init__``, an interrupt, or a lost
-        worker.
+        If that check was not reached, it is the error that ended the attempt: an error of ``__init__``, an interrupt,
+        or the loss of a worker.
         """
         return self._results.errors
 
@@ -242,8 +248,8 @@ class DoJobber:
 
         After a run, Jobs that were run have the attributes ``style`` (filled) and ``color``: green (passed at the first
         check), darkgreen (passed after Run) or red (failed). Until the next ``configure()`` this is the same object.
-        Pictures, except Mermaid, show what a script has changed in it: attributes, which take precedence over those of
-        the picture, labels of edges, nodes, and edges.
+        You can change its nodes, edges, labels of edges, and attributes. Pictures, except Mermaid, show the changes;
+        your attributes take precedence over theirs.
 
         Raises:
             NotConfiguredError: ``configure()`` was not called.
@@ -297,7 +303,7 @@ class DoJobber:
     def __repr__(self) -> str:
         try:
             return f'<{type(self).__name__}{self._describe()}>'
-        except Exception:  # raised by a metaclass of a Job or by a half-finished subclass
+        except Exception:  # from a metaclass of a Job, or from a subclass that is not initialized
             return object.__repr__(self)
 
     def _describe(self) -> str:
@@ -315,7 +321,7 @@ class DoJobber:
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, str]:
-        """Return what a notebook shows: the picture, if it can be drawn in 5 seconds, and the text of ``repr()``.
+        """Return the content for a notebook: the picture, if it can be drawn in 5 seconds, and the text of ``repr()``.
 
         Args:
             include: MIME types to return; the default is all.

@@ -1,7 +1,7 @@
 """The exceptions that DoJobber raises.
 
-Each derives from :class:`DoJobberError` and from a built-in exception. Its message names the offending object, says
-what was expected, and ``culprit`` holds that object.
+Each derives from :class:`DoJobberError` and from a built-in exception. Its message names the offending object and says
+what was expected. ``culprit`` holds the object.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 class DoJobberError(Exception):
     """Base of all errors of this package. ``culprit`` holds the offending object, as each subclass describes.
 
-    It is raised itself by ``checknrun()`` during a run (the culprit is its argument), and by ``cleanup()`` while Jobs
-    run (None).
+    Two methods raise this class itself: ``checknrun()`` if it is already running, with its argument as ``culprit``, and
+    ``cleanup()`` while Jobs run, without one.
     """
 
     culprit: Any
@@ -52,23 +52,23 @@ class UnknownJobError(DoJobberError, LookupError):
 
 
 class NotConfiguredError(DoJobberError, RuntimeError):
-    """``configure()`` must be called first. ``culprit`` is the name of the method or attribute that was used before."""
+    """``configure()`` must be called first. ``culprit`` is the name of the method or attribute that was used."""
 
 
 class StorageConflictError(DoJobberError, RuntimeError):
     """Two Jobs in other processes wrote the same key of ``global_storage``, and neither depends on the other.
 
     It fails the Job that ended second. ``culprit`` is the key. Changing an object that was read counts as writing its
-    key. There is an exception, for objects that compute a value on first use and keep it: there is no conflict if only
-    attributes changed that were missing or None, and both Jobs left the object in the same state.
+    key, unless both Jobs left the object in the same state and changed only attributes that were missing or None, as
+    an object does that computes a value on first use.
     """
 
 
 class RemoteError(DoJobberError, RuntimeError):
-    """Something cannot be sent to a worker process or back. It stands in place of that object.
+    """An object cannot be sent to a worker process or back. This error takes the place of the object.
 
-    ``culprit`` is the Job class, its name, the key of ``global_storage``, or a description of the object. It is None if
-    there is nothing to name, as for the arguments of ``set_args()``.
+    ``culprit`` is the Job class, its name, the key of ``global_storage``, or a description of the object. It can
+    be None, as for the arguments of ``set_args()``.
     """
 
 

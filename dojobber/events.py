@@ -1,4 +1,4 @@
-"""The events of a run: the records that listeners are called with."""
+"""The events of a run, with which listeners are called."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class EventKind(Enum):
     """The Cleanup of an attempt at ``job`` is about to be called, at the end of a run or by ``cleanup()``."""
     CLEANUP = 'cleanup'
     """The Cleanup ended: it took ``seconds``, and may have raised ``exception``. If an interrupt ended the wait for a
-    Job that still runs, its Cleanup is not called: then this is emitted alone, without seconds."""
+    Job that is still running, its Cleanup is not called, and this event is emitted alone, without seconds."""
     RUN_FINISHED = 'run finished'
-    """The run took ``seconds``, with its Cleanups. ``value`` maps names to Outcomes, and ``exception`` is about to be
-    raised."""
+    """The run ended: it took ``seconds``, with its Cleanups. ``value`` maps Job names to Outcomes. ``checknrun()`` will
+    raise ``exception``, if any."""
 
 
 class Event(NamedTuple):
@@ -63,13 +63,13 @@ class Event(NamedTuple):
     job: str | None = None
     """Name of the Job; None for events of the whole run."""
     round: int | None = None
-    """Number of the pass over the graph, counted from 1; None for events of the whole run and of Cleanups."""
+    """Number of the pass over the graph, counted from 1. None for events of the whole run and of Cleanups."""
     attempt: int | None = None
-    """Number of the attempt at this Job, counted from 1; None likewise. While the engine waits, the next attempt."""
+    """Number of the attempt at this Job, counted from 1; for ``WAITING``, of the next attempt. None if ``round`` is."""
     seconds: float | None = None
-    """How long it took; for ``WAITING``, how long it will take."""
+    """Duration; for ``WAITING``, the expected one."""
     value: Any = None
-    """Depends on the kind; for a phase, the return value of the hook."""
+    """Depends on the kind: for a phase, the return value of the hook."""
     exception: BaseException | None = None
     """The exception that was raised, if any."""
 

@@ -13,12 +13,12 @@ _next_storage: dict[tuple[int, int], dict[Any, Any]] = {}
 
 
 class Job:
-    """One small, idempotent step towards a goal.
+    """One small, idempotent step toward a goal.
 
     A subclass defines these hooks. ``Check`` and ``Run`` are called with the arguments of ``DoJobber.set_args()``.
 
     ``Check(self, *args, **kwargs)``
-        Required. It raises an exception unless the desired state is reached already. What it returns is the Job's
+        Required. It raises an exception unless the desired state is reached already. Its return value is the Job's
         result.
     ``Run(self, *args, **kwargs)``
         Optional. Called if ``Check`` failed, to reach the desired state. Then ``Check`` is called again, whether or not
@@ -33,8 +33,8 @@ class Job:
     the minimum number of seconds between the starts of two attempts.
 
     Each attempt creates a new instance, without arguments. Its hooks share two dicts: ``self.storage`` belongs to the
-    attempt, ``self.global_storage`` to all Jobs of a ``checknrun()``. An instance that you create yourself, perhaps to
-    test its hooks, has empty ones.
+    attempt, ``self.global_storage`` to all Jobs of a ``checknrun()``. If you create an instance yourself, perhaps to
+    test its hooks, both are empty.
     """
 
     DEPS: ClassVar[Iterable[type[Job]]] = ()
@@ -48,14 +48,14 @@ class Job:
     """Minimum number of seconds between the starts of two attempts. None means ``default_retry_delay``."""
 
     storage: dict[Any, Any]
-    """Private to one attempt: shared by its Check, Run, recheck and Cleanup."""
+    """Private to one attempt. Its Check, Run, recheck and Cleanup share it."""
 
     global_storage: dict[Any, Any]
     """Shared by all Jobs of one ``checknrun()``. In another process it is a copy that contains what the dependencies of
     this Job wrote, and changes to it are sent back."""
 
     _run_verdict: tuple[Any, BaseException | None] | None = None
-    """What Run returned and raised; None before it is called."""
+    """Return value and error of Run; None before Run was called."""
 
     def __new__(cls: type[AnyJob], *args: Any, **kwargs: Any) -> AnyJob:
         """Create a Job with empty storages, so that the ``__init__`` of a subclass need not call ``super()``."""
@@ -65,7 +65,7 @@ class Job:
 
 
 class DummyJob(Job):
-    """A Job that does nothing itself. It groups the Jobs in its ``DEPS`` under one name, and passes when they have."""
+    """A Job that does nothing itself. It groups the Jobs in its ``DEPS`` under one name, and passes after they pass."""
 
     def Check(self, *args: Any, **kwargs: Any) -> Any:
         """Pass."""
@@ -79,7 +79,7 @@ class RunonlyJob(Job):
     """
 
     def Check(self, *args: Any, **kwargs: Any) -> Any:
-        """Fail before ``Run`` was called; afterwards return what it returned or raise what it raised.
+        """Fail before ``Run`` was called; afterward, return its result or raise its error.
 
         Raises:
             RuntimeError: ``Run`` was not called yet.
@@ -103,12 +103,12 @@ def kind_of(job: type[Job]) -> str:
 
 
 _new, _init = object.__new__, object.__init__
-_set = object.__setattr__  # works for classes that refuse it, such as frozen dataclasses
+set_attribute = object.__setattr__  # works for classes that refuse it, such as frozen dataclasses
 
 
 def _set_storages(job: Any, global_storage: dict[Any, Any]) -> None:
-    _set(job, 'storage', {})
-    _set(job, 'global_storage', global_storage)
+    set_attribute(job, 'storage', {})
+    set_attribute(job, 'global_storage', global_storage)
 
 
 def instantiate(job_class: Any, global_storage: dict[Any, Any]) -> Any:
@@ -116,18 +116,18 @@ def instantiate(job_class: Any, global_storage: dict[Any, Any]) -> Any:
     if type(job_class).__call__ is not type.__call__:
         job = _call_class(job_class, global_storage)
     else:
-        if job_class.__new__ is Job.__new__ and job_class.__mro__[-2] is Job:  # it would only call object's
+        if job_class.__new__ is Job.__new__ and job_class.__mro__[-2] is Job:  # which would only call object.__new__
             job = _new(job_class)
         else:
             job = job_class.__new__(job_class)
             if getattr(job, '_run_verdict', None) is not None:  # the instance was used before
-                _set(job, '_run_verdict', None)
+                set_attribute(job, '_run_verdict', None)
         _set_storages(job, global_storage)
         if job_class.__init__ is _init:
             return job
         if isinstance(job, job_class):
             job.__init__()
-    _set(job, 'global_storage', global_storage)  # __init__ may have replaced it
+    set_attribute(job, 'global_storage', global_storage)  # __init__ may have replaced it
     return job
 
 
@@ -143,5 +143,5 @@ def _call_class(job_class: Any, global_storage: dict[Any, Any]) -> Any:
         _next_storage.pop(key, None)
     if not is_new:  # Job.__new__ was not called, so the instance may have been used before
         _set_storages(job, global_storage)
-        _set(job, '_run_verdict', None)
+        set_attribute(job, '_run_verdict', None)
     return job

@@ -12,12 +12,10 @@ from .read_only import ReadOnlyDict
 
 
 class State(Enum):
-    """The state of a Job after a run.
+    """The state of a Job after a run, and whether the Job passed, in ``passed``.
 
-    Jobs that are ``OK`` or ``CHANGED`` have passed, at the first check or after Run. Those that are ``FAILED`` or
-    ``WOULD_RUN`` have not; the latter need ``Run``, which ``no_act`` does not call. ``BLOCKED`` and ``NOT_RUN`` Jobs
-    were never attempted, because of a dependency that did not pass, or for another reason. ``passed`` is True, False or
-    None, respectively.
+    ``OK`` and ``CHANGED`` Jobs have passed: ``passed`` is True. ``FAILED`` and ``WOULD_RUN`` Jobs have not: it is
+    False. ``BLOCKED`` and ``NOT_RUN`` Jobs were never attempted: it is None.
     """
 
     OK = 'ok'
@@ -27,11 +25,11 @@ class State(Enum):
     FAILED = 'failed'
     """Did not pass, or was interrupted."""
     BLOCKED = 'blocked'
-    """Never attempted, because a dependency did not pass, or is blocked itself."""
+    """Never attempted, because a dependency did not pass or is blocked itself."""
     WOULD_RUN = 'would run'
-    """Only with ``no_act``: its check failed and it has a Run. In ``nodestatus`` it counts as failed."""
+    """Only with ``no_act``, which does not call Run: the check failed, and the Job has a Run."""
     NOT_RUN = 'not run'
-    """Never attempted, although no dependency failed: the run was interrupted, or has not reached it yet."""
+    """Never attempted: the run was interrupted, or has not reached the Job yet."""
 
     passed: bool | None
     """True if the Job passed, False if it did not, None if it was never attempted."""
@@ -51,7 +49,7 @@ def is_interrupt(error: BaseException | None) -> bool:
     group = getattr(builtins, 'BaseExceptionGroup', None)  # Python 3.11 and later
     if group is not None and issubclass(kind, group):
         return any(map(is_interrupt, group.exceptions.__get__(error)))
-    asyncio = sys.modules.get('asyncio.exceptions')  # if nobody has imported it, nobody raises its exceptions
+    asyncio = sys.modules.get('asyncio.exceptions')  # if it is not imported, its exceptions cannot be raised
     return asyncio is None or not issubclass(kind, asyncio.CancelledError)
 
 
@@ -60,7 +58,7 @@ class Outcome(NamedTuple):
 
     ``state`` is its ``State`` after ``tries`` attempts. ``result`` is the return value of the passing Check,
     ``exception`` the error of a Job that did not pass. ``seconds`` is the time that all attempts took, and ``phases``
-    divides it by phase. ``blocked_by`` names the dependencies because of which it was never attempted.
+    divides it by phase. ``blocked_by`` names the dependencies that kept it from being attempted.
     """
 
     state: State

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Callable, NamedTuple, Optional
 
 from .._plan.hooks import LAZY_RESULTS, close_lazy_result
-from ..job import instantiate
+from ..job import instantiate, set_attribute
 from ..outcome import Outcome, State, is_interrupt
 from .cleanup import has_cleanup
 from .clock import perf_counter
@@ -25,9 +25,9 @@ class PhaseReport(NamedTuple):
     """``'check'``, ``'run'`` or ``'recheck'``."""
     seconds: float
     value: Any
-    """What the hook returned; None if it raised."""
+    """Return value of the hook; None if it raised."""
     error: BaseException | None
-    """What the hook raised."""
+    """Exception that the hook raised, if any."""
 
 
 PhaseCallback = Callable[[str, float, Any, Optional[BaseException]], object]
@@ -44,36 +44,36 @@ class AttemptSettings(NamedTuple):
     restore_directory: Callable[[], object]
     """Called before every phase. If it raises, that phase fails."""
     timer: Callable[[], float] = perf_counter
-    """Measures the seconds of each phase."""
+    """Returns the time in seconds; measures each phase."""
 
 
 class AttemptResult(NamedTuple):
-    """Result of an attempt made in another thread or process."""
+    """Result of an attempt that ran in another thread or process."""
 
     outcome: Outcome
     reports: Sequence[PhaseReport] = ()
-    """One for each phase; empty if nobody listens."""
+    """One for each phase; empty if there are no listeners."""
     pending_cleanup: Any = None
-    """The instance whose Cleanup is pending; None if there is none."""
+    """The instance, if its Cleanup is pending; else None."""
 
 
 class Attempter:
-    """Makes one attempt after the other. What a Job's hooks raise is stored in the outcome.
+    """Runs one attempt after the other. Exceptions of a Job's hooks are stored in the outcome.
 
-    All attempts are made by one generator. A stored exception keeps its frames alive, and each frame keeps its caller;
-    but a suspended generator has no caller, so no exception pins the frames and variables of the engine. Keep this
-    object as long as the exceptions: on Python 3.12, the frame of a generator that is destroyed finds a caller.
+    One generator runs all attempts. A stored exception keeps its frames alive, and each frame keeps its caller alive;
+    but a suspended generator has no caller, so no exception keeps the frames and variables of the engine alive. Keep
+    this object as long as the exceptions: on Python 3.12, the frame of a destroyed generator is given a caller.
 
     It is not thread-safe.
 
     Args:
-        on_run_started: Called with the instance when its Run is about to start: from then on its Cleanup is pending.
+        on_run_started: Called with the instance just before its Run. From then on its Cleanup is pending.
     """
 
     send: Callable[[tuple[Any, PhaseCallback | None]], Outcome]
-    """Attempt a Job, given its class and a callback for its phases or None, and return the outcome.
+    """Attempt a Job, given its class and a callback for its phases (or None), and return the outcome.
 
-    It raises what the callback raises, and an interrupt between two phases. Then :meth:`renew` must be called.
+    It raises only exceptions of the callback and interrupts between two phases. Then call :meth:`renew`.
     """
 
     def __init__(self, settings: AttemptSettings, on_run_started: Callable[[Any], object]) -> None:
@@ -81,7 +81,7 @@ class Attempter:
         self.renew()
 
     def renew(self) -> None:
-        """Make it usable again: an exception that leaves a generator ends it."""
+        """Start a new generator, since one that has raised an exception has ended."""
         generator: Any = _attempt_loop(self._settings, self._on_run_started)
         next(generator)
         self.send = generator.send
@@ -92,10 +92,9 @@ class Attempter:
 
 
 _NO_SETTINGS = AttemptSettings((), {}, {}, False, int, float)
-_outcome: Callable[[tuple[Any, ...]], Outcome] = partial(tuple.__new__, Outcome)  # much faster than Outcome()
-_set = object.__setattr__  # works for classes that refuse it, such as frozen dataclasses
+_make_outcome: Callable[[tuple[Any, ...]], Outcome] = partial(tuple.__new__, Outcome)  # much faster than Outcome()
 
-_PASSED = {'check': State.OK, 'recheck': State.CHANGED}
+_PASSED_STATES = {'check': State.OK, 'recheck': State.CHANGED}
 
 
 def _attempt_loop(
@@ -105,54 +104,55 @@ def _attempt_loop(
     callers_exception = sys.exc_info()[1]
     outcomes: list[Outcome] = []  # emptied by the yield: a variable would keep the outcome until the next attempt
     while True:
+        # Between two attempts, keep nothing of the last one alive.
         job: Any = None
         result: Any = None
         error: BaseException | None = None
-        run_verdict = hook = on_phase = job_class = earlier = None
+        run_verdict = hook = on_phase = job_class = earlier_traceback = None
         job_class, on_phase = yield outcomes.pop() if outcomes else None
-        fork = forks[0]
+        fork_count = forks[0]  # differs in a child that the Job forks
         phases: dict[str, float] = {}
-        has_run = False
+        defines_run = False
         for phase in ('check', 'run', 'recheck'):
             started = timer()
             try:
                 restore_directory()
                 if phase == 'check':
                     job = instantiate(job_class, global_storage)
-                    if forks[0] != fork:
+                    if forks[0] != fork_count:
                         end_child(None)
                     hook = job.Check
                 elif phase == 'run':
-                    if not has_run:
+                    if not defines_run:
                         raise NotImplementedError(f'{job_class.__name__} has no Run method, so its check stays failed')
                     on_run_started(job)
                     hook = job.Run
                 else:
-                    _set(job, '_run_verdict', run_verdict)
+                    set_attribute(job, '_run_verdict', run_verdict)
                     hook = job.Check
                 result = hook(*args, **kwargs)
                 if result is not None and type(result) in LAZY_RESULTS:
                     _refuse_lazy(result, hook, job_class)
             except BaseException as raised:
-                error = strip_engine_frames(raised, callers_exception, earlier)
+                error = strip_engine_frames(raised, callers_exception, earlier_traceback)
                 result = None
-            if forks[0] != fork:
+            if forks[0] != fork_count:
                 end_child(error)
             phases[phase] = seconds = timer() - started
             if on_phase:
                 on_phase(phase, seconds, result, error)
             if error is None:
-                state = _PASSED.get(phase)
+                state = _PASSED_STATES.get(phase)
             else:
                 if phase == 'check':
-                    has_run = job is not None and _has_run(job)
+                    defines_run = job is not None and _defines_run(job)
                 is_last = phase == 'recheck' or no_act or job is None
-                state = _state_after_failure(error, is_last, no_act and has_run)
+                state = _state_after_failure(error, is_last, no_act and defines_run)
             if state is not None:
-                outcomes.append(_outcome((state, 1, result, error, phases, ())))
+                outcomes.append(_make_outcome((state, 1, result, error, phases, ())))
                 break
             run_verdict = result, error
-            earlier = None if error is None else get_traceback(error)
+            earlier_traceback = None if error is None else get_traceback(error)
             result = error = None
 
 
@@ -166,30 +166,31 @@ def _state_after_failure(error: BaseException, is_last: bool, would_run: bool) -
 
 
 def _refuse_lazy(result: Any, hook: Any, job_class: Any) -> None:
+    """Raise TypeError if ``result`` shows that the hook is lazy."""
     kind = close_lazy_result(result, hook)
     if kind:
         name = getattr(hook, '__name__', 'a hook')
         raise TypeError(f'{name} of {job_class.__name__!r} returned {kind}, so calling it did nothing')
 
 
-def _has_run(job: Any) -> bool:
+def _defines_run(job: Any) -> bool:
     try:
         return getattr(job, 'Run', None) is not None
-    except (Exception, SystemExit):  # of a property, or of __getattr__: the run phase will raise it again
+    except (Exception, SystemExit):  # from a property or __getattr__; the run phase will raise it again
         return True
 
 
 class AttempterPool:
-    """Makes attempts for any number of threads at once. Each attempt has an Attempter to itself."""
+    """Runs attempts on any number of threads at once, each with an Attempter of its own."""
 
     def __init__(self, settings: AttemptSettings) -> None:
         self._settings = settings
         self._idle: deque[tuple[Attempter, list[Any]]] = deque()
-        """Each with the list of instances whose Run has started in its current attempt."""
+        """Each with a list: the instance of its current attempt, once the Run of that instance has started."""
 
     def __call__(self, job_class: Any, with_reports: bool) -> AttemptResult:
         """Attempt a Job and return the result. It raises nothing."""
-        attempter, started = self._idle_one() or self._another()
+        attempter, started = self._take()
         reports: list[PhaseReport] = []
 
         def collect(*report: Any) -> None:
@@ -197,7 +198,7 @@ class AttempterPool:
 
         try:
             outcome = attempter.send((job_class, collect if with_reports else None))
-        except BaseException as error:  # an odd exception that defeats the engine, or there is no room on the stack
+        except BaseException as error:  # the stack is full, or a malformed exception has broken the Attempter
             outcome = Outcome(State.FAILED, 1, None, error)
             attempter.renew()
         job = started.pop() if started else None
@@ -208,12 +209,10 @@ class AttempterPool:
         """Copy and pickle it without its settings, so that an engine can be pickled after a run."""
         return AttempterPool, (_NO_SETTINGS,)
 
-    def _idle_one(self) -> tuple[Attempter, list[Any]] | None:
+    def _take(self) -> tuple[Attempter, list[Any]]:
+        """Return an idle Attempter, or a new one if all are busy."""
         try:
             return self._idle.pop()
         except IndexError:
-            return None
-
-    def _another(self) -> tuple[Attempter, list[Any]]:
-        started: list[Any] = []
-        return Attempter(self._settings, started.append), started
+            started: list[Any] = []
+            return Attempter(self._settings, started.append), started

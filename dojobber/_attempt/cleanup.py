@@ -1,7 +1,7 @@
 """The stack of pending Cleanups.
 
-Threads, listeners, signal handlers and Cleanups may all call ``cleanup()``, at any time. Whoever takes a Job off the
-stack calls its Cleanup (interrupt rule 7), so each is called once. Other threads wait, so that the order holds.
+Threads, listeners, signal handlers and Cleanups may all call ``cleanup()``, at any time. The call that pops a Job also
+calls its Cleanup (interrupt rule 7), so each is called once. Other threads wait, which keeps the order.
 """
 
 from __future__ import annotations
@@ -22,38 +22,38 @@ from .error_chain import capture_error, chain_errors
 from .frames import strip_engine_frames
 from .process import end_child, forks
 
-POLL_INTERVAL = 0.05  # seconds between two looks at whether another thread has finished
+POLL_INTERVAL = 0.05  # seconds between two checks whether another thread has finished
 
 _call_cleanup = methodcaller('Cleanup')
 
 
-class _AlreadyTaken:
+class _AlreadyPopped:
     def Cleanup(self) -> None:
-        """Do nothing: another call has taken the Job off the stack."""
+        """Do nothing: another call has popped the Job."""
 
 
 def has_cleanup(job: Any) -> bool:
-    """Tell whether the instance ``job`` has a Cleanup. A property that raises counts: the call will raise its error."""
+    """Tell whether an instance has a Cleanup. A property that raises counts: calling the Cleanup raises its error."""
     try:
         return getattr(job, 'Cleanup', None) is not None
-    except (Exception, SystemExit):  # of a property; or of __getattr__, which means that there is none
+    except (Exception, SystemExit):  # from a property; or from __getattr__ if there is no Cleanup
         return any('Cleanup' in vars(base) for base in type(job).__mro__)
 
 
 class CleanupStack:
-    """A stack of pending Cleanups. Each is called once, in reverse order of the start of its attempt.
+    """A stack of pending Cleanups. Each is called once, in reverse order of the start of their attempts.
 
     A Cleanup is pending from the start of its Run, and stays on the stack until it is called.
     """
 
     timer = staticmethod(perf_counter)
-    """Measures the seconds of each Cleanup."""
+    """Returns the time in seconds; measures each Cleanup."""
 
     def __init__(self) -> None:
         self._jobs: dict[int, Any] = {}
-        """By sequence number of the attempt, the instance whose Cleanup is pending."""
+        """The instances whose Cleanup is pending, by sequence number of the attempt."""
         self._order: list[tuple[int, str | None]] = []
-        """Sorted sequence numbers, each with the directory to start in. Their Jobs may have been taken already."""
+        """Sorted sequence numbers, each with the directory for the Cleanup. Some Jobs may have been popped already."""
         self.directory: str | None = None
         """The directory in which the Cleanups that are pushed next will be called."""
         self._numbers = itertools.count()
@@ -71,17 +71,17 @@ class CleanupStack:
         return next(self._numbers)
 
     def push(self, job: Any, sequence: int | None = None) -> None:
-        """Make the Cleanup of ``job``, whose Run is about to start, a pending one.
+        """Push an instance whose Run is about to start.
 
         Args:
-            sequence: The sequence number of its attempt; by default a new one. Pushing a number twice changes nothing
+            sequence: The sequence number of its attempt (default: a new one). Pushing a number twice changes nothing
                 (interrupt rule 3).
         """
         sequence = self.next_sequence() if sequence is None else sequence
         self._jobs[sequence] = job
-        place = bisect(self._order, (sequence,)) if self._order and self._order[-1][0] >= sequence else len(self._order)
-        if place == len(self._order) or self._order[place][0] != sequence:
-            self._order.insert(place, (sequence, self.directory))
+        position = bisect(self._order, (sequence,))
+        if position == len(self._order) or self._order[position][0] != sequence:
+            self._order.insert(position, (sequence, self.directory))
 
     def drop_last_if_no_cleanup(self) -> None:
         """Drop the last Job, whose attempt has ended, if it has no Cleanup."""
@@ -91,41 +91,45 @@ class CleanupStack:
                 self._forget(sequence)
 
     def run(self, notify: Callable[[Event], object], since: int = 0) -> BaseException | None:
-        """Call the pending Cleanups of the attempts from number ``since`` on, and return the error to raise, if any.
+        """Call the pending Cleanups of attempts numbered ``since`` or later. Return the error to raise, if any.
 
-        If another thread is calling them, wait until it has finished. A call from within a Cleanup, or from a listener
-        or signal handler that interrupts one, calls all others, and not the one that is being called.
+        If another thread is calling Cleanups, wait until it has finished. If a Cleanup itself makes this call, or a
+        listener or signal handler during a Cleanup, all others are called.
         """
         errors: list[BaseException | None] = []
-        end = self.next_sequence()  # another thread may start a run meanwhile, which calls its own
-        me = sys._getframe()
+        end = self.next_sequence()  # a run that another thread starts meanwhile calls its own Cleanups
+        frame = sys._getframe()
         try:
-            while not is_on_stack(self._claim.take(me), me):
+            while not is_on_stack(self._claim.take(frame), frame):
                 sleep(POLL_INTERVAL)
-            while not self._run_all(range(since, end), notify, errors):
+            while not self._run_until_interrupt(range(since, end), notify, errors):
                 pass
         finally:
-            self._claim.release(me)
+            self._claim.release(frame)
         return chain_errors(errors)
 
-    def _run_all(self, numbers: range, notify: Callable[[Event], object], errors: list[BaseException | None]) -> bool:
-        """Call these Cleanups. Return False if an interrupt, which is added to ``errors``, came between two of them."""
+    def _run_until_interrupt(
+        self, sequences: range, notify: Callable[[Event], object], errors: list[BaseException | None]
+    ) -> bool:
+        """Call the Cleanups of these attempts, and add all errors to ``errors``. Return False if interrupted."""
         try:
-            self._run_each(numbers, notify, errors)
-        except (RecursionError, MemoryError) as error:  # the next call would hit the same limit; the rest stays pending
+            self._run_in_order(sequences, notify, errors)
+        except (RecursionError, MemoryError) as error:  # another call would fail, too; the rest stays pending
             errors.append(error)
-        except BaseException as interrupt:  # of the engine's code between two Cleanups
+        except BaseException as interrupt:  # between two Cleanups
             errors.append(interrupt)
             return False
         return True
 
-    def _run_each(self, numbers: range, notify: Callable[[Event], object], errors: list[BaseException | None]) -> None:
-        # A function of its own by interrupt rule 5.
+    def _run_in_order(
+        self, sequences: range, notify: Callable[[Event], object], errors: list[BaseException | None]
+    ) -> None:
+        # In its own function: interrupt rule 5.
         while True:
-            place = bisect(self._order, (numbers.stop,)) - 1
-            if place < 0 or self._order[place][0] < numbers.start:
+            position = bisect(self._order, (sequences.stop,)) - 1
+            if position < 0 or self._order[position][0] < sequences.start:
                 return
-            sequence, directory = self._order[place]
+            sequence, directory = self._order[position]
             if sequence in self._jobs:
                 self._run_one(sequence, directory, notify, errors)
             self._forget(sequence)
@@ -143,7 +147,7 @@ class CleanupStack:
         name = type(job).__name__
         errors.append(capture_error(notify, Event(EventKind.CLEANUP_STARTED, name)))
         if sequence not in self._jobs:
-            return  # a listener has called its Cleanup
+            return  # a listener has called cleanup()
         started = self.timer()
         error = _enter(directory, errors)
         if error is None:
@@ -154,36 +158,37 @@ class CleanupStack:
         errors.append(capture_error(notify, event))
 
     def _call(self, sequence: int, job: Any, errors: list[BaseException | None]) -> BaseException | None:
-        fork, error = forks[0], None
+        fork_count, error = forks[0], None
         try:
-            # Interrupt rule 7: one call into C takes the Job off the stack and calls its Cleanup.
-            result = next(map(_call_cleanup, map(self._jobs.pop, (sequence,), (_AlreadyTaken(),))))
+            # Interrupt rule 7: one call into C pops the Job and calls its Cleanup.
+            result = next(map(_call_cleanup, map(self._jobs.pop, (sequence,), (_AlreadyPopped(),))))
             kind = close_lazy_result(result, job.Cleanup) if type(result) in LAZY_RESULTS else None
             if kind:
                 raise TypeError(f'Cleanup of {type(job).__name__!r} returned {kind}, so calling it did nothing')
         except BaseException as raised:
-            if sequence in self._jobs:  # interrupted, or out of stack, before the Cleanup was called
+            if sequence in self._jobs:  # an interrupt or a full stack prevented the call
                 raise
-            error = strip_engine_frames(raised, None)  # its context stays: it will be raised to that caller
-            errors.append(error)  # within the except: an interrupt here gets it as its context
-        if forks[0] != fork:
+            error = strip_engine_frames(raised, None)  # None: the engine's caller will see it, so it keeps its context
+            errors.append(error)  # within this block, so that an interrupt gets the error as its context
+        if forks[0] != fork_count:
             end_child(error)
         return error
 
     def _forget(self, sequence: int) -> None:
         self._jobs.pop(sequence, None)
-        place = bisect(self._order, (sequence,))
-        if place < len(self._order) and self._order[place][0] == sequence:
-            del self._order[place]
+        position = bisect(self._order, (sequence,))
+        if position < len(self._order) and self._order[position][0] == sequence:
+            del self._order[position]
 
 
 def _enter(directory: str | None, errors: list[BaseException | None]) -> BaseException | None:
     """Enter ``directory`` before a Cleanup. Return an error only if the Cleanup must not be called.
 
-    That is so if the directory no longer exists, since relative paths would mean something else. If the process may not
-    enter it any more, perhaps because a Job gave up its rights, the Cleanup is called so that nothing is left behind.
+    It must not be called if the directory no longer exists, since relative paths would mean something else. If the
+    process may no longer enter the directory, perhaps because a Job dropped its privileges, the Cleanup is called, so
+    that nothing is left behind. Other errors are added to ``errors``.
     """
-    for _ in range(2):  # the first error may be an interrupt, such as a time limit
+    for _ in range(2):  # twice, since the first error may be an interrupt
         error = capture_error(enter_directory, directory)
         if error is None:
             return None

@@ -1,4 +1,4 @@
-"""Calls the listeners of an engine."""
+"""Notifies the listeners of an engine."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ..outcome import is_interrupt
 
 
 class Listeners:
-    """Listeners in the order in which they are notified. It is false if there are none.
+    """The listeners, in the order in which they are notified. ``bool()`` tells whether there are any.
 
     Args:
-        cleanup_printer: Called before all others with each event of a Cleanup; it does not count as a listener.
+        cleanup_printer: Called first with each event of a Cleanup; ``bool()`` ignores it.
     """
 
     def __init__(self, listeners: Iterable[Listener], cleanup_printer: Listener | None = None) -> None:
@@ -27,43 +27,43 @@ class Listeners:
         return bool(self._listeners)
 
     def notify(self, event: Event) -> None:
-        """Call every listener with ``event``. One that raises is logged and dropped.
+        """Call every listener with ``event``. A listener that raises is logged and dropped.
 
         Raises:
             BaseException: An interrupt; the remaining listeners are not called.
         """
-        fork = forks[0]
+        fork_count = forks[0]
         for listener in self._listeners:
             error = None
             try:
                 listener(event)
             except BaseException as raised:
                 error = raised
-                if is_interrupt(raised) and forks[0] == fork:
-                    raise
-                if forks[0] == fork:
+                if forks[0] == fork_count:
+                    if is_interrupt(raised):
+                        raise
                     log_critical('listener %r raised and is dropped', listener)
                     self._listeners = [other for other in self._listeners if other is not listener]
-            if forks[0] != fork:
+            if forks[0] != fork_count:
                 end_child(error)
 
-    def emit(self, kind: EventKind, job: str | None = None, **about: Any) -> None:
-        """Notify of an event, which is created only if there is a listener."""
+    def emit(self, kind: EventKind, **fields: Any) -> None:
+        """Create an event and notify the listeners, if there are any."""
         if self._listeners:
-            self.notify(Event(kind, job, **about))
+            self.notify(Event(kind, **fields))
 
     def notify_cleanup(self, event: Event) -> None:
-        """Notify of the start or the end of a Cleanup."""
+        """Call the printer and the listeners with an event of a Cleanup."""
         if self._cleanup_printer is not None:
             self._cleanup_printer(event)
         self.notify(event)
 
 
 def checked_listeners(listeners: Iterable[Listener]) -> list[Listener]:
-    """Return the listeners as a list.
+    """Check the argument of ``configure()``, and return it as a list.
 
     Raises:
-        PlanError: They are not an iterable of callables.
+        PlanError: It is not an iterable of callables.
     """
     try:
         checked = list(listeners)
@@ -76,7 +76,7 @@ def checked_listeners(listeners: Iterable[Listener]) -> list[Listener]:
 
 
 def log_event(event: Event) -> None:
-    """Write an event to the developer log: a listener. It leaves out values, which may be secret."""
-    about = {'job': event.job, 'round': event.round, 'attempt': event.attempt}
-    details = [f', {name} {value}' for name, value in about.items() if value is not None]
+    """Write an event to the developer log, without ``value``, which may be secret. This function is a listener."""
+    fields = {'job': event.job, 'round': event.round, 'attempt': event.attempt}
+    details = [f', {name} {value}' for name, value in fields.items() if value is not None]
     logger.debug('%s%s', event.kind.value, ''.join(details))

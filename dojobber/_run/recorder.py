@@ -1,4 +1,4 @@
-"""The one place where the start and the end of each attempt are stored and announced."""
+"""Stores the results of attempts, and notifies the listeners: the only place that does either."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .results import Results
 
 
 class Recorder:
-    """Updates the results of a run and the pending Cleanups, and notifies the listeners.
+    """Updates the results and the pending Cleanups of a run, and notifies the listeners.
 
-    An attempt that has started stays in ``_running`` until it is stored, and storing it again changes nothing
-    (interrupt rules 2 and 3).
+    An attempt stays in ``_running`` from its start until its outcome is stored, and storing it again changes nothing
+    (interrupt rules 2 and 3). "Inline" attempts run in the caller's thread, all others elsewhere.
     """
 
     def __init__(
@@ -33,16 +33,14 @@ class Recorder:
         self.is_listening = bool(listeners)
         self._names, self._outcomes = plan.names, results.outcomes
         self._running: dict[int, tuple[int | None, Outcome]] = {}
-        """By Job index: sequence number of an attempt elsewhere, and the outcome of the Job before it."""
+        """By Job index: the sequence number of the attempt (None if inline), and the Job's outcome before it."""
 
     def started_inline(self, index: int) -> None:
         """Record that an attempt is about to start in this thread."""
-        self._running[index] = None, self._outcomes[self._names[index]]
-        if self.is_listening:
-            self._notify(EventKind.ATTEMPT_STARTED, index)
+        self._start(index, None)
 
     def phase_callback(self, index: int) -> PhaseCallback:
-        """Return what to call with each phase of an attempt in this thread."""
+        """Return the callback for the phases of an attempt in this thread."""
         return partial(self._phase_ended, index)
 
     def finished_inline(self, index: int, outcome: Outcome) -> None:
@@ -50,24 +48,25 @@ class Recorder:
         self._store(index, outcome)
         if 'run' in outcome.phases:
             self.cleanups.drop_last_if_no_cleanup()
-        self._running.pop(index, None)  # missing if an interrupt came before started_inline() had stored it
+        self._running.pop(index, None)  # missing if an interrupt kept started_inline() from storing it
         if self.is_listening:
-            self._announce_end(index, outcome)
+            self._notify_finished(index, outcome)
 
     def started(self, index: int) -> None:
         """Record that an attempt is about to start elsewhere."""
-        self._running[index] = self.cleanups.next_sequence(), self._outcomes[self._names[index]]
+        self._start(index, self.cleanups.next_sequence())
+
+    def _start(self, index: int, sequence: int | None) -> None:
+        self._running[index] = sequence, self._outcome_of(index)
         if self.is_listening:
             self._notify(EventKind.ATTEMPT_STARTED, index)
 
     def finished(self, index: int, result: Any) -> Recorded:
-        """Record the result of an attempt elsewhere, unless it is recorded already.
-
-        If interrupted during its first statements, it can be called again.
+        """Record the result of an attempt elsewhere. Recording it twice, as after an interrupt, changes nothing.
 
         Args:
-            result: An :class:`AttemptResult`, or the error because of which there is none: a worker was lost, or the
-                Job could not be sent.
+            result: An :class:`AttemptResult`, or the error that prevented one: a worker was lost, or the Job could not
+                be sent.
         """
         if not isinstance(result, BaseException):
             return self._record(index, result)
@@ -78,12 +77,12 @@ class Recorder:
         return recorded._replace(fatal=result) if isinstance(result, BrokenExecutor) else recorded
 
     def _record(self, index: int, attempt: AttemptResult) -> Recorded:
-        if index not in self._running:
+        if index not in self._running:  # it is recorded already
             return Recorded(False)
         outcome = attempt.outcome
         sequence, earlier = self._running[index]
         errors: list[BaseException | None] = []  # from listeners and signal handlers; all events are emitted anyway
-        if self._outcomes[self._names[index]] is earlier:
+        if self._outcome_of(index) is earlier:  # it is not stored yet
             if attempt.pending_cleanup is not None:
                 self.cleanups.push(attempt.pending_cleanup, sequence)
             if self.is_listening:
@@ -91,17 +90,17 @@ class Recorder:
             self._store(index, outcome)
         self._running.pop(index, None)
         if self.is_listening:
-            errors.append(capture_error(self._announce_end, index, outcome))
+            errors.append(capture_error(self._notify_finished, index, outcome))
         fatal = outcome.exception if is_interrupt(outcome.exception) else None
         return Recorded(bool(outcome.state.passed), fatal, chain_errors(errors))
 
     def withdrawn(self, index: int) -> None:
-        """Record that an attempt will not start after all."""
+        """Record that an attempt will not run, although its start was recorded."""
         self._running.pop(index, None)
 
     def abandoned(self, index: int, interrupt: BaseException) -> None:
-        """Record that an attempt goes on although the wait for it was interrupted. Its Cleanup is not called."""
-        capture_error(self._interrupted, index, interrupt)
+        """Record that the wait for an attempt was interrupted while it is still running. Its Cleanup is not called."""
+        capture_error(self._fail, index, interrupt)
         name = self._names[index]
         job = self._plan.steps[name].job
         if getattr(job, 'Cleanup', None) is not None:
@@ -109,29 +108,34 @@ class Recorder:
             capture_error(self._listeners.notify_cleanup, Event(EventKind.CLEANUP, name, exception=error))
 
     def waiting(self, now: float, due: float, index: int) -> None:
-        """Announce that no Job can be attempted before ``due``, in seconds of the monotonic clock."""
+        """Notify the listeners that the next attempt, of this Job, starts at ``due``, in monotonic seconds."""
         if self.is_listening:
             self._notify(EventKind.WAITING, index, seconds=due - now, value=due)
 
     def close(self, failure: BaseException | None) -> None:
-        """End the run. Attempts that an interrupt, ``failure``, has left open have failed with it."""
+        """End the run. If an exception, ``failure``, has ended it, attempts that still run fail with that."""
         if failure is not None:
             for index in list(self._running):
-                self._interrupted(index, failure)
+                self._fail(index, failure)
         self.results.complete(failure is not None)
 
-    def _interrupted(self, index: int, interrupt: BaseException) -> None:
+    def _fail(self, index: int, interrupt: BaseException) -> None:
+        """Record that an attempt failed with ``interrupt``, or only notify the listeners if its outcome is stored."""
         _, earlier = self._running[index]
         outcome = Outcome(State.FAILED, 1, None, interrupt)
-        latest = self._outcomes[self._names[index]]
+        latest = self._outcome_of(index)
         if latest is earlier:
             self._store(index, outcome)
-        else:  # the attempt has ended and was stored, but not announced
-            seconds = {phase: value - earlier.phases.get(phase, 0.0) for phase, value in latest.phases.items()}
-            outcome = latest._replace(phases=seconds)
+        else:  # latest covers all attempts of the Job: subtract the earlier ones
+            phases = {phase: seconds - earlier.phases.get(phase, 0.0) for phase, seconds in latest.phases.items()}
+            outcome = latest._replace(phases=phases)
         self._running.pop(index, None)
         if self.is_listening:
-            self._announce_end(index, outcome)
+            self._notify_finished(index, outcome)
+
+    def _outcome_of(self, index: int) -> Outcome:
+        """Return the outcome of a Job so far."""
+        return self._outcomes[self._names[index]]
 
     def _store(self, index: int, outcome: Outcome) -> None:
         name = self._names[index]
@@ -142,12 +146,11 @@ class Recorder:
     def _phase_ended(self, index: int, phase: str, seconds: float, value: Any, error: BaseException | None) -> None:
         self._notify(EventKind(phase), index, seconds=seconds, value=value, exception=error)
 
-    def _notify(self, kind: EventKind, index: int, **more: Any) -> None:
-        name = self._names[index]
-        number = self._outcomes[name].tries + 1
-        self._listeners.notify(Event(kind, name, self.schedule.round_of(index), number, **more))
+    def _notify(self, kind: EventKind, index: int, **fields: Any) -> None:
+        attempt = self._outcome_of(index).tries + 1
+        self._listeners.notify(Event(kind, self._names[index], self.schedule.round_of(index), attempt, **fields))
 
-    def _announce_end(self, index: int, outcome: Outcome) -> None:
-        total = self._outcomes[self._names[index]]
-        about = EventKind.ATTEMPT_FINISHED, self._names[index], self.schedule.round_of(index), total.tries
-        self._listeners.notify(Event(*about, outcome.seconds, total, outcome.exception))
+    def _notify_finished(self, index: int, outcome: Outcome) -> None:
+        total = self._outcome_of(index)
+        fields = self._names[index], self.schedule.round_of(index), total.tries, outcome.seconds, total
+        self._listeners.notify(Event(EventKind.ATTEMPT_FINISHED, *fields, outcome.exception))

@@ -12,24 +12,24 @@ NOT_RUN = Outcome(State.NOT_RUN)
 
 _BLOCKING = frozenset({State.FAILED, State.WOULD_RUN, State.BLOCKED})
 
-_put: Callable[[Any, str, Any], None] = dict.__setitem__
+_set_item: Callable[[Any, str, Any], None] = dict.__setitem__  # ReadOnlyDict refuses its own
 
 Updater = Callable[[Any, str, Outcome], None]
 """Writes the outcome of a Job into a view."""
 
 
 def _update_status(view: ReadOnlyDict[bool | None], name: str, outcome: Outcome) -> None:
-    _put(view, name, outcome.state.passed)
+    _set_item(view, name, outcome.state.passed)
 
 
 def _update_values(view: ReadOnlyDict[Any], name: str, outcome: Outcome) -> None:
     if outcome.state.passed:
-        _put(view, name, outcome.result)
+        _set_item(view, name, outcome.result)
 
 
 def _update_errors(view: ReadOnlyDict[BaseException], name: str, outcome: Outcome) -> None:
     if outcome.exception is not None:
-        _put(view, name, outcome.exception)
+        _set_item(view, name, outcome.exception)
     else:
         dict.pop(view, name, None)
 
@@ -37,11 +37,11 @@ def _update_errors(view: ReadOnlyDict[BaseException], name: str, outcome: Outcom
 class Results:
     """The outcome of each Job so far, and views of them by Job name.
 
-    The engine's thread records outcomes; any thread may read them. Each view is created when it is first read, and is
-    updated with each outcome from then on. Views created after the run are plain copies.
+    Only the caller's thread records outcomes; any thread may read them. A view is created when it is first read. During
+    the run, it is then updated with each outcome.
 
     Args:
-        plan: What is run. None means that nothing has been run: there are no Jobs.
+        plan: The plan that is run; None if there was no run, so that there are no Jobs.
     """
 
     def __init__(self, plan: Plan | None = None) -> None:
@@ -51,12 +51,12 @@ class Results:
         self.outcomes: ReadOnlyDict[Outcome] = ReadOnlyDict(dict.fromkeys(self._names, NOT_RUN))
         """By Job name, in plan order."""
         self._views: dict[Updater, ReadOnlyDict[Any]] = {}
-        self._updated: list[tuple[Updater, Any]] = []
+        self._live_views: list[tuple[Updater, Any]] = []
         """The views that are updated with each outcome."""
         self._is_complete = False
         self.passed_count = 0
-        self.attempts: object = None
-        """What made the attempts. It must live as long as the exceptions; see ``Attempter``."""
+        self.attempter: object = None
+        """The ``Attempter`` or ``AttempterPool`` of the run, which must live as long as the exceptions."""
 
     @property
     def all_passed(self) -> bool:
@@ -70,12 +70,12 @@ class Results:
 
     @property
     def values(self) -> ReadOnlyDict[Any]:
-        """Return value of the passing Check of each Job that has passed."""
+        """Return value of the passing Check, for Jobs that have passed."""
         return self._view(_update_values, lambda: OrderedView(self._names))
 
     @property
     def errors(self) -> ReadOnlyDict[BaseException]:
-        """The error of each Job that has failed."""
+        """The error, for Jobs that have failed."""
         return self._view(_update_errors, lambda: OrderedView(self._names))
 
     def _view(self, update: Updater, make_live: Callable[[], ReadOnlyDict[Any]]) -> ReadOnlyDict[Any]:
@@ -87,14 +87,14 @@ class Results:
             view = self._views.setdefault(update, copy)
         elif view is None:
             live = make_live()
-            self._updated.append((update, live))  # before it is filled, so that no outcome is missed
+            self._live_views.append((update, live))  # before it is filled, so that no outcome is missed
             for name in self._names:
                 self._write(update, live, name)
-            view = self._views.setdefault(update, live)  # another thread may have been faster
+            view = self._views.setdefault(update, live)  # another thread may have created it meanwhile
         return view
 
     def _write(self, update: Updater, view: Any, name: str) -> None:
-        """Write the latest outcome of a Job into a view, again if another thread has stored a later one meanwhile."""
+        """Write the outcome of a Job into a view. Repeat if the engine has recorded a later one meanwhile."""
         outcome = None
         while outcome is not self.outcomes[name]:
             outcome = self.outcomes[name]
@@ -105,16 +105,16 @@ class Results:
         earlier = self.outcomes[name]
         if earlier.tries:
             outcome = merge_attempts(earlier, outcome)
-        _put(self.outcomes, name, outcome)
+        _set_item(self.outcomes, name, outcome)
         if outcome.state.passed:
             self.passed_count += 1
-        for update, view in self._updated:
+        for update, view in self._live_views:
             self._write(update, view, name)
 
     def block(self, name: str) -> None:
-        """Mark as BLOCKED all Jobs that depend on this one, which has failed its last attempt."""
+        """Mark as BLOCKED all Jobs that depend on a Job, directly or not, whose last attempt has failed."""
         if self._dependents is None:
-            self._dependents = {each: [] for each in self._names}
+            self._dependents = {job: [] for job in self._names}
             for dependent, step in self._steps.items():
                 for dependency in step.dependencies:
                     self._dependents[dependency].append(dependent)
@@ -123,25 +123,25 @@ class Results:
             blocker = blockers.pop()
             for dependent in self._dependents[blocker]:
                 if self.outcomes[dependent] is NOT_RUN:
-                    _put(self.outcomes, dependent, Outcome(State.BLOCKED, blocked_by=(blocker,)))
+                    _set_item(self.outcomes, dependent, Outcome(State.BLOCKED, blocked_by=(blocker,)))
                     blockers.append(dependent)
 
     def complete(self, is_interrupted: bool = False) -> None:
-        """End the run: complete ``blocked_by`` of each Job, and repair what an interrupt may have left half done."""
+        """End the run: complete ``blocked_by`` of each Job, and repair updates that an interrupt left half done."""
         if is_interrupted or not self.all_passed:
-            self._settle()
+            self._repair()
         self._is_complete = True
-        self._views = {}  # whose Jobs are in the order in which they ended
+        self._views = {}  # new ones are plain copies, with the Jobs in plan order
 
-    def _settle(self) -> None:
+    def _repair(self) -> None:
         outcomes = self.outcomes
         for name, step in self._steps.items():
             outcome = outcomes[name]
             if not outcome.tries:
-                blocked_by = tuple([each for each in step.dependencies if outcomes[each].state in _BLOCKING])
+                blocked_by = tuple([job for job in step.dependencies if outcomes[job].state in _BLOCKING])
                 if blocked_by != outcome.blocked_by:
-                    _put(outcomes, name, Outcome(State.BLOCKED, blocked_by=blocked_by))
+                    _set_item(outcomes, name, Outcome(State.BLOCKED, blocked_by=blocked_by))
         self.passed_count = sum(1 for outcome in outcomes.values() if outcome.state.passed)
-        for update, view in self._updated:
+        for update, view in self._live_views:
             for name in self._names:
                 self._write(update, view, name)

@@ -1,4 +1,4 @@
-"""One ``checknrun()``: the Jobs, then their Cleanups, and the current directory as it was before."""
+"""One ``checknrun()``: runs the Jobs, calls their Cleanups, and restores the current directory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class RunOptions(NamedTuple):
-    """What ``configure()`` has decided about runs."""
+    """The options of ``configure()`` that apply to every run."""
 
     no_act: bool
     cleanup: bool
@@ -35,21 +35,24 @@ class RunOptions(NamedTuple):
 
 
 class Run:
-    """Runs a plan once and calls the Cleanups."""
+    """Runs a plan once and calls the pending Cleanups."""
 
     def __init__(self, plan: Plan, options: RunOptions, results: Results, cleanups: CleanupStack, clock: Clock) -> None:
         self._plan, self._options, self._results, self._cleanups, self._clock = plan, options, results, cleanups, clock
 
     def run(self, args: tuple[Any, ...], kwargs: dict[str, Any], jobs_claim: Claim) -> None:
-        """Run the Jobs with these arguments, and hold the claim while they run.
+        """Run the Jobs with these arguments, and then call their Cleanups.
+
+        Args:
+            jobs_claim: Held while the Jobs run, but not during their Cleanups.
 
         Raises:
-            BaseException: What ended the run, or what Cleanups raised.
+            BaseException: The exception that ended the run, or an error of a Cleanup.
         """
         started = self._clock.monotonic()
         directory = current_directory()
         self._cleanups.directory = directory
-        first = self._cleanups.next_sequence()  # Cleanups of earlier runs wait for cleanup()
+        first = self._cleanups.next_sequence()  # pending Cleanups of earlier runs have smaller numbers
         settings = AttemptSettings(args, kwargs, {}, self._options.no_act, directory_restorer(directory))
         failure = None
         try:
@@ -63,11 +66,11 @@ class Run:
         interrupt = capture_error(restore_directory, directory)
         if interrupt is not None:
             failure = chain_errors([failure, interrupt])
-            restore_directory(directory)
+            restore_directory(directory)  # again, since it was interrupted
         if self._options.listeners:
             seconds = self._clock.monotonic() - started
-            about = {'seconds': seconds, 'value': self._results.outcomes, 'exception': failure}
-            interrupt = capture_error(self._options.listeners.emit, EventKind.RUN_FINISHED, **about)
+            fields = {'seconds': seconds, 'value': self._results.outcomes, 'exception': failure}
+            interrupt = capture_error(self._options.listeners.emit, EventKind.RUN_FINISHED, **fields)
             failure = chain_errors([failure, interrupt])
         raise_unchanged(failure)
 
@@ -89,14 +92,14 @@ class Run:
             recorder.close(failure)
 
     def _clean_up(self, failure: BaseException | None, first: int) -> BaseException | None:
-        """Call the Cleanups of this run, unless they are left to cleanup(), and return the error to raise, if any."""
+        """Call the Cleanups of this run, if the options say so. Return the error to raise, if any."""
         if self._options.cleanup:
             failure = chain_errors([failure, self._cleanups.run(self._options.listeners.notify_cleanup, first)])
         return failure
 
 
 def restore_directory(directory: str | None) -> None:
-    """Make ``directory`` the current one again. If that fails, say so in the log."""
+    """Make ``directory`` the current one again, or log that this failed."""
     try:
         if directory is not None:
             enter_directory(directory)
@@ -105,7 +108,7 @@ def restore_directory(directory: str | None) -> None:
 
 
 def raise_unchanged(failure: BaseException | None) -> None:
-    """Raise ``failure``, if any, with the context that it has: an ``except`` block of the caller would replace it."""
+    """Raise ``failure``, if any, and keep its context, which an ``except`` block of the caller would replace."""
     if failure is not None:
         context = get_context(failure)
         try:

@@ -1,4 +1,4 @@
-"""Runs a plan: picks the workers and drives the loop. The recorder stores and announces what happens."""
+"""Runs the Jobs of a plan: picks the workers and starts the loop."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ from .recorder import Recorder
 
 
 class Runner:
-    """Runs a plan once."""
+    """Runs the Jobs of a plan once."""
 
     def __init__(self, plan: Plan, settings: AttemptSettings, recorder: Recorder, clock: Clock) -> None:
         self._plan, self._settings, self._recorder, self._clock = plan, settings, recorder, clock
         self._jobs = [step.job for step in plan.steps.values()]
 
     def run(self, max_workers: int | None, executor: Any) -> None:
-        """Run the Jobs: one at a time in this thread, up to ``max_workers`` on threads of its own, or on an executor.
+        """Run the Jobs one at a time in this thread, on up to ``max_workers`` new threads, or on an executor.
 
         Raises:
             RemoteError: The arguments of ``set_args()`` cannot be sent to the workers of the executor.
-            BaseException: An interrupt, or the error of an executor that does not work any more.
+            BaseException: An interrupt, or the error of a broken executor.
         """
         if executor is not None:
             max_running = math.inf if max_workers is None else max_workers
-            run = self._run_on_threads if place_of(executor) is Place.THREADS else self._run_remotely
-            run(executor, max_running)
+            if place_of(executor) is Place.THREADS:
+                self._run_on_threads(executor, max_running)
+            else:
+                self._run_remotely(executor, max_running)
         elif max_workers is None or max_workers == 1:
             self._run_inline()
         else:
@@ -40,16 +42,16 @@ class Runner:
 
     def _run_inline(self) -> None:
         recorder = self._recorder
-        attempter = recorder.results.attempts = Attempter(self._settings, recorder.cleanups.push)
+        attempter = recorder.results.attempter = Attempter(self._settings, recorder.cleanups.push)
         self._execute(InlineWorkers(recorder, self._jobs, attempter))
 
     def _run_on_threads(self, executor: Any, max_running: float) -> None:
-        """Run the Jobs on threads of this process. They share its current directory, which stays as it is."""
+        """Run the Jobs on threads. These share the current directory, so it is not restored before each phase."""
         recorder = self._recorder
-        attempts = recorder.results.attempts = AttempterPool(self._settings._replace(restore_directory=lambda: None))
+        attempters = recorder.results.attempter = AttempterPool(self._settings._replace(restore_directory=lambda: None))
 
         def attempt(index: int) -> AttemptResult:
-            return attempts(self._jobs[index], recorder.is_listening)
+            return attempters(self._jobs[index], recorder.is_listening)
 
         threads: OwnThreads | ExecutorThreads
         if executor is None:

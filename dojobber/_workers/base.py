@@ -1,4 +1,4 @@
-"""What all workers have in common: the interface that the loop drives, and the bookkeeping of attempts elsewhere."""
+"""The interface of all workers, and the base of those whose attempts run elsewhere than in the caller's thread."""
 
 from __future__ import annotations
 
@@ -8,83 +8,84 @@ from .._attempt.error_chain import chain_errors
 from ..outcome import is_interrupt
 
 LONGEST_WAIT = 1.0
-"""Seconds to wait at most before looking again (interrupt rule 6)."""
+"""Time limit of every wait, in seconds (interrupt rule 6)."""
 
 
 class Workers(Protocol):
-    """Whoever makes the attempts. A Job is given by its index in the plan."""
+    """Run the attempts. A Job is identified by its index in the plan."""
 
     @property
     def max_running(self) -> float:
-        """How many attempts may run at the same time. It may shrink."""
+        """How many attempts may run at the same time. It may decrease during a run."""
 
     def start(self, index: int) -> bool | None:
-        """Start an attempt of a Job. If it has ended already, return whether the Job passed."""
+        """Start an attempt of a Job. Return whether the Job passed, or None if the attempt is still running."""
 
     def wait_for_one(self, timeout: float) -> tuple[int, bool] | None:
-        """Return the index of a Job whose attempt has ended and whether it passed, None after ``timeout`` seconds."""
+        """Wait for an attempt to end. Return the Job's index and whether it passed; None after ``timeout`` seconds."""
 
     def drain(self) -> None:
-        """Wait for the attempts that run, and start no others."""
+        """Wait for the running attempts, and start no others."""
 
 
 class Recorded(NamedTuple):
-    """What the recorder has found out about an attempt that has ended."""
+    """How an attempt ended, and the exceptions that end the run because of it."""
 
     passed: bool
     fatal: BaseException | None = None
-    """The interrupt with which the attempt ends the run."""
+    """The exception of the attempt, if it ends the run."""
     interrupt: BaseException | None = None
-    """What was raised while the attempt was recorded, which ends the run as well."""
+    """An exception raised while the attempt was recorded. It ends the run, too."""
 
     def raise_interrupt(self) -> None:
-        """Raise what ends the run, if anything."""
+        """Raise the exception that ends the run, if any."""
         for error in self.interrupt, self.fatal:
             if error is not None:
                 raise error
 
 
 class PoolRecorder(Protocol):
-    """Is notified of attempts elsewhere, in the thread that waits for them."""
+    """Records attempts that run elsewhere. Only the caller's thread, which waits for them, calls it."""
 
     def started(self, index: int) -> None:
         """Record that an attempt is about to start."""
 
     def finished(self, index: int, result: Any) -> Recorded:
-        """Record the result of an attempt: an ``AttemptResult``, or the error because of which there is none."""
+        """Record the result of an attempt: an ``AttemptResult``, or the error that prevented one."""
 
     def withdrawn(self, index: int) -> None:
-        """Record that an attempt will not start after all."""
+        """Record that an attempt will not run, although its start was recorded."""
 
     def abandoned(self, index: int, interrupt: BaseException) -> None:
-        """Record that an attempt goes on although the wait for it was interrupted."""
+        """Record that the wait for an attempt was interrupted while it is still running."""
 
 
 class Pool:
-    """Bookkeeping of attempts that run elsewhere than in the caller's thread.
+    """Base of workers whose attempts run elsewhere than in the caller's thread.
 
-    Attempts that have ended arrive through a queue without a lock (interrupt rule 4), and none is forgotten before it
-    is recorded (interrupt rule 2).
+    Results arrive through a queue without a lock (interrupt rule 4), and are kept until they are recorded (rule 2).
 
     Args:
         max_running: How many attempts may run at the same time.
     """
 
     def __init__(self, recorder: PoolRecorder, max_running: float) -> None:
-        import queue
+        import queue  # here, since not every run needs it
 
         self.max_running = max_running
         self._recorder = recorder
         self._running: dict[int, Any] = {}
+        """Attempts that are not recorded yet, by Job index. Subclasses choose the values."""
         self._results: dict[int, Any] = {}
+        """Results that are not recorded yet, by Job index."""
         self._ended: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._empty = queue.Empty
+        self._queue_empty_error = queue.Empty
 
     def wait_for_one(self, timeout: float) -> tuple[int, bool] | None:
-        """Return the index of a Job whose attempt has ended and whether it passed, None after ``timeout`` seconds.
+        """Wait for an attempt to end. Return the Job's index and whether it passed; None after ``timeout`` seconds.
 
         Raises:
-            BaseException: What ends the run, when the attempt has been recorded.
+            BaseException: An exception that ends the run, after the attempt is recorded.
         """
         index = self._next_ended(timeout)
         if index is None:
@@ -94,17 +95,16 @@ class Pool:
         return index, recorded.passed
 
     def drain(self) -> None:
-        """Wait for the attempts that run, and start no others.
+        """Wait for the running attempts, and start no others.
 
         Raises:
-            BaseException: An interrupt, which ends the wait; or, at the end, what else was raised while attempts were
-                recorded.
+            BaseException: An interrupt, which ends the wait; or at the end, other errors from recording the attempts.
         """
         try:
             self._wait_for_all()
         except BaseException as interrupt:
             for index in list(self._running):
-                if index in self._results:  # ended during the wait for others
+                if index in self._results:  # has ended meanwhile
                     self._collect(index)
                 else:
                     self._recorder.abandoned(index, interrupt)
@@ -128,20 +128,20 @@ class Pool:
         """Withdraw the attempts that have not started."""
 
     def _end(self, index: int, result: Any) -> None:
-        """Note that an attempt has ended. Any thread may call it."""
+        """Store and queue the result of an attempt. Any thread may call this."""
         self._results[index] = result
         self._ended.put(index)
 
     def _next_ended(self, timeout: float) -> int | None:
         try:
             index = self._ended.get(timeout=timeout)
-        except self._empty:
+        except self._queue_empty_error:
             self._queue_ended_again()
             return None
         return index if index in self._running and index in self._results else None
 
     def _queue_ended_again(self) -> None:
-        """Queue all that has ended once more: an interrupt may have come between taking it out and recording it."""
+        """Queue all unrecorded results again: an interrupt may have come between taking one out and recording it."""
         for index in list(self._running):
             if index in self._results:
                 self._ended.put(index)
@@ -152,5 +152,5 @@ class Pool:
         return recorded
 
     def _result_of(self, index: int) -> Any:
-        """Return what the recorder needs to know about the attempt, which has ended."""
+        """Return the result to record, or the error that prevented one."""
         return self._results[index]

@@ -18,10 +18,10 @@ class Place(Enum):
 
 
 def place_of(executor: Any) -> Place:
-    """Return where an executor runs what is submitted to it.
+    """Return where an executor runs submitted calls.
 
     The ``InterpreterPoolExecutor`` of Python 3.14 derives from ``ThreadPoolExecutor``, but its threads share nothing
-    with this interpreter. It is recognized by its name: that needs no import, and covers its backports.
+    with this interpreter. It is recognized by name, which needs no import and covers backports.
     """
     from concurrent.futures import ThreadPoolExecutor
 
@@ -32,16 +32,16 @@ def place_of(executor: Any) -> Place:
 
 
 def check_workers(max_workers: Any, executor: Any) -> int | None:
-    """Return ``max_workers`` as an integer, or None, if both can be used.
+    """Check both arguments of ``configure()``, and return ``max_workers`` as an int or None.
 
     Raises:
-        PlanError: ``max_workers`` is not an integer of at least 1, ``executor`` is not an executor, or it is one
-            of other processes and cloudpickle is missing.
+        PlanError: ``max_workers`` is not an integer of at least 1, ``executor`` is not an executor, or ``executor``
+            runs Jobs in other processes and cloudpickle is missing.
     """
     try:
         workers = None if max_workers is None else operator.index(max_workers)  # accepts NumPy's integers
     except TypeError:
-        workers = 0
+        workers = 0  # refused below
     if workers is not None and workers < 1:
         raise PlanError(f'max_workers must be an integer of at least 1, or None, not {max_workers!r}', max_workers)
     if executor is None:
@@ -58,10 +58,10 @@ def check_workers(max_workers: Any, executor: Any) -> int | None:
 
 
 def is_future(value: Any) -> bool:
-    """Tell whether ``value`` can notify somebody when it is done."""
+    """Tell whether ``value`` can call a function when it is done, as futures do."""
     return callable(getattr(value, 'add_done_callback', None))
 
 
-def not_a_future(value: Any) -> TypeError:
-    """Return the error of an executor whose ``submit()`` has returned ``value``."""
+def not_a_future_error(value: Any) -> TypeError:
+    """Return the error for an executor whose ``submit()`` returned ``value``."""
     return TypeError(f'submit() of an executor must return a concurrent.futures.Future, but it returned {value!r}')

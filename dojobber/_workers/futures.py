@@ -1,4 +1,4 @@
-"""Attempts in other processes, through an executor."""
+"""Runs attempts in other processes, through an executor."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Any, Protocol
 from ..errors import RemoteError
 from ..outcome import is_interrupt
 from .base import Pool, PoolRecorder
-from .executors import is_future, not_a_future
+from .executors import is_future, not_a_future_error
 from .remote.worker import run_request
 
 
 class Client(Protocol):
-    """Converts between Jobs here and the bytes that cross to other processes."""
+    """Encodes requests to other processes, and decodes their responses."""
 
     def encode(self, index: int) -> bytes:
-        """Return the request for an attempt of a Job. Raises RemoteError if it cannot be sent."""
+        """Return the request for an attempt of a Job. Raise RemoteError if the Job cannot be sent."""
 
     def decode(self, index: int, response: bytes) -> Any:
-        """Return the result of the attempt."""
+        """Return the result of the attempt, an ``AttemptResult``."""
 
 
 class FutureWorkers(Pool):
     """Submits attempts to an executor.
 
-    Futures are never canceled: some executors report that they have canceled what is running already. And this class
+    Futures are never canceled, since some executors claim to have canceled a call that is already running. This class
     never holds a lock that a worker needs, since an interrupt could leave it locked (interrupt rule 4).
     """
 
@@ -36,11 +36,11 @@ class FutureWorkers(Pool):
         """Submit an attempt.
 
         Raises:
-            TypeError: The executor does not return a future, so nobody would know when the attempt ends.
-            BaseException: What the executor raises.
+            TypeError: The executor does not return a future, so the end of the attempt would go unnoticed.
+            BaseException: An error of the executor.
         """
         try:
-            request = self._client.encode(index)  # before listeners are notified of the start, since it takes time
+            request = self._client.encode(index)  # before started(), since it may take long
         except RemoteError as error:
             self._recorder.started(index)
             self._running[index] = None
@@ -50,31 +50,31 @@ class FutureWorkers(Pool):
         try:
             self._running[index] = future = self._executor.submit(run_request, request)
         except BaseException as error:
-            if is_interrupt(error):  # the attempt may run or not; nobody waits for it
+            if is_interrupt(error):  # whether the executor accepted the attempt is unknown
                 self._recorder.abandoned(index, error)
             else:
                 self._recorder.withdrawn(index)
             raise
         if not is_future(future):
             del self._running[index]
-            raise not_a_future(future)
+            raise not_a_future_error(future)
 
-        identity = id(future)  # not the future itself: Dask re-runs a task whose future is still referenced
+        identity = id(future)  # a reference to the future would make Dask run its task again
 
         def on_done(_: object) -> None:
             running = self._running.get(index)
-            if running is not None and id(running) == identity:  # a future may call this twice
+            if running is not None and id(running) == identity:  # else a second call of this callback
                 self._end(index, running)
 
         try:
             future.add_done_callback(on_done)
-        except Exception as error:  # nobody would know when the attempt ends
+        except Exception as error:  # the end of the attempt would go unnoticed
             del self._running[index]
             self._recorder.abandoned(index, error)
             raise
 
     def _queue_ended_again(self) -> None:
-        # An interrupt may have come before add_done_callback() had done its work.
+        # An interrupt may have prevented the call of add_done_callback().
         for index, future in list(self._running.items()):
             is_done = getattr(future, 'done', None)
             if index not in self._results and (not is_future(future) or (callable(is_done) and is_done())):
@@ -82,12 +82,12 @@ class FutureWorkers(Pool):
         super()._queue_ended_again()
 
     def _result_of(self, index: int) -> Any:
-        """Return the result of the attempt, or the error because of which there is none."""
+        """Return the result to record, or the error that prevented one."""
         future = self._results[index]
-        if isinstance(future, RemoteError):  # it was never sent
+        if isinstance(future, RemoteError):  # the Job could not be sent
             return future
         try:
             failure = future.exception()
             return self._client.decode(index, future.result()) if failure is None else failure
-        except Exception as error:  # it was canceled, or the executor does not keep its promises
+        except Exception as error:  # it was canceled, or the executor is faulty
             return error

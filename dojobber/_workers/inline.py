@@ -1,4 +1,4 @@
-"""Attempts in the caller's thread, one after the other."""
+"""Runs attempts in the caller's thread, one after the other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..outcome import Outcome, State, is_interrupt
 
 
 class InlineRecorder(Protocol):
-    """Is notified of attempts in this thread."""
+    """Records attempts in the caller's thread."""
 
     is_listening: bool
 
@@ -18,17 +18,17 @@ class InlineRecorder(Protocol):
         """Record that an attempt is about to start."""
 
     def phase_callback(self, index: int) -> PhaseCallback:
-        """Return what to call with each phase of the attempt."""
+        """Return the callback for the phases of the attempt."""
 
     def finished_inline(self, index: int, outcome: Outcome) -> None:
         """Record the outcome of the attempt."""
 
 
 class InlineWorkers:
-    """Makes each attempt itself.
+    """Runs each attempt in :meth:`start`.
 
     Args:
-        jobs: The Job classes of the plan.
+        jobs: The Job classes of the plan, in order.
     """
 
     max_running = 1
@@ -37,10 +37,10 @@ class InlineWorkers:
         self._recorder, self._jobs, self._attempter = recorder, jobs, attempter
 
     def start(self, index: int) -> bool:
-        """Make the attempt and return whether the Job passed.
+        """Run an attempt and return whether the Job passed.
 
         Raises:
-            BaseException: An interrupt, when the attempt has been recorded.
+            BaseException: An interrupt, after the attempt is recorded.
         """
         recorder = self._recorder
         try:

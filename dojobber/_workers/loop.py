@@ -8,26 +8,25 @@ from .._plan.schedule import Schedule
 from .base import LONGEST_WAIT, Workers
 
 LONGEST_SLEEP = 86_400.0
-"""Seconds to sleep at most; time.sleep() refuses more than the platform's clock can hold."""
+"""Maximum seconds of one sleep. ``time.sleep()`` refuses more than the platform's clock can represent."""
 
 
 class Clock(Protocol):
-    """Tells the time and sleeps, as the module ``time`` does."""
+    """The part of the module ``time`` that the loop needs."""
 
-    @property
-    def monotonic(self) -> Callable[[], float]:
-        """Returns seconds since some moment."""
+    def monotonic(self) -> float:
+        """Return the seconds since an unspecified moment."""
 
-    @property
-    def sleep(self) -> Callable[[float], object]:
-        """Waits that many seconds, or less."""
+    def sleep(self, seconds: float, /) -> object:
+        """Wait for ``seconds``, or less."""
 
 
 def execute(schedule: Schedule, workers: Workers, clock: Clock, on_wait: Callable[[float, float, int], object]) -> None:
-    """Attempt the Jobs in the order of the schedule, which only the caller's thread touches.
+    """Attempt the Jobs in the order of the schedule. Only the caller's thread uses the schedule.
 
     Args:
-        on_wait: Called with the time, when the next Job is due, and its index, before each wait in which nothing runs.
+        on_wait: Called before each wait during which no attempt runs, with the current time, the time at which the next
+            Job is due, and the index of that Job.
     """
     try:
         _drive(schedule, workers, clock, on_wait)
@@ -37,32 +36,36 @@ def execute(schedule: Schedule, workers: Workers, clock: Clock, on_wait: Callabl
 
 
 def _drive(schedule: Schedule, workers: Workers, clock: Clock, on_wait: Callable[[float, float, int], object]) -> None:
-    # A function of its own: interrupt rule 5.
+    # In its own function: interrupt rule 5.
     now = clock.monotonic
     running = 0
     while True:
-        has_room = running < workers.max_running
-        index = schedule.next_ready(now()) if has_room else None
-        upcoming = schedule.next_due() if index is None and has_room else None
+        can_start = running < workers.max_running
+        index = schedule.next_ready(now()) if can_start else None
+        upcoming = schedule.next_due() if can_start and index is None else None
         if index is not None:
-            has_passed = workers.start(index)
-            running += has_passed is None
+            passed = workers.start(index)
+            if passed is None:
+                running += 1
+            else:
+                _mark(schedule, index, passed)
         elif running:
             timeout = min(max(upcoming[0] - now(), 0), LONGEST_WAIT) if upcoming else LONGEST_WAIT
             ended = workers.wait_for_one(timeout)
-            if ended is None:
-                continue
-            running -= 1
-            index, has_passed = ended
+            if ended is not None:
+                running -= 1
+                _mark(schedule, *ended)
         elif upcoming:
             due, index = upcoming
             on_wait(now(), due, index)
             while (left := due - now()) > 0:
                 clock.sleep(min(left, LONGEST_SLEEP))
-            continue
         else:
             return
-        if has_passed:
-            schedule.mark_passed(index)
-        elif has_passed is not None:
-            schedule.mark_failed(index)
+
+
+def _mark(schedule: Schedule, index: int, passed: bool) -> None:
+    if passed:
+        schedule.mark_passed(index)
+    else:
+        schedule.mark_failed(index)

@@ -11,19 +11,19 @@ from typing import Any, Callable
 
 from ..log import logger
 from .base import LONGEST_WAIT, Pool, PoolRecorder
-from .executors import is_future, not_a_future
+from .executors import is_future, not_a_future_error
 
 STOP = -1
-"""Queued in place of an index: tells a worker thread to exit."""
+"""Queued in place of a Job index to make one thread exit."""
 
 
 class _Threads(Pool):
-    """Makes attempts on threads, which take Jobs from a queue without a lock (interrupt rule 4).
+    """Runs attempts on threads, which take Jobs from a queue without a lock (interrupt rule 4).
 
     Each attempt runs in a copy of the ``contextvars`` context in which this object was created.
 
     Args:
-        attempt: Called on a thread with the index of a Job. The recorder gets what it returns or raises.
+        attempt: Attempts a Job, given its index. It is called on a thread.
     """
 
     def __init__(self, recorder: PoolRecorder, max_running: float, attempt: Callable[[int], Any]) -> None:
@@ -32,24 +32,24 @@ class _Threads(Pool):
         super().__init__(recorder, max_running)
         self._attempt = attempt
         self._queue: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._unclaimed: dict[int, None] = {}
-        """Queued Jobs whose attempt has not started. Whoever removes one makes the attempt, or withdraws it."""
+        self._unclaimed: dict[int, bool] = {}
+        """Queued Jobs, each with True. The thread that removes one runs its attempt, or withdraws it."""
         self._context = contextvars.copy_context()
 
     def start(self, index: int) -> None:
         """Queue an attempt for a thread."""
         self._recorder.started(index)
-        self._unclaimed[index] = None
+        self._unclaimed[index] = True
         self._running[index] = None
         self._queue.put(index)
         self._provide_thread()
 
     def _provide_thread(self) -> None:
-        """Make sure that a thread takes the Job just queued."""
+        """Make sure that a thread takes the Job that was just queued."""
         raise NotImplementedError
 
     def _attempt_if_unclaimed(self, index: int) -> None:
-        """Make the attempt, on a thread."""
+        """Run the attempt on this thread, unless another has claimed it or it was withdrawn."""
         if not self._claim(index):
             return
         try:
@@ -59,8 +59,8 @@ class _Threads(Pool):
         self._end(index, result)
 
     def _claim(self, index: int) -> bool:
-        """Return whether the attempt was neither started nor withdrawn before."""
-        return self._unclaimed.pop(index, index) is None
+        """Claim a queued attempt. Return False if it was claimed before."""
+        return self._unclaimed.pop(index, False)
 
     def _withdraw(self) -> None:
         for index in list(self._running):
@@ -70,16 +70,17 @@ class _Threads(Pool):
 
 
 class OwnThreads(_Threads):
-    """Starts threads as they are needed. Each makes one attempt after the other.
+    """Starts threads as they are needed. Each runs one attempt after the other.
 
-    They are plain threads: a forked child joins the threads of executors at its exit, which gives processes that a Job
-    starts with ``multiprocessing`` a wrong exit status. A thread that has been idle for a while exits, so that none is
-    left waiting if an interrupt prevents the call of :meth:`close`.
+    They are not threads of an executor, which a forked child would join at its exit: processes that a Job starts with
+    ``multiprocessing`` would exit with the wrong status. An idle thread exits after :data:`LONGEST_WAIT`, in case an
+    interrupt prevents the call of :meth:`close`.
     """
 
     def __init__(self, recorder: PoolRecorder, max_running: float, attempt: Callable[[int], Any]) -> None:
         super().__init__(recorder, max_running, attempt)
         self._alive: set[object] = set()
+        """A token for each thread. Unlike a counter, a set can be changed atomically."""
         self._names = itertools.count()
 
     def _provide_thread(self) -> None:
@@ -105,32 +106,33 @@ class OwnThreads(_Threads):
             self._alive.discard(token)
 
     def _take(self, token: object) -> int:
-        try:
-            return self._queue.get(timeout=LONGEST_WAIT)
-        except self._empty:
-            # start() queues a Job and then counts the threads, so this one must not count when it looks for the last
-            # time.
-            self._alive.discard(token)
-            if self._queue.empty():
-                return STOP
-            self._alive.add(token)
-            return self._take(token)
+        while True:
+            try:
+                return self._queue.get(timeout=LONGEST_WAIT)
+            except self._queue_empty_error:
+                # start() queues a Job and then counts the threads. So this thread leaves the count before it looks into
+                # the queue for the last time: otherwise both could miss the Job.
+                self._alive.discard(token)
+                if self._queue.empty():
+                    return STOP
+                self._alive.add(token)
 
     def _queue_ended_again(self) -> None:
-        # Libraries that limit time throw exceptions into threads, which can end one between two attempts.
+        # A library may throw an exception into a thread, for a time limit, and end the thread between two attempts.
         if not self._alive and self._queue.empty():
-            for index in [index for index in self._running if index not in self._results]:
-                self._end(index, RuntimeError('the thread of this attempt has ended'))
+            for index in list(self._running):
+                if index not in self._results:
+                    self._end(index, RuntimeError('the thread of this attempt has ended'))
         super()._queue_ended_again()
 
     def close(self) -> None:
-        """Tell the threads to exit when they have nothing left to do."""
+        """Make the threads exit when the queue is empty."""
         for _ in range(len(self._alive)):
             self._queue.put(STOP)
 
 
 class ExecutorThreads(_Threads):
-    """Makes attempts on the threads of a ``ThreadPoolExecutor``, one attempt per call that is submitted."""
+    """Runs attempts on the threads of a ``ThreadPoolExecutor``, with one call of ``submit()`` for each."""
 
     def __init__(
         self, recorder: PoolRecorder, max_running: float, attempt: Callable[[int], Any], executor: Any
@@ -139,27 +141,27 @@ class ExecutorThreads(_Threads):
         self._executor = executor
 
     def _provide_thread(self) -> None:
-        calls: list[bool] = []
-        future = self._executor.submit(self._work, calls)
+        called: list[bool] = []
+        future = self._executor.submit(self._work, called)
         if not is_future(future):
-            raise not_a_future(future)
-        future.add_done_callback(partial(self._check, calls))
+            raise not_a_future_error(future)
+        future.add_done_callback(partial(self._on_done, called))
 
-    def _work(self, calls: list[bool]) -> None:
-        calls.append(True)
-        with contextlib.suppress(self._empty):  # withdrawn, or taken by another call
+    def _work(self, called: list[bool]) -> None:
+        called.append(True)
+        with contextlib.suppress(self._queue_empty_error):  # another call has taken the Job
             self._attempt_if_unclaimed(self._queue.get_nowait())
 
-    def _check(self, calls: list[bool], future: Any) -> None:
-        """Fail a queued Job if the executor did not run our call to its end: no other call would take it."""
+    def _on_done(self, called: list[bool], future: Any) -> None:
+        """Fail a queued Job if the executor did not complete this call: no other call would take that Job."""
         from concurrent.futures import CancelledError
 
         failure = CancelledError() if future.cancelled() else future.exception()
         if failure is None:
-            if calls:
+            if called:
                 return
             failure = RuntimeError('the executor did not run the attempt')
-        with contextlib.suppress(self._empty):
+        with contextlib.suppress(self._queue_empty_error):
             index = self._queue.get_nowait()
             if self._claim(index):
                 self._end(index, failure)

@@ -89,7 +89,7 @@ def test_outcomes_are_the_same_without_listeners(max_workers):
 
 @WAYS
 def test_results_keep_what_made_the_attempts(max_workers):
-    assert RunUnderTest(failing('Broken')).go(max_workers).results.attempts is not None
+    assert RunUnderTest(failing('Broken')).go(max_workers).results.attempter is not None
 
 
 @WAYS
