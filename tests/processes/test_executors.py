@@ -1,6 +1,6 @@
 """Jobs on executors whose workers are other processes: the same graphs on each kind of executor.
 
-Those that need more than this Python, or more than a second or two, are marked ``parallel``.
+Tests that need Dask or loky, or take more than about two seconds, are marked ``parallel``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from support.strategies import graphs
 from dojobber import DummyJob, EventKind, Job, PlanError, RemoteError, RunonlyJob, State, StorageConflictError
 from dojobber._run.runner import Place, place_of
 
-LIMIT = 120  # seconds that a test may take before it is taken to hang
+LIMIT = 120  # seconds after which a test counts as hanging
 
 HERE = pathlib.Path(__file__).parent
 
@@ -504,7 +504,7 @@ class TestRaising:
             engine.checknrun()
         assert log == (['First'] if phase == 'check' else ['Stops', 'First'])
         assert engine.nodestatus == {'First': True, 'Stops': False, 'Other': None, 'Root': None}
-        assert run_engine(job('Again'), executor=pool).success(), 'the executor works still'
+        assert run_engine(job('Again'), executor=pool).success(), 'the executor still works'
 
     def test_system_exit_in_a_worker_fails_only_its_job(self, pool):
         def leave(self):
@@ -578,7 +578,7 @@ class TestUnusable:
 
     def test_an_interrupt_during_submit_loses_no_job(self, capsys):
         class Interrupted:
-            """The pool; in time for its second call comes a Ctrl-C."""
+            """The pool, with a Ctrl-C that arrives during its second call."""
 
             def __init__(self):
                 self.calls = 0
@@ -671,7 +671,7 @@ def test_changes_of_a_class_between_runs_reach_the_workers(pool):
 
 
 class InterpreterPoolExecutor(ThreadPoolExecutor):
-    """Does what Python 3.14's does, as far as its caller can tell: what is called is a copy."""
+    """Calls a pickled copy of each function, like the executor of that name in Python 3.14."""
 
     def submit(self, function, /, *args):
         packed = pickle.dumps((function, args))
@@ -866,7 +866,7 @@ def run_on_dask(root, client, *args, **kwargs):
 
 
 @pytest.mark.parallel
-def test_an_executor_that_caches_results_makes_each_attempt():
+def test_an_executor_that_caches_results_runs_every_attempt():
     class Keeping:
         """Keeps all futures, so that Dask does not compute their calls again."""
 

@@ -1,1 +1,1 @@
-"""Attempts in other processes: what is sent there, what is done there, and what comes back."""
+"""Attempts in other processes: the client that sends requests, the worker that runs them, and their messages."""

@@ -49,7 +49,7 @@ class Ledger:
         self._position_of: dict[int, int] = {}  # by Job: its position in self._writes
         self._inherited: dict[int, _Positions] = {}  # by Job: positions of all its dependencies, direct or not
         self._last: dict[Any, _Last] = {}
-        self._latest: tuple[int, dict[Any, Encoded]] = -1, {}  # the last Job queried, and what its dependencies wrote
+        self._latest: tuple[int, dict[Any, Encoded]] = -1, {}  # the last Job queried, and the values it inherited
         self._has_deletions = False
 
     def storage_of(self, index: int) -> dict[Any, Encoded]:
@@ -108,7 +108,7 @@ class Ledger:
         return bool(positions >> position & 1) if isinstance(positions, int) else position in positions
 
     def conflict(self, index: int, diff: StorageDiff) -> StorageConflictError | None:
-        """Return an error if ``diff`` changes a key that a Job changed on which this Job does not depend."""
+        """Return an error if ``diff`` changes a key that was changed by a Job on which this Job does not depend."""
         deleted: Mapping[Any, None] = dict.fromkeys(diff.deleted)
         for key, written in {**deleted, **diff.written}.items():
             last = self._last.get(key)

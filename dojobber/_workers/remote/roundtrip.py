@@ -41,35 +41,35 @@ def alike(value: Any, copy: Any) -> bool:
 
     Text, numbers, built-in containers and exceptions are compared by content. Objects of other classes are alike if
     their classes are: they may be equal only to themselves, and their ``repr()`` may contain an address. No method of
-    theirs is called and the order of sets is ignored, so that the answer is always the same.
+    theirs is called and the order of sets is ignored, so that the verdict is always the same.
     """
     pairs, known = [(value, copy)], set()
     while pairs:
-        one, other = pairs.pop()
-        if one is other or (id(one), id(other)) in known:
+        first, second = pairs.pop()
+        if first is second or (id(first), id(second)) in known:
             continue
-        known.add((id(one), id(other)))
-        if not _same_type(one, other) or not _same_data(one, other):
+        known.add((id(first), id(second)))
+        if not _same_type(first, second) or not _same_data(first, second):
             return False
-        pairs += _members(one, other)
+        pairs += _members(first, second)
     return True
 
 
-def _same_type(one: Any, other: Any) -> bool:
-    names = [(kind.__module__, kind.__qualname__) for kind in (type(one), type(other))]
-    return type(one) is type(other) or names[0] == names[1]
+def _same_type(first: Any, second: Any) -> bool:
+    names = [(kind.__module__, kind.__qualname__) for kind in (type(first), type(second))]
+    return type(first) is type(second) or names[0] == names[1]
 
 
-def _same_data(one: Any, other: Any) -> bool:
+def _same_data(first: Any, second: Any) -> bool:
     """Compare two objects of one type without their members, and without calling methods of derived classes."""
-    kind: Any = next((kind for kind in _DATA if isinstance(one, kind)), None)
+    kind: Any = next((kind for kind in _DATA if isinstance(first, kind)), None)
     if kind in (tuple, list, dict):
-        return bool(kind.__len__(one) == kind.__len__(other))
+        return bool(kind.__len__(first) == kind.__len__(second))
     if kind in (set, frozenset):
-        return _same_members(list(kind.__iter__(one)), list(kind.__iter__(other)))
-    if kind in (float, complex) and not kind.__eq__(one, one):  # not a number
-        return not kind.__eq__(other, other)
-    return kind is None or bool(kind.__eq__(one, other))
+        return _same_members(list(kind.__iter__(first)), list(kind.__iter__(second)))
+    if kind in (float, complex) and not kind.__eq__(first, first):  # not a number
+        return not kind.__eq__(second, second)
+    return kind is None or bool(kind.__eq__(first, second))
 
 
 _DATA = (str, bytes, bytearray, int, float, complex, tuple, list, dict, set, frozenset)
@@ -95,23 +95,23 @@ def _same_members(members: list[Any], other_members: list[Any]) -> bool:
 _SIMPLE = (str, bytes, int)
 
 
-def _members(one: Any, other: Any) -> Iterator[tuple[Any, Any]]:
+def _members(first: Any, second: Any) -> Iterator[tuple[Any, Any]]:
     """Yield the members of two objects of one type and size, in pairs."""
     for base in tuple, list:
-        if isinstance(one, base):
-            yield from zip(base.__iter__(one), base.__iter__(other))
-    if isinstance(one, dict):
-        yield from zip(dict.__iter__(one), dict.__iter__(other))
-        yield from zip(dict.values(one), dict.values(other))
-    if isinstance(one, BaseException):
-        yield _ARGS.__get__(one), _ARGS.__get__(other)
-        attributes = attributes_of(other)
-        yield from [(value, attributes[name]) for name, value in attributes_of(one).items() if name in attributes]
-        for kind in type(one).__mro__:
+        if isinstance(first, base):
+            yield from zip(base.__iter__(first), base.__iter__(second))
+    if isinstance(first, dict):
+        yield from zip(dict.__iter__(first), dict.__iter__(second))
+        yield from zip(dict.values(first), dict.values(second))
+    if isinstance(first, BaseException):
+        yield _ARGS.__get__(first), _ARGS.__get__(second)
+        attributes = attributes_of(second)
+        yield from [(value, attributes[name]) for name, value in attributes_of(first).items() if name in attributes]
+        for kind in type(first).__mro__:
             members = () if kind is BaseException else vars(kind).values()  # BaseException has __suppress_context__
             for member in members:
-                if isinstance(member, types.MemberDescriptorType) and isinstance(other, kind):
-                    pair = _value(member, one), _value(member, other)
+                if isinstance(member, types.MemberDescriptorType) and isinstance(second, kind):
+                    pair = _value(member, first), _value(member, second)
                     if pair[0] is not None and pair[1] is not None:  # exceptions of Python lose some in pickling
                         yield pair
 

@@ -217,7 +217,7 @@ class LazyStorage(dict[Any, Any]):
     def _change(self, key: Any, value: Any) -> Written | None:
         read, before = self._read.get(key, (_NOTHING, b''))
         if read is value and not before:
-            return None  # it cannot be pickled, so nobody can tell whether it has changed
+            return None  # it cannot be pickled, so whether it has changed is unknown
         encoded = encode(value)
         # Find out here whether the caller can read both.
         pickle.loads(dumps((key, encoded)))  # noqa: S301 - pickled in the same line
@@ -240,7 +240,7 @@ def _pickled_or_empty(value: Any) -> bytes:
 def only_filled(old: Any, new: Any) -> bool:
     """Tell whether two objects differ only in attributes that are missing or None in the old one.
 
-    Objects that cache what they compute change like that.
+    Objects that cache computed values change like this.
     """
     try:
         return _is_filled(old, new)

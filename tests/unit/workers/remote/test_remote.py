@@ -127,13 +127,13 @@ class TestAttempt:
     def test_a_job_that_passes_at_once_is_ok_with_its_result(self):
         result = RemoteRun(job('Fine', Check=lambda self, a, b: (a, b)), 1, b='two').attempt('Fine')
         assert result.outcome[:4] == (State.OK, 1, (1, 'two'), None)
-        assert [report[0] for report in result.reports] == ['check']
+        assert [report.phase for report in result.reports] == ['check']
         assert result.pending_cleanup is None
 
     def test_a_job_that_must_run_is_changed(self):
         result = RemoteRun(changing('Changed')).attempt('Changed')
         assert result.outcome.state is State.CHANGED
-        assert [(phase, error is None) for phase, _, _, error in result.reports] == [
+        assert [(report.phase, report.error is None) for report in result.reports] == [
             ('check', False),
             ('run', True),
             ('recheck', True),
@@ -151,7 +151,7 @@ class TestAttempt:
     def test_no_act_in_a_worker_does_not_call_run(self):
         result = RemoteRun(changing('Changed'), no_act=True).attempt('Changed')
         assert result.outcome.state is State.WOULD_RUN
-        assert [report[0] for report in result.reports] == ['check']
+        assert [report.phase for report in result.reports] == ['check']
 
     @pytest.mark.parametrize('where', ['result', 'global_storage', 'message'])
     def test_an_interrupt_while_a_result_is_pickled_fails_the_job(self, where):
@@ -355,7 +355,7 @@ class TestResult:
             changing('Runs', Run=lambda self: self.storage.update(ran=True) or threading.Lock())
         ).attempt('Runs')
         assert result.outcome.state is State.CHANGED
-        assert isinstance(result.reports[1][2], RemoteError)
+        assert isinstance(result.reports[1].value, RemoteError)
 
 
 class TestException:
@@ -379,10 +379,10 @@ class TestException:
             raise KeyError('in run')
 
         result = RemoteRun(failing('Broken', Run=run)).attempt('Broken')
-        texts = [str(error.__cause__) for _, _, _, error in result.reports]
+        texts = [str(report.error.__cause__) for report in result.reports]
         assert ['in run' in text for text in texts] == [False, True, False]
         assert ['is not done' in text for text in texts] == [True, False, True]
-        assert result.outcome.exception is result.reports[2][3]
+        assert result.outcome.exception is result.reports[2].error
 
     @pytest.mark.parametrize(
         ('make', 'message', 'reason'),
@@ -427,7 +427,7 @@ class TestException:
 
         result = RemoteRun(changing('Exits', Check=check)).attempt('Exits')
         assert result.outcome.state is State.CHANGED
-        assert (type(result.reports[0][3]), result.reports[0][3].code) == (SystemExit, 3)
+        assert (type(result.reports[0].error), result.reports[0].error.code) == (SystemExit, 3)
 
     def test_a_registered_reducer_does_not_change_how_exceptions_are_pickled(self, monkeypatch):
         def broken(error):
@@ -440,7 +440,7 @@ class TestException:
     def test_an_interrupt_in_a_worker_ends_the_attempt_and_arrives(self, error):
         result = RemoteRun(raising(error)).attempt('Raises')
         assert (result.outcome.state, type(result.outcome.exception)) == (State.FAILED, error)
-        assert [report[0] for report in result.reports] == ['check']
+        assert [report.phase for report in result.reports] == ['check']
 
     @pytest.mark.parametrize(
         ('make', 'message'),
@@ -524,10 +524,10 @@ class TestGlobalStorage:
     )
     def test_reading_a_value_is_not_a_write(self, value):
         def read(self):
-            thing = self.global_storage['key']
-            if hasattr(thing, 'method'):
-                thing.method(thing) if isinstance(thing, type) else thing.method()
-            return repr(thing)
+            value = self.global_storage['key']
+            if hasattr(value, 'method'):
+                value.method(value) if isinstance(value, type) else value.method()
+            return repr(value)
 
         base = writing('Base', key=value)
         readers = [job('Reads1', [base], Check=read), job('Reads2', [base], Check=read)]
@@ -582,7 +582,7 @@ class TestGlobalStorage:
         assert str(error).startswith(f"'Puts' wrote a value to global_storage['bad'] that cannot be sent: {reason}")
         assert remote_run.global_storage == {'fine': 1}
         assert error.culprit == 'Puts'
-        assert result.reports[-1][0] == 'recheck'
+        assert result.reports[-1].phase == 'recheck'
 
     def test_a_key_that_cannot_be_pickled_fails_the_job_but_not_its_cleanup(self):
         def run(self):
@@ -680,7 +680,7 @@ def only_on_the_worker(monkeypatch):
 class TestOnlyOnTheWorker:
     """Objects that can be pickled and loaded in the worker, but not loaded here."""
 
-    UNREAD = (
+    UNREADABLE = (
         r'^Cleans cannot be cleaned up: its storage cannot be read: ModuleNotFoundError: '
         r"No module named 'only_on_the_worker'$"
     )
@@ -730,7 +730,7 @@ class TestOnlyOnTheWorker:
 
         result = self.round_trip(changing('Cleans', Run=run, Cleanup=lambda self: None))
         assert result.outcome.state is State.CHANGED
-        with pytest.raises(RemoteError, match=self.UNREAD):
+        with pytest.raises(RemoteError, match=self.UNREADABLE):
             result.pending_cleanup.Cleanup()
 
 
@@ -798,7 +798,7 @@ class TestChain:
             try:
                 raise KeyError('first')
             except KeyError:
-                raise ValueError('second')  # noqa: B904 - that it is without a cause is what this is about
+                raise ValueError('second')  # noqa: B904 - the test is about an error without a cause
 
         error = self.round_trip(check)
         assert (error.__cause__, error.__suppress_context__, error.__context__.args) == (None, False, ('first',))
@@ -857,12 +857,12 @@ class TestChain:
             raise ValueError('once') from KeyError('why')
 
         result = RemoteRun(job('Only', base=RunonlyJob, Run=run)).attempt('Only')
-        assert result.reports[1][3] is result.reports[2][3] is result.outcome.exception
+        assert result.reports[1].error is result.reports[2].error is result.outcome.exception
         assert [type(cause) for cause in causes(result.outcome.exception)] == [ValueError, KeyError, RemoteTraceback]
 
 
 class TestParts:
-    """Whatever cannot be read of an response fails that Job, and nothing else is lost."""
+    """A part of a response that cannot be read fails its Job, and nothing else is lost."""
 
     def run_and_check(self, result):
         def run(self):

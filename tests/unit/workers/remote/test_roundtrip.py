@@ -1,4 +1,4 @@
-"""Which exceptions survive pickling. The answer must be the same each time and in every process."""
+"""Which exceptions survive pickling. The verdict must be the same each time and in every process."""
 
 from __future__ import annotations
 
@@ -134,9 +134,9 @@ class TestProperties:
 
     @NO_DEADLINE
     @given(ARGUMENTS, ARGUMENTS)
-    def test_alike_is_symmetric(self, one, other):
-        assert alike(one, other) == alike(other, one)
-        assert alike(one, one)
+    def test_alike_is_symmetric(self, first, second):
+        assert alike(first, second) == alike(second, first)
+        assert alike(first, first)
 
 
 SCRIPT = pathlib.Path(__file__).parents[3] / 'processes' / 'scripts' / 'pickled_sets.py'
@@ -201,7 +201,7 @@ class TestError:
 
     def test_exceptions_whose_state_python_loses_survive_pickling(self):
         with pytest.raises(AttributeError) as caught:
-            Thing().missing  # noqa: B018 - its error holds the thing
+            Thing().missing  # noqa: B018 - the error holds the instance
         assert picklable_or_error(caught.value) is caught.value
 
     @pytest.mark.skipif(sys.version_info < (3, 11), reason='needs exception groups')
@@ -221,7 +221,7 @@ class TestError:
 
 class TestAlike:
     @pytest.mark.parametrize(
-        ('one', 'other'),
+        ('first', 'second'),
         [
             (1, True),
             (1, 1.0),
@@ -243,9 +243,9 @@ class TestAlike:
             (OSError(2, 'gone', 'a'), OSError(2, 'gone', 'b')),
         ],
     )
-    def test_objects_that_differ_as_data_are_not_alike(self, one, other):
-        assert not alike(one, other)
-        assert not alike([{'deep': (one,)}], [{'deep': (other,)}])
+    def test_objects_that_differ_as_data_are_not_alike(self, first, second):
+        assert not alike(first, second)
+        assert not alike([{'deep': (first,)}], [{'deep': (second,)}])
 
     def test_a_big_set_is_compared_fast(self):
         def members(start):

@@ -175,7 +175,7 @@ class TestLikeADict:
         )
         assert 'list' in storage
         assert 'other' not in storage
-        assert 'list' in storage.keys()  # noqa: SIM118 - the view is what this is about
+        assert 'list' in storage.keys()  # noqa: SIM118 - the test is about the view
 
     def test_missing_keys_raise_errors_or_return_defaults(self):
         storage = storage_with(PLAIN)
