@@ -22,13 +22,13 @@ from ..text import escape_unprintable
 from .graph_file import check_graph, draw
 from .json_reporter import JsonReporter, plan_document, write_document
 from .listing import listing, tree
-from .options import Answer, UsageError, parse_options
+from .options import PrintAndExit, UsageError, parse_options
 from .reporter import Reporter, RunResult
 from .root import RootNotFoundError, imports_undone, load_root
 from .screen.reporter import ScreenReporter
 from .screen.terminal import Terminal, wants_no_bar
 from .signals import INTERRUPTS, Interrupts, signal_of
-from .streams import Output, complain
+from .streams import Output, print_to_stderr
 
 
 class ExitStatus(IntEnum):
@@ -74,8 +74,8 @@ def command() -> NoReturn:
     """
     output = Output()
     status = _main(None, None, output)
-    if output.was_diverted:
-        output.divert()
+    if output.was_reserved:
+        output.reserve()
     sys.exit(int(status))
 
 
@@ -85,25 +85,25 @@ def _main(root: type[Job] | None, argv: Sequence[str] | None, output: Output) ->
         with contextlib.suppress(KeyboardInterrupt):
             status = _parse_and_run(root, argv, output)
     finally:
-        output.put_back()
+        output.restore()
     try:
         return status if output.finish() else _at_least_failure(status)
     except KeyboardInterrupt:
-        output.drop()
+        output.discard()
         return 128 + signal.SIGINT
 
 
 def _parse_and_run(root: type[Job] | None, argv: Sequence[str] | None, output: Output) -> int:
     try:
         options = parse_options(root, argv)
-    except Answer as answer:
-        output.write(f'{answer}\n')
+    except PrintAndExit as info:
+        output.write(f'{info}\n')
         return ExitStatus.SUCCESS
     except UsageError as error:
-        complain(str(error))
+        print_to_stderr(str(error))
         return ExitStatus.USAGE_ERROR
     if options.json or options.list or options.tree:
-        output.divert()
+        output.reserve()
     try:
         root = root or load_root(options.root)
         plan = make_plan(root, options.tries, options.retry_delay)
@@ -113,8 +113,8 @@ def _parse_and_run(root: type[Job] | None, argv: Sequence[str] | None, output: O
     except (RootNotFoundError, DoJobberError) as error:
         if options.debug and error.__cause__ is not None:
             cause = error.__cause__
-            complain(''.join(traceback.format_exception(type(cause), cause, cause.__traceback__)).rstrip('\n'))
-        complain(f'{options.prog}: {escape_unprintable(str(error))}')
+            print_to_stderr(''.join(traceback.format_exception(type(cause), cause, cause.__traceback__)).rstrip('\n'))
+        print_to_stderr(f'{options.prog}: {escape_unprintable(str(error))}')
         return ExitStatus.USAGE_ERROR
 
 
@@ -138,7 +138,7 @@ def _show_plan(root: type[Job], plan: Plan, options: argparse.Namespace, output:
     if options.json:
         write_document(output, plan_document(root.__name__, plan))
     else:
-        output.put_back()
+        output.restore()
         output.write(''.join([f'{line}\n' for line in (tree if options.tree else listing)(plan, output.encoding)]))
     if options.graph is None:
         return ExitStatus.SUCCESS

@@ -15,9 +15,9 @@ from ..errors import GraphError
 from ..job import DummyJob
 from ..text import escape_unprintable
 from .signals import INTERRUPTS, Interrupts, Stopped, signal_of
-from .streams import complain, is_terminal, standard_error
+from .streams import is_terminal, print_to_stderr, standard_error
 
-MESSAGE_DELAY = 1.0  # seconds of drawing before a message
+MESSAGE_DELAY = 1.0  # seconds of drawing, after which a message is printed
 
 CHEAP_FORMATS = ('mermaid',)
 """Formats that are drawn completely to check them: they are fast, and cannot show every graph."""
@@ -53,7 +53,7 @@ def _check_file(path: str) -> None:
         raise GraphError(f'{path!r} is a folder, not a file', path)
     if os.path.isfile(path):
         os.close(os.open(path, os.O_WRONLY | os.O_APPEND))
-    elif os.path.exists(path):  # a device, or a pipe: opening that would end its reader
+    elif os.path.exists(path):  # a device, or a pipe: opening and closing a pipe would end its reader
         if not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     else:
@@ -66,16 +66,14 @@ def _check_file(path: str) -> None:
 
 
 def draw(engine: DoJobber, path: str, rankdir: str, interrupts: Interrupts) -> tuple[signal.Signals | None, bool]:
-    """Draw the graph, and return the signal that has interrupted this, if any, and whether the graph is drawn.
+    """Draw the graph, and return the signal that interrupted this, if any, and whether the graph was drawn.
 
-    If it is not, a line on stderr gives the reason.
+    If it was not, print the reason on stderr.
     """
     interrupt = None
     try:
-        with (
-            interrupts.raised(Stopped),
-            _message_after_delay(path),
-        ):  # Stopped, since at KeyboardInterrupt subprocess kills the renderer without waiting for it
+        # Not KeyboardInterrupt for SIGINT: subprocess would kill the renderer without waiting for its end.
+        with interrupts.raised(Stopped), _message_after_delay(path):
             engine.write_graph(path, rankdir=rankdir)
             return None, True
     except INTERRUPTS as error:
@@ -83,14 +81,14 @@ def draw(engine: DoJobber, path: str, rankdir: str, interrupts: Interrupts) -> t
         reason = f'interrupted by {interrupt.name}'
     except (GraphError, OSError) as error:
         reason = str(error)
-    complain(f'the graph is not drawn: {escape_unprintable(reason)}')
+    print_to_stderr(f'the graph was not drawn: {escape_unprintable(reason)}')
     return interrupt, False
 
 
 @contextlib.contextmanager
 def _message_after_delay(path: str) -> Iterator[None]:
-    """Print on a terminal that the graph is being drawn if that takes long."""
-    timer = threading.Timer(MESSAGE_DELAY, complain, [f'drawing {escape_unprintable(path)} ...'])
+    """If drawing takes long and stderr is a terminal, print that the graph is being drawn."""
+    timer = threading.Timer(MESSAGE_DELAY, print_to_stderr, [f'drawing {escape_unprintable(path)} ...'])
     timer.daemon = True
     if is_terminal(standard_error()):
         timer.start()

@@ -19,7 +19,7 @@ SCHEMA = 1
 
 def write_document(output: Output, document: dict[str, Any]) -> None:
     """Write a JSON document to stdout, whatever Jobs have redirected meanwhile."""
-    output.put_back()
+    output.restore()
     output.write(f'{json.dumps(document, indent=2)}\n')
 
 

@@ -7,7 +7,7 @@ from ..job import kind_of
 from ..text import escape_unprintable, summary
 from .screen.terminal import cell_width
 
-WIDEST_NAME = 40  # columns; longer names push what follows
+WIDEST_NAME = 40  # columns; longer names shift the rest of their line
 
 
 def listing(plan: Plan, encoding: str) -> list[str]:
@@ -17,8 +17,8 @@ def listing(plan: Plan, encoding: str) -> list[str]:
     widest = max([width for width in widths.values() if width <= WIDEST_NAME], default=0)
     lines = []
     for name, step in plan.steps.items():
-        start = names[name] + ' ' * (widest - widths[name])
-        lines.append(f'{start}  {kind_of(step.job):10}  {escape_unprintable(summary(step.job), encoding)}'.rstrip())
+        padded = names[name] + ' ' * (widest - widths[name])
+        lines.append(f'{padded}  {kind_of(step.job):10}  {escape_unprintable(summary(step.job), encoding)}'.rstrip())
     return lines
 
 
@@ -30,8 +30,8 @@ def tree(plan: Plan, encoding: str) -> list[str]:
     while stack:
         name, first, rest = stack.pop()
         dependencies = plan.steps[name].dependencies
-        is_repeated = name in expanded and dependencies
-        lines.append(f'{first}{escape_unprintable(name, encoding)}{" (see above)" if is_repeated else ""}')
+        is_abridged = name in expanded and dependencies
+        lines.append(f'{first}{escape_unprintable(name, encoding)}{" (see above)" if is_abridged else ""}')
         if name in expanded:
             continue
         expanded.add(name)

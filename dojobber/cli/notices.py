@@ -11,7 +11,7 @@ from typing import Callable
 
 from ..text import duration
 from .signals import leave_signals_to_main_thread
-from .streams import complain
+from .streams import print_to_stderr
 
 INTERVAL = 60.0
 """Seconds between two lines about a Job that is still running."""
@@ -30,24 +30,24 @@ class Notices:
         self, running: Mapping[str, float], clock: Callable[[], float] = monotonic, interval: float = INTERVAL
     ) -> None:
         self._running, self._clock, self._interval = running, clock, interval
-        self._counts: dict[tuple[str, float], int] = {}  # lines about an attempt, by name and start
+        self._counts: dict[tuple[str, float], int] = {}  # lines about each attempt, by name and start
 
     @contextlib.contextmanager
     def watching(self, poll_seconds: float = 1.0) -> Iterator[None]:
         """Report Jobs that take long for the duration of the block, from a thread."""
-        end = threading.Event()
-        thread = threading.Thread(target=self._watch, args=[end, poll_seconds], name='dojobber-notices', daemon=True)
+        stop = threading.Event()
+        thread = threading.Thread(target=self._watch, args=[stop, poll_seconds], name='dojobber-notices', daemon=True)
         thread.start()
         try:
             yield
         finally:
-            end.set()  # without join(): the thread may be blocked by a stderr that nobody reads
+            stop.set()  # no join(): the thread may be blocked writing to a pipe that nobody reads
 
     def retried(self, name: str, attempt: int, tries: float, error: str, seconds: float) -> None:
         """Write that an attempt has failed with ``error``, and that the next one starts in ``seconds``."""
-        of = f' of {math.ceil(tries)}' if tries < math.inf else ''
-        following = f'next in {duration(seconds, 0)}' if seconds >= 0.5 else 'trying again'
-        complain(f'{name}: attempt {attempt}{of} failed: {error}; {following}')
+        total = f' of {math.ceil(tries)}' if tries < math.inf else ''
+        next_attempt = f'next in {duration(seconds, 0)}' if seconds >= 0.5 else 'trying again'
+        print_to_stderr(f'{name}: attempt {attempt}{total} failed: {error}; {next_attempt}')
 
     def report_running(self) -> None:
         """Write which Jobs have been running for another interval."""
@@ -58,9 +58,9 @@ class Notices:
             count = math.floor((now - start) / self._interval)
             if count > self._counts.get((name, start), 0):
                 self._counts[name, start] = count
-                complain(f'{name}: still running after {duration(count * self._interval, 0)}')
+                print_to_stderr(f'{name}: still running after {duration(count * self._interval, 0)}')
 
-    def _watch(self, end: threading.Event, poll_seconds: float) -> None:
+    def _watch(self, stop: threading.Event, poll_seconds: float) -> None:
         leave_signals_to_main_thread()
-        while not end.wait(poll_seconds):
+        while not stop.wait(poll_seconds):
             self.report_running()

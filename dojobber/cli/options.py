@@ -15,8 +15,8 @@ from ..job import Job
 from ..text import summary
 
 
-class Answer(Exception):  # noqa: N818 - not an error
-    """The text of ``--help`` or ``--version``, which is all that the user wants."""
+class PrintAndExit(Exception):  # noqa: N818 - not an error
+    """``--help`` or ``--version`` was given. The message is the text to print."""
 
 
 class UsageError(Exception):
@@ -27,19 +27,19 @@ def parse_options(root: type[Job] | None, argv: Sequence[str] | None) -> argpars
     """Return the options in ``argv``, by default the arguments of the process.
 
     Raises:
-        Answer: The user asks for ``--help`` or ``--version``.
+        PrintAndExit: ``--help`` or ``--version`` was given.
         UsageError: An option is unknown, has an invalid value, or would be ignored.
     """
     parser = _parser(root)
     options, unknown = parser.parse_known_args(argv)
     if unknown:
-        parser.error(_unknown_error(unknown, parser))
+        parser.error(_unknown_error(unknown, parser, root))
     if not options.tries >= 1:
         parser.error(f'--tries must be a number of at least 1, not {options.tries}')
     if not 0 <= options.retry_delay < math.inf:
         parser.error(f'--retry-delay must be a finite number of seconds of at least 0, not {options.retry_delay}')
     if options.rankdir is not None and options.graph is None:
-        parser.error('--rankdir needs --graph, whose picture it turns')
+        parser.error('--rankdir can be used only with --graph')
     options.rankdir = options.rankdir or 'TB'
     options.prog = parser.prog
     return options
@@ -59,14 +59,20 @@ def _parser(root: type[Job] | None) -> _Parser:
             'root',
             metavar='ROOT',
             type=_root,
-            help='FILE.py:JOB or MODULE:JOB; without :JOB, the one Job in it on which no other depends',
+            help='the Job to run, as FILE.py:JOB or MODULE:JOB; :JOB can be left out if there is only one root',
         )
     parser.add_argument('--version', action=_Version, nargs=0, help='show the version and exit')
-    group = parser.add_argument_group('what to do')
+    group = parser.add_argument_group('execution')
     add = group.add_argument
     add('--only', metavar='JOB', action=_Once, help='run only this Job and its dependencies')
-    add('-j', '--jobs', metavar='N', type=_count, default=1, help='how many Jobs to run at once (default: 1)')
-    add('--tries', metavar='N', type=_number, default=3, help='attempts of Jobs that set no TRIES (default: 3)')
+    add('-j', '--jobs', metavar='N', type=_count, default=1, help='run up to N Jobs at the same time (default: 1)')
+    add(
+        '--tries',
+        metavar='N',
+        type=_number,
+        default=3,
+        help='maximum number of attempts of Jobs that set no TRIES (default: 3)',
+    )
     add(
         '--retry-delay',
         metavar='SECONDS',
@@ -75,33 +81,41 @@ def _parser(root: type[Job] | None) -> _Parser:
         help='seconds between the starts of two attempts, for Jobs that set no RETRY_DELAY (default: 1)',
     )
     add = group.add_mutually_exclusive_group().add_argument
-    add('-n', '--no-act', action='store_true', help='call Check only, and print what would run')
-    add('--list', action='store_true', help='print the Jobs in order, and run nothing')
-    add('--tree', action='store_true', help='print which Job depends on which, and run nothing')
+    add('-n', '--no-act', action='store_true', help='call only Check, and print which Jobs would run')
+    add('--list', action='store_true', help='print the Jobs in order and run nothing')
+    add('--tree', action='store_true', help='print the Jobs as a tree of dependencies and run nothing')
     add = parser.add_argument_group('arguments of Check and Run').add_argument
-    given: dict[str, Any] = {'dest': 'arguments', 'action': 'append', 'default': []}
-    add('--set', metavar='KEY=VALUE', type=_text, help='pass KEY to every Check and Run, VALUE as a string', **given)
-    add('--set-json', metavar='KEY=JSON', type=_json, help='the same, with a value in JSON', **given)
-    add = parser.add_argument_group('what to show').add_argument
+    appended: dict[str, Any] = {'dest': 'arguments', 'action': 'append', 'default': []}
+    add(
+        '--set',
+        metavar='KEY=VALUE',
+        type=_text,
+        help='pass KEY to every Check and Run, with VALUE as a string',
+        **appended,
+    )
+    add('--set-json', metavar='KEY=JSON', type=_json, help='the same, with the value parsed as JSON', **appended)
+    add = parser.add_argument_group('output').add_argument
     add('-v', '--verbose', action='store_true', help='print a line for each check, run and recheck on stderr')
-    add('-d', '--debug', action='store_true', help='print tracebacks of errors as well')
+    add('-d', '--debug', action='store_true', help='like -v, with tracebacks')
     add(
         '--graph',
         metavar='FILE',
         action=_Once,
-        help='draw the result to FILE, or with --list or --tree the plan; its suffix is the format',
+        help='draw the result (with --list or --tree, the plan) to FILE; the format is its suffix',
     )
-    add('--rankdir', choices=('TB', 'LR', 'BT', 'RL'), help='direction of that picture (default: TB, top to bottom)')
-    add('--no-bar', action='store_true', help='show no progress bar; so does DOJOBBER_NO_BAR=1 in the environment')
+    add('--rankdir', choices=('TB', 'LR', 'BT', 'RL'), help='direction of the picture (default: TB, top to bottom)')
+    add(
+        '--no-bar', action='store_true', help='show no progress bar; DOJOBBER_NO_BAR=1 in the environment does the same'
+    )
     add('--json', action='store_true', help='print one JSON document on stdout, and everything else on stderr')
     return parser
 
 
 class _Parser(argparse.ArgumentParser):
-    """Raises what argparse would print, so that the command can print it in its own way."""
+    """Raises the text that argparse would print, so that the command can print it to its own streams."""
 
     def print_help(self, file: Any = None) -> NoReturn:
-        raise Answer(self.format_help().rstrip('\n'))
+        raise PrintAndExit(self.format_help().rstrip('\n'))
 
     def error(self, message: str) -> NoReturn:
         message = re.sub('^argument (.*?): ', r'\1: ', message)
@@ -110,7 +124,7 @@ class _Parser(argparse.ArgumentParser):
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
-        raise Answer(f'{parser.prog} {__version__}')
+        raise PrintAndExit(f'{parser.prog} {__version__}')
 
 
 class _Once(argparse.Action):
@@ -124,13 +138,13 @@ class _Once(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
-def _unknown_error(unknown: Sequence[str], parser: _Parser) -> str:
+def _unknown_error(unknown: Sequence[str], parser: _Parser, root: type[Job] | None) -> str:
     """Return the error message for unknown arguments. It repeats no values, which may be secret."""
     import difflib
 
     names = [text.partition('=')[0] if text.startswith('--') else text[:2] for text in unknown if text[:1] == '-']
     if not names:
-        return 'unexpected argument after ROOT; KEY=VALUE needs --set'
+        return f'unexpected argument{" after ROOT" if root is None else ""}; KEY=VALUE needs --set'
     known = re.findall(r'--[\w-]+', parser.format_help())
     similar = [match for name in names if name[:2] == '--' for match in difflib.get_close_matches(name, known, 1)]
     hint = f'; did you mean {" and ".join(dict.fromkeys(similar))}?' if similar else ''

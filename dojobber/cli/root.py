@@ -37,9 +37,9 @@ def load_root(text: str) -> type[Job]:
     import difflib
 
     similar = difflib.get_close_matches(name, jobs)
-    hint = f'did you mean {" or ".join(map(repr, similar))}?' if similar else f'it has {", ".join(jobs) or "none"}'
+    hint = f'did you mean {" or ".join(map(repr, similar))}?' if similar else f'it has {", ".join(jobs) or "no Jobs"}'
     if name in vars(module):
-        raise RootNotFoundError(f'{name!r} of {location} is not a Job class; {hint}')
+        raise RootNotFoundError(f'{name!r} in {location} is not a Job class; {hint}')
     raise RootNotFoundError(f'{location} has no Job {name!r}; {hint}')
 
 
@@ -52,20 +52,20 @@ def _import(location: str) -> ModuleType:
     try:
         sys.path.insert(0, os.path.dirname(os.path.abspath(location)) if is_file else os.getcwd())
     except OSError as error:
-        reason = 'the current directory does not exist any more'
+        reason = 'the current directory no longer exists'
         raise RootNotFoundError(f'{location} cannot be imported: {reason}') from error
     try:
         return _import_file(location) if is_file else importlib.import_module(location)
     except (Exception, SystemExit) as error:
         reason = f'{error_line(error)}{_location_of(error)}'
         if isinstance(error, SystemExit):
-            reason += "; put what it does as a script under if __name__ == '__main__'"
+            reason += "; put its script code under if __name__ == '__main__'"
         raise RootNotFoundError(escape_unprintable(f'{location} cannot be imported: {reason}')) from error
 
 
 def _import_file(path: str) -> ModuleType:
     name = os.path.splitext(os.path.basename(path))[0]
-    while name in sys.modules:  # a json.py, for example, must not become what others import as json
+    while name in sys.modules:  # for example, json.py must not replace the module json
         name = f'_{name}'
     spec: Any = importlib.util.spec_from_file_location(name, os.path.abspath(path))
     if spec is None:
@@ -118,8 +118,8 @@ def _location_of(error: BaseException) -> str:
     return location
 
 
-def _is_job(thing: object) -> bool:
-    return isinstance(thing, type) and issubclass(thing, Job) and thing not in KINDS
+def _is_job(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Job) and value not in KINDS
 
 
 def _only_root(module: ModuleType, jobs: dict[str, type[Job]], location: str) -> type[Job]:
@@ -134,6 +134,8 @@ def _only_root(module: ModuleType, jobs: dict[str, type[Job]], location: str) ->
     roots = [job for job in own if job not in used]
     if len(roots) == 1:
         return roots[0]
+    if not own:
+        raise RootNotFoundError(f'{location} defines no Job')
     if not roots:
         raise RootNotFoundError(f'{location} has no root, a Job that no other Job depends on')
     names = ', '.join(job.__name__ for job in roots)

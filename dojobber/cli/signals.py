@@ -13,39 +13,39 @@ from typing import Any, Callable, ClassVar, NoReturn
 
 SIGNALS = tuple(getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGHUP') if hasattr(signal, name))
 
-REDELIVERY = 0.01  # seconds after which a signal is sent again if it arrived where nothing may be raised
+REDELIVERY_DELAY = 0.01  # seconds until a signal is sent again that arrived where its exception would be lost
 
 
 class Interrupted(BaseException):
-    """A signal arrived. While Jobs run, SIGINT raises KeyboardInterrupt."""
+    """A signal arrived. While Jobs run, SIGINT raises KeyboardInterrupt instead."""
 
-    by: ClassVar[str]
+    signal_name: ClassVar[str]
 
 
 class Stopped(Interrupted):
     """SIGINT arrived."""
 
-    by = 'SIGINT'
+    signal_name = 'SIGINT'
 
 
 class Terminated(Interrupted):
     """SIGTERM arrived."""
 
-    by = 'SIGTERM'
+    signal_name = 'SIGTERM'
 
 
 class HungUp(Interrupted):
     """SIGHUP arrived: the terminal was closed, or the connection was lost."""
 
-    by = 'SIGHUP'
+    signal_name = 'SIGHUP'
 
 
 INTERRUPTS = (KeyboardInterrupt, Interrupted)
 
 
 def signal_of(error: BaseException) -> signal.Signals:
-    """Return the signal that has raised ``error``, one of ``INTERRUPTS``."""
-    return signal.Signals[error.by] if isinstance(error, Interrupted) else signal.SIGINT
+    """Return the signal that raised ``error``, an instance of one of ``INTERRUPTS``."""
+    return signal.Signals[error.signal_name] if isinstance(error, Interrupted) else signal.SIGINT
 
 
 def leave_signals_to_main_thread() -> None:
@@ -71,12 +71,12 @@ class Interrupts:
     ) -> None:
         self._announce, self._restore_terminal = announce, restore_terminal
         self._is_raising = False
-        self._raised: type[BaseException] | None = None  # in this raised()
-        self._is_ending = False
-        self._for_sigint: type[BaseException] = KeyboardInterrupt
+        self._raised: type[BaseException] | None = None  # in the current raised() block
+        self._was_signaled = False
+        self._sigint_error: type[BaseException] = KeyboardInterrupt
         self._process = os.getpid()
-        self._earlier: dict[signal.Signals, Any] = {}
-        self._terminals: list[int] = []
+        self._previous: dict[signal.Signals, Any] = {}
+        self._terminal_descriptors: list[int] = []
 
     def __enter__(self) -> Interrupts:
         """Install the handler.
@@ -85,25 +85,25 @@ class Interrupts:
             ValueError: This is not the main thread.
         """
         _prepare_forks()
-        self._terminals = [number for number in range(3) if os.isatty(number)]
+        self._terminal_descriptors = [descriptor for descriptor in range(3) if os.isatty(descriptor)]
         for number in SIGNALS:
-            earlier = signal.getsignal(number)
-            if earlier is not signal.SIG_IGN and earlier is not None:  # None: a handler that Python cannot restore
-                self._earlier[number] = earlier
+            previous = signal.getsignal(number)
+            if previous is not signal.SIG_IGN and previous is not None:  # None: a handler that Python cannot restore
+                self._previous[number] = previous
                 signal.signal(number, self)
-        _entered.append(self)
+        _active.append(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self in _entered:
-            _entered.remove(self)
-        for number, earlier in self._earlier.items():
-            signal.signal(number, earlier)
+        if self in _active:
+            _active.remove(self)
+        for number, previous in self._previous.items():
+            signal.signal(number, previous)
 
     @contextlib.contextmanager
-    def raised(self, for_sigint: type[BaseException] = KeyboardInterrupt) -> Iterator[None]:
-        """For the duration of the block, let the first signal raise an exception; ``for_sigint`` is that of SIGINT."""
-        self._for_sigint = for_sigint
+    def raised(self, sigint_error: type[BaseException] = KeyboardInterrupt) -> Iterator[None]:
+        """For the duration of the block, let the first signal raise an exception, SIGINT ``sigint_error``."""
+        self._sigint_error = sigint_error
         self._raised = None
         self._is_raising = True
         try:
@@ -114,98 +114,100 @@ class Interrupts:
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal."""
         if os.getpid() != self._process:
-            self._pass_on(number, frame)
+            self._handle_in_child(number, frame)
         elif _is_in_fork_hook(frame):  # Python would print the exception and go on
-            again = threading.Timer(REDELIVERY, os.kill, (self._process, number))
-            again.daemon = True
-            again.start()
+            timer = threading.Timer(REDELIVERY_DELAY, os.kill, (self._process, number))
+            timer.daemon = True
+            timer.start()
         elif signal.Signals(number).name == 'SIGHUP':
-            self._forget_terminal()
-            is_first, self._is_ending = not self._is_ending, True
+            self._replace_closed_terminals()
+            is_first, self._was_signaled = not self._was_signaled, True
             if self._is_raising and is_first:
                 self._raise(HungUp)
         elif self._is_raising and self._raised is None:
-            self._raise(Terminated if number == signal.SIGTERM else self._for_sigint)
+            self._raise(Terminated if number == signal.SIGTERM else self._sigint_error)
         else:
-            with contextlib.suppress(Exception):  # the terminal may be gone
+            with contextlib.suppress(Exception):  # the terminal may be closed
                 self._restore_terminal()
             os._exit(128 + number)
 
     def resume(self) -> None:
-        """Note that the run goes on: if a signal has raised an exception, a Job has caught it.
+        """Note that the run continues: if a signal has raised an exception, a Job has caught it.
 
         A Job may catch KeyboardInterrupt, to let the user end a part of it. The next signal then counts as the first.
         Any other exception is raised again.
         """
         raised, self._raised = self._raised, None
         if raised is KeyboardInterrupt:
-            self._is_ending = False
+            self._was_signaled = False
         elif raised is not None:
             self._raise(raised)
 
     def _raise(self, error: type[BaseException]) -> NoReturn:
-        self._raised, self._is_ending = error, True
-        self._announce(error.by if issubclass(error, Interrupted) else 'SIGINT')
+        self._raised, self._was_signaled = error, True
+        self._announce(error.signal_name if issubclass(error, Interrupted) else 'SIGINT')
         raise error
 
-    def _forget_terminal(self) -> None:
-        """Redirect terminals that have gone to /dev/null, so that no Cleanup fails because it prints."""
-        gone = [number for number in self._terminals if not os.isatty(number)]
-        if gone:
-            nowhere = os.open(os.devnull, os.O_RDWR)
-            for number in gone:
-                os.dup2(nowhere, number)
-            os.close(nowhere)
+    def _replace_closed_terminals(self) -> None:
+        """Redirect closed terminals to /dev/null, so that no Cleanup fails because it prints."""
+        closed = [descriptor for descriptor in self._terminal_descriptors if not os.isatty(descriptor)]
+        if closed:
+            null = os.open(os.devnull, os.O_RDWR)
+            for descriptor in closed:
+                os.dup2(null, descriptor)
+            os.close(null)
 
-    def _pass_on(self, number: int, frame: FrameType | None) -> None:
+    def _handle_in_child(self, number: int, frame: FrameType | None) -> None:
         """In a forked process, do what the signal would have done without this handler."""
-        earlier = self._earlier.get(signal.Signals(number), signal.SIG_DFL)
-        signal.signal(number, earlier)
-        if callable(earlier):
-            earlier(number, frame)
+        previous = self._previous.get(signal.Signals(number), signal.SIG_DFL)
+        signal.signal(number, previous)
+        if callable(previous):
+            previous(number, frame)
         else:
             os.kill(os.getpid(), number)
 
-    def disown(self) -> None:
-        """In a forked process, restore the earlier handlers, except where a Job has set its own."""
-        for number, earlier in self._earlier.items():
+    def restore_in_child(self) -> None:
+        """In a forked process, restore the previous handlers, but keep those that a Job has set."""
+        for number, previous in self._previous.items():
             if signal.getsignal(number) is self:
-                signal.signal(number, earlier)
+                signal.signal(number, previous)
 
 
-_entered: list[Interrupts] = []
+_active: list[Interrupts] = []
 """The objects whose handler is installed, the innermost last."""
 
-_held = threading.local()
-"""The signal mask of a thread before it forked."""
+_saved = threading.local()
+"""Its ``mask`` is the signal mask of the thread before the fork."""
 
 
 @functools.cache
 def _prepare_forks() -> None:
-    """Make forked processes start without the handler. This cannot be undone; without a handler it does nothing."""
+    """Make forked processes start without the handler. The hooks stay, but do nothing without a handler."""
     if hasattr(os, 'register_at_fork'):
-        os.register_at_fork(before=_hold_signals, after_in_parent=_release_signals, after_in_child=_disown_all)
+        os.register_at_fork(
+            before=_block_signals, after_in_parent=_unblock_signals, after_in_child=_restore_all_in_child
+        )
 
 
-def _hold_signals() -> None:
+def _block_signals() -> None:
     """Block the signals: the new process would lose one that arrives before its handlers are restored."""
-    if _entered:
-        _held.mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    if _active:
+        _saved.mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
-def _release_signals() -> None:
-    mask = vars(_held).pop('mask', None)
+def _unblock_signals() -> None:
+    mask = vars(_saved).pop('mask', None)
     if mask is not None:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _disown_all() -> None:
-    while _entered:
-        _entered.pop().disown()
-    _release_signals()
+def _restore_all_in_child() -> None:
+    while _active:
+        _active.pop().restore_in_child()
+    _unblock_signals()
 
 
-_FORK_HOOKS = {hook.__code__ for hook in (_hold_signals, _release_signals)}
+_FORK_HOOKS = {hook.__code__ for hook in (_block_signals, _unblock_signals)}
 
 
 def _is_in_fork_hook(frame: FrameType | None) -> bool:

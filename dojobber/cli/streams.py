@@ -11,7 +11,7 @@ from typing import Any
 from ..text import escape_unencodable
 
 
-def complain(text: str) -> None:
+def print_to_stderr(text: str) -> None:
     """Write a line to stderr; do nothing if that is closed, full, or not a file."""
     stream = standard_error()
     if stream is None:
@@ -26,7 +26,7 @@ def complain(text: str) -> None:
 class Output:
     """The stdout that the command starts with. It keeps writing there if Jobs replace or close ``sys.stdout``.
 
-    ``put_back()`` restores ``sys.stdout`` and ``sys.stderr``. After the first failure, nothing more is written.
+    ``restore()`` restores ``sys.stdout`` and ``sys.stderr``. After the first failure, nothing more is written.
     """
 
     def __init__(self) -> None:
@@ -34,10 +34,10 @@ class Output:
         self.stream: Any = sys.stdout
         """None if stdout was closed before Python started."""
         self.failure: Exception | None = None
-        """Why no more can be written."""
-        self.was_diverted: bool = False
+        """The error that stopped the writing."""
+        self.was_reserved: bool = False
         self._is_original = self.stream is not None and self.stream is sys.__stdout__
-        self._kept: dict[int, tuple[int, bool]] = {}
+        self._saved: dict[int, tuple[int, bool]] = {}
 
     def write(self, text: str) -> None:
         """Write ``text`` at once, with escapes for characters that the encoding lacks."""
@@ -49,7 +49,7 @@ class Output:
                 stream.write(text)
             except UnicodeEncodeError as error:
                 stream.write(escape_unencodable(text, error.encoding))
-            _flush_what_can_be(stream)
+            _flush_if_possible(stream)
         except (OSError, ValueError) as error:
             self.failure = error
             discard(self.stream)
@@ -69,61 +69,61 @@ class Output:
     def _open_stream(self) -> Any:
         if self.stream is None:
             raise ValueError('it is closed')
-        if self._is_original and self.stream.closed:  # which leaves the descriptor open
+        if self._is_original and self.stream.closed:  # the descriptor is still open
             self.stream = os.fdopen(1, 'w', encoding=self.stream.encoding, closefd=False)
         return self.stream
 
     def finish(self) -> bool:
-        """Flush what Jobs have left in the buffer, and tell whether everything was written that somebody reads.
+        """Flush what Jobs have left in the buffer, and tell whether stdout has received everything.
 
-        If not, a line on stderr says so.
+        If not, print the error on stderr. Output that a closed pipe refuses counts as received.
         """
         _flush(standard_error())
         if self.failure is None and self.stream is not None and not getattr(self.stream, 'closed', False):
             try:
-                _flush_what_can_be(self.stream)
+                _flush_if_possible(self.stream)
             except (OSError, ValueError) as error:
                 self.failure = error
                 discard(self.stream)
         if self.failure is None or _has_no_reader(self.failure):
             return True
-        complain(f'stdout: {self.failure}')
+        print_to_stderr(f'cannot write to stdout: {self.failure}')
         return False
 
-    def drop(self) -> None:
+    def discard(self) -> None:
         """Discard what is left in the buffer."""
         discard(self.stream)
 
-    def divert(self) -> None:
-        """Redirect what Jobs and their children write to stdout to stderr, until :meth:`put_back`."""
-        self.was_diverted = True
+    def reserve(self) -> None:
+        """Send to stderr what Jobs and their children write to stdout, until :meth:`restore`."""
+        self.was_reserved = True
         _flush(getattr(sys, 'stdout', None))
-        for number in {1, _number_of(self.stream) or 1}:
+        for descriptor in {1, _descriptor_of(self.stream) or 1}:
             with contextlib.suppress(OSError):  # it is closed
-                self._kept[number] = os.dup(number), os.get_inheritable(number)
-                _send_to_stderr(number)
+                self._saved[descriptor] = os.dup(descriptor), os.get_inheritable(descriptor)
+                _redirect_to_stderr(descriptor)
         stderr = standard_error()
-        sys.stdout = None if stderr is None else _Lossy(stderr)
+        sys.stdout = None if stderr is None else _LossyStream(stderr)
 
-    def put_back(self) -> None:
+    def restore(self) -> None:
         """Restore stdout and stderr."""
         current = getattr(sys, 'stdout', None)  # a Job may have deleted it
         if current is not self.stream:
             _flush(current)
-        if self._kept:
-            _flush(self.stream)  # a Job that has kept it writes to stderr as well
-        for number, (kept, is_inheritable) in self._kept.items():
-            os.dup2(kept, number, is_inheritable)
-            os.close(kept)
-        self._kept.clear()
+        if self._saved:
+            _flush(self.stream)  # what a Job has written to it also goes to stderr
+        for descriptor, (saved, is_inheritable) in self._saved.items():
+            os.dup2(saved, descriptor, is_inheritable)
+            os.close(saved)
+        self._saved.clear()
         sys.stdout = self.stream
         if standard_error() is not self._stderr:
             _flush(standard_error())
             sys.stderr = self._stderr
 
 
-class _Lossy:
-    """Writes to a stream, and drops what cannot be written instead of raising an error."""
+class _LossyStream:
+    """Writes to a stream; discards what cannot be written instead of raising an error."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -156,25 +156,25 @@ def is_terminal(stream: Any) -> bool:
 
 
 def discard(stream: Any) -> None:
-    """Drop what a stream could not write. Python would try to write it again at exit, and print an error."""
-    number = _number_of(stream)
-    if number is None:
+    """Discard what a stream could not write. Otherwise, Python tries again at exit and prints an error."""
+    descriptor = _descriptor_of(stream)
+    if descriptor is None:
         return
     with contextlib.suppress(OSError):
-        kept = None
+        saved = None
         with contextlib.suppress(OSError):
-            kept, is_inheritable = os.dup(number), os.get_inheritable(number)
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        if nowhere != number:
-            os.dup2(nowhere, number)
-            os.close(nowhere)
+            saved, is_inheritable = os.dup(descriptor), os.get_inheritable(descriptor)
+        null = os.open(os.devnull, os.O_WRONLY)
+        if null != descriptor:
+            os.dup2(null, descriptor)
+            os.close(null)
         with contextlib.suppress(ValueError):
             stream.flush()
-        if kept is None:
-            os.close(number)
+        if saved is None:
+            os.close(descriptor)
         else:
-            os.dup2(kept, number, is_inheritable)
-            os.close(kept)
+            os.dup2(saved, descriptor, is_inheritable)
+            os.close(saved)
 
 
 def _has_no_reader(error: Exception) -> bool:
@@ -183,21 +183,21 @@ def _has_no_reader(error: Exception) -> bool:
     return isinstance(error, BrokenPipeError) or is_windows_pipe
 
 
-def _number_of(stream: Any) -> int | None:
+def _descriptor_of(stream: Any) -> int | None:
     try:
-        number = stream.fileno()
+        descriptor = stream.fileno()
     except (AttributeError, OSError, ValueError):  # None, a buffer in memory, or closed
         return None
-    return number if isinstance(number, int) else None
+    return descriptor if isinstance(descriptor, int) else None
 
 
-def _send_to_stderr(number: int) -> None:
+def _redirect_to_stderr(descriptor: int) -> None:
     try:
-        os.dup2(2, number)
+        os.dup2(2, descriptor)
     except OSError:  # stderr is closed
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, number)
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, descriptor)
+        os.close(null)
 
 
 def _flush(stream: Any) -> None:
@@ -208,7 +208,7 @@ def _flush(stream: Any) -> None:
         discard(stream)
 
 
-def _flush_what_can_be(stream: Any) -> None:
+def _flush_if_possible(stream: Any) -> None:
     """Flush a stream, unless it has no ``flush()``, which ``print()`` does not need."""
     if hasattr(stream, 'flush'):
         stream.flush()

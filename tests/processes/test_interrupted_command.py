@@ -400,4 +400,4 @@ def is_running(pid):
 def test_the_status_of_a_signal_prevails_over_a_full_stdout(tmp_path):
     write_jobs(tmp_path, 'class Root(Changing):\n    def act(self): os.kill(os.getpid(), 15)')
     status, _, err = run_in_shell(tmp_path, '>&-', 'jobs.py')
-    assert (status, err) == (143, 'stdout: it is closed\n')
+    assert (status, err) == (143, 'cannot write to stdout: it is closed\n')

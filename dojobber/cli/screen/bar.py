@@ -1,7 +1,7 @@
 """A few lines at the bottom of the terminal that stay there while Jobs and their children use the rest of it.
 
-A scroll region keeps those lines free, as apt does. Jobs write to the terminal directly: they may ask questions, start
-a pager or an editor, or leave a server behind. So the bar assumes nothing about the terminal: whenever it is drawn, it
+A scroll region keeps those lines free, as in apt. Jobs write to the terminal directly: they may ask questions, start a
+pager or an editor, or leave a server behind. So the bar assumes nothing about the terminal: whenever it is drawn, it
 saves and restores the cursor and sets the region again, since any program may have reset it.
 """
 
@@ -26,7 +26,7 @@ LONGEST_PAUSE = 1.0  # seconds after which an unchanged bar is drawn again: a pr
 INITIAL_LINES = 2
 MIN_LINES_ABOVE = 4  # for the Jobs; on a smaller terminal the bar is not shown
 MIN_COLUMNS = 16
-LOCK_TIMEOUT = 0.5  # seconds for which a signal handler may wait until the bar is drawn
+LOCK_TIMEOUT = 0.5  # seconds for which a signal handler waits for the bar to be drawn
 
 DOWN = b'\v'  # a line feed that keeps the column: the terminal driver adds a carriage return only to '\n'
 
@@ -66,16 +66,16 @@ class Bar:
         self._lock = threading.RLock()  # a signal handler may interrupt its own thread
         self._owner = os.getpid()  # forked children inherit the object, but must not draw
         self._size = os.terminal_size((0, 0))
-        self._count = INITIAL_LINES
-        self._is_reserved = self._is_paused = self._must_draw = False
+        self._line_count = INITIAL_LINES
+        self._is_reserved = self._is_paused = self._is_outdated = False
         self._drawn: tuple[list[str], float] = [], 0.0
         self._end = threading.Event()
 
     @contextlib.contextmanager
     def live(self) -> Iterator[None]:
         """Show the bar for the duration of the block, but hide it while the process is stopped (Ctrl-Z)."""
-        thread = threading.Thread(target=self._keep, name='dojobber-bar', daemon=True)
-        with self._suspended_with_the_process():
+        thread = threading.Thread(target=self._refresh_until_end, name='dojobber-bar', daemon=True)
+        with self._hidden_while_stopped():
             thread.start()
             try:
                 yield
@@ -90,29 +90,33 @@ class Bar:
         """Let the caller write lines above the bar. Yield what it must write first, to end an unfinished line."""
         with self._lock:
             yield self._end_of_line()
-            self._must_draw = True
+            self._is_outdated = True
 
     def _end_of_line(self) -> str:
-        with contextlib.suppress(OSError):  # the terminal is gone
-            if self._is_ours():
+        with contextlib.suppress(OSError):  # the terminal is closed
+            if self._may_draw():
                 return self._new_line().decode('latin-1')
         return ''
 
     def _new_line(self) -> bytes:
         """Return the codes that move the cursor to the start of an empty line above the bar."""
         codes, size = self._codes, os.get_terminal_size(self._descriptor)
-        spaces = b' ' * size.columns + b'\r'  # stays on an empty line, wraps to the next one otherwise
+        spaces = b' ' * size.columns + b'\r'  # stays on an empty line, otherwise wraps to the next one
         if not self._is_reserved:
             return spaces + codes.clr_eos  # a full-screen program that has ended may have left the bar below
         return (
-            codes.region(size.lines - 1) + spaces + codes.clr_eol + self._room(size) + codes.region(self._top(size) - 1)
+            codes.region(size.lines - 1)
+            + spaces
+            + codes.clr_eol
+            + self._scroll_up(size)
+            + codes.region(self._first_line(size) - 1)
         )
 
     def restore_terminal(self) -> None:
         """Remove the bar for good and move the cursor to the start of a line. Signal handlers may call it."""
         if not self._end.is_set():
             self._end.set()
-            self._hide(ends_line=True)
+            self._hide(end_line=True)
 
     def refresh(self) -> None:
         """Draw the bar if it has changed, or hide it if it must not be shown now."""
@@ -120,92 +124,92 @@ class Bar:
             if self._end.is_set() or self._is_paused or os.getpid() != self._owner:
                 return
             size = os.get_terminal_size(self._descriptor)
-            if not self._is_ours():
-                self._yield_to_others(size)
-            elif size.lines < self._count + MIN_LINES_ABOVE or size.columns < MIN_COLUMNS:
+            if not self._may_draw():
+                self._give_way(size)
+            elif size.lines < self._line_count + MIN_LINES_ABOVE or size.columns < MIN_COLUMNS:
                 self._release(self._codes.clr_eos)
             else:
                 self._draw(size)
 
-    def _keep(self) -> None:
-        leave_signals_to_main_thread()  # especially SIGTTOU, which would stop the process
+    def _refresh_until_end(self) -> None:
+        leave_signals_to_main_thread()  # above all SIGTTOU, which would stop the process
         while not self._end.wait(REFRESH_INTERVAL):
             self.refresh()
 
     def _draw(self, size: os.terminal_size) -> None:
         lines = self._render(size.columns - 1)
-        is_new = not self._is_reserved or size != self._size or len(lines) > self._count
-        before, at = self._drawn
-        if lines == before and monotonic() - at < LONGEST_PAUSE and not is_new and not self._must_draw:
+        is_new = not self._is_reserved or size != self._size or len(lines) > self._line_count
+        drawn_lines, drawn_at = self._drawn
+        if lines == drawn_lines and monotonic() - drawn_at < LONGEST_PAUSE and not is_new and not self._is_outdated:
             return
         codes, output = self._codes, b''
         if self._is_reserved and is_new:  # after a resize, the old bar can be anywhere below the cursor
             output += codes.region(size.lines - 1) + codes.clr_eos
-        self._size, self._count = size, max(self._count, len(lines))
+        self._size, self._line_count = size, max(self._line_count, len(lines))
         if is_new:
-            output += self._room(size)
-        self._is_reserved, self._must_draw, self._drawn = True, False, (lines, monotonic())
-        output += codes.region(self._top(size) - 1) + self._at_the_bottom(size, lines)
+            output += self._scroll_up(size)
+        self._is_reserved, self._is_outdated, self._drawn = True, False, (lines, monotonic())
+        output += codes.region(self._first_line(size) - 1) + self._bottom_lines(size, lines)
         self._write(output)
 
-    def _top(self, size: os.terminal_size) -> int:
-        return size.lines - self._count
+    def _first_line(self, size: os.terminal_size) -> int:
+        return size.lines - self._line_count
 
-    def _room(self, size: os.terminal_size) -> bytes:
+    def _scroll_up(self, size: os.terminal_size) -> bytes:
         """Return the codes that scroll the screen until the cursor is above the bar."""
-        up = fill(self._codes.parm_up_cursor, self._count)
-        return self._codes.region(size.lines - 1) + DOWN * self._count + up
+        up = fill(self._codes.parm_up_cursor, self._line_count)
+        return self._codes.region(size.lines - 1) + DOWN * self._line_count + up
 
-    def _at_the_bottom(self, size: os.terminal_size, lines: list[str]) -> bytes:
+    def _bottom_lines(self, size: os.terminal_size, lines: list[str]) -> bytes:
         codes = self._codes
         output = codes.save_cursor + codes.exit_attribute_mode
-        for number in range(self._count):
+        for number in range(self._line_count):
             text = lines[number] if number < len(lines) else ''
-            output += fill(codes.cursor_address, self._top(size) + number, 0)
+            output += fill(codes.cursor_address, self._first_line(size) + number, 0)
             output += text.encode(self._encoding, 'backslashreplace') + codes.clr_eol
         return output + codes.restore_cursor
 
     def _release(self, clear: bytes) -> None:
-        """Remove the bar and let the whole screen scroll again. ``clear`` is written last."""
+        """Remove the bar, let the whole screen scroll again, and write ``clear``."""
         if not self._is_reserved:
             return
         self._is_reserved = False
         is_resized = os.get_terminal_size(self._descriptor) != self._size
-        cleared = b'' if is_resized else self._at_the_bottom(self._size, [])
+        cleared = b'' if is_resized else self._bottom_lines(self._size, [])
         self._write(self._codes.region(max(self._size.lines, 1) - 1) + cleared + clear)
 
-    def _yield_to_others(self, size: os.terminal_size) -> None:
+    def _give_way(self, size: os.terminal_size) -> None:
         """Leave the screen to a full-screen program, or to another job of the shell."""
         if not self._is_reserved:
             return
         self._release(b'')
-        if _is_foreground(self._descriptor):  # make the program draw again, where the bar was as well
+        if _is_foreground(self._descriptor):  # make the program redraw, also where the bar was
             temporary = os.terminal_size((size.columns, size.lines - 1))
             _set_size(self._descriptor, temporary)
-            self._end.wait(REFRESH_INTERVAL)  # for the program to notice
+            self._end.wait(REFRESH_INTERVAL)  # until the program has noticed
             if os.get_terminal_size(self._descriptor) == temporary:
                 _set_size(self._descriptor, size)
 
-    def _is_ours(self) -> bool:
-        return _is_foreground(self._descriptor) and _takes_lines(self._descriptor)
+    def _may_draw(self) -> bool:
+        return _is_foreground(self._descriptor) and _reads_lines(self._descriptor)
 
-    def _hide(self, ends_line: bool = False) -> None:
+    def _hide(self, end_line: bool = False) -> None:
         """Remove the bar, even if it is being drawn: a signal handler may have interrupted that in this thread."""
         is_locked = self._lock.acquire(timeout=LOCK_TIMEOUT)
         try:
             with contextlib.suppress(OSError):
                 if self._is_reserved and os.getpid() == self._owner:
-                    self._write(self._room(self._size))
+                    self._write(self._scroll_up(self._size))
                     self._release(self._codes.clr_eos)
-                if ends_line and os.getpid() == self._owner and self._is_ours():
+                if end_line and os.getpid() == self._owner and self._may_draw():
                     self._write(self._new_line())
         finally:
             if is_locked:
                 self._lock.release()
 
     @contextlib.contextmanager
-    def _suspended_with_the_process(self) -> Iterator[None]:
-        is_ours = signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL
+    def _hidden_while_stopped(self) -> Iterator[None]:
+        is_default = signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL
 
         def suspend(number: int, _: FrameType | None) -> None:
             is_owner = os.getpid() == self._owner
@@ -218,12 +222,12 @@ class Bar:
                 signal.signal(number, suspend)
                 self._is_paused = False
 
-        if is_ours:
+        if is_default:
             signal.signal(signal.SIGTSTP, suspend)
         try:
             yield
         finally:
-            if is_ours and signal.getsignal(signal.SIGTSTP) is suspend:
+            if is_default and signal.getsignal(signal.SIGTSTP) is suspend:
                 signal.signal(signal.SIGTSTP, signal.SIG_DFL)
 
     def _write(self, output: bytes) -> None:
@@ -233,25 +237,25 @@ class Bar:
                     output = output[os.write(self._descriptor, output) :]
                 except BlockingIOError:  # a child has made the terminal non-blocking
                     select.select([], [self._descriptor], [], LOCK_TIMEOUT)
-        except OSError:  # the terminal is gone
+        except OSError:  # the terminal is closed
             self._end.set()
 
 
 def _is_foreground(descriptor: int) -> bool:
-    """Tell whether this process, and not another job of the shell, may read from the terminal."""
+    """Tell whether this process may read from the terminal, rather than another job of the shell."""
     try:
         return os.tcgetpgrp(descriptor) == os.getpgrp()
     except OSError:  # it is not the controlling terminal of this process
         return True
 
 
-def _takes_lines(descriptor: int) -> bool:
+def _reads_lines(descriptor: int) -> bool:
     """Tell whether the terminal reads whole lines. Full-screen programs read single keys."""
     import termios
 
     try:
         return bool(termios.tcgetattr(descriptor)[3] & termios.ICANON)
-    except termios.error:  # it is gone
+    except termios.error:  # it is closed
         return False
 
 

@@ -56,7 +56,7 @@ class ScreenReporter(Reporter):
     def live(self) -> Iterator[None]:
         """Show the bar for the duration of the block or, if the terminal cannot, report progress on stderr."""
         self._started_at = monotonic()
-        with self._terminal.below(self._bar) as has_bar, contextlib.nullcontext() if has_bar else super().live():
+        with self._terminal.live(self._bar) as has_bar, contextlib.nullcontext() if has_bar else super().live():
             yield
 
     def restore_terminal(self) -> None:
@@ -106,7 +106,7 @@ class ScreenReporter(Reporter):
     def _start_of_line(self, name: str, state: State) -> str:
         style = LINE_STYLES[state]
         text = self._terminal.escape(name)
-        symbol = style.symbol if self._terminal.shows(style.symbol) else style.ascii
+        symbol = style.symbol if self._terminal.can_show(style.symbol) else style.ascii
         return f'{symbol} {text}{" " * (self._width - cell_width(text))}  '
 
     def _head(self, name: str, outcome: Outcome) -> str:
@@ -125,7 +125,7 @@ class ScreenReporter(Reporter):
         counts += f', ending by {self.interrupted_by}' if self.interrupted_by else ''
         first = [(truncate(f'{counts}, {duration(now - self._started_at, 0)}', width), '')]
         if cell_width(first[0][0]) + BAR_WIDTH + 1 <= width:
-            done, left = ('━', '─') if self._terminal.shows('━') else ('#', '-')
+            done, left = ('━', '─') if self._terminal.can_show('━') else ('#', '-')
             filled = BAR_WIDTH * self.done // max(len(self.tries), 1)
             first = [(done * filled, 'green'), (left * (BAR_WIDTH - filled), 'dim'), (' ', ''), *first]
         escape = self._terminal.escape

@@ -16,14 +16,14 @@ NO_BAR = 'DOJOBBER_NO_BAR'
 
 
 def cell_width(text: str) -> int:
-    """Return how many columns of a terminal ``text`` takes, as far as that is known without asking the terminal."""
+    """Return how many columns of a terminal ``text`` takes, as far as one can know without querying the terminal."""
     return len(text) if text.isascii() else sum(map(_width, text))
 
 
 def _width(character: str) -> int:
     import unicodedata
 
-    if unicodedata.category(character) in ('Mn', 'Me', 'Cf'):  # combined with the character before it, or invisible
+    if unicodedata.category(character) in ('Mn', 'Me', 'Cf'):  # combines with the character before it, or is invisible
         return 0
     if '\u1160' <= character <= '\u11ff' or '\ud7b0' <= character <= '\ud7fb':  # completes a Korean syllable
         return 0
@@ -51,7 +51,7 @@ class Terminal:
     def __init__(self, output: Output | None = None, has_bar: bool = True) -> None:
         self._output, self._has_bar = output or Output(), has_bar
         self._console: Any = None
-        self._bar: Bar | None = None  # while it is shown
+        self._bar: Bar | None = None  # while it is live
         with contextlib.suppress(ImportError):
             self._console = _console(self._output)
 
@@ -63,10 +63,10 @@ class Terminal:
         return shutil.get_terminal_size().columns if self._console is None else int(self._console.width)
 
     def escape(self, text: str) -> str:
-        """Return ``text`` as it can be written, with escapes for the rest."""
+        """Return ``text`` with escapes for characters that cannot be written."""
         return escape_unprintable(text, self._output.encoding)
 
-    def shows(self, symbol: str) -> bool:
+    def can_show(self, symbol: str) -> bool:
         """Tell whether a symbol can be shown. The fonts of the Linux console have few symbols."""
         return symbol.isascii() or (self.escape(symbol) == symbol and os.environ.get('TERM') != 'linux')
 
@@ -81,8 +81,8 @@ class Terminal:
                 self._console.print(text, style=style)
 
     @contextlib.contextmanager
-    def below(self, render: Callable[[int], list[list[tuple[str, str]]]]) -> Iterator[bool]:
-        """Keep a bar at the bottom for the duration of the block, and yield whether the terminal can show it.
+    def live(self, render: Callable[[int], list[list[tuple[str, str]]]]) -> Iterator[bool]:
+        """Show a bar at the bottom for the duration of the block, and yield whether the terminal can show it.
 
         Args:
             render: Returns the lines of the bar for a width, each a list of texts and their styles.
@@ -120,7 +120,7 @@ def wants_no_bar() -> bool:
 
 @contextlib.contextmanager
 def _no_bar_in_children() -> Iterator[None]:
-    """Switch off the bar of commands ``dojobber`` that Jobs start: the terminal has room for one."""
+    """Switch off the bar of commands ``dojobber`` that Jobs start: the terminal has room for only one."""
     earlier = os.environ.get(NO_BAR)
     os.environ[NO_BAR] = '1'
     try:

@@ -23,18 +23,18 @@ class Codes(NamedTuple):
         return self.save_cursor + fill(self.change_scroll_region, 0, last) + self.restore_cursor
 
 
-NAMES = ('csr', 'cup', 'cuu', 'sc', 'rc', 'el', 'ed', 'sgr0')  # of the fields of Codes in terminfo
+NAMES = ('csr', 'cup', 'cuu', 'sc', 'rc', 'el', 'ed', 'sgr0')  # terminfo's names for the fields of Codes
 
 
 def codes_of(descriptor: int) -> Codes | None:
-    """Return the codes of a terminal; None if the terminal or this Python cannot keep lines free."""
+    """Return the codes of a terminal; None if the terminal or this Python cannot show a bar."""
     try:
         import curses
         import termios  # noqa: F401 - the bar needs it
 
         curses.setupterm(fd=descriptor)
         found = [curses.tigetstr(name) for name in NAMES]
-        wraps_late = curses.tigetflag('xenl') > 0  # at the next character, not at the last column
+        wraps_late = curses.tigetflag('xenl') > 0  # before the next character, not after the last column
     except Exception:  # no curses, no TERM, or an unknown one
         return None
     codes = [re.sub(rb'\$<[^>]*>', b'', code) for code in found if code]  # without delays for hardware terminals

@@ -1,4 +1,4 @@
-"""Where there is a bar and where there can be none, and what it leaves behind. tests/test_terminal.py looks at it."""
+"""The terminals on which a bar can be shown, and the codes that it writes. ``tests/terminal`` tests how it looks."""
 
 from __future__ import annotations
 
@@ -14,30 +14,32 @@ import threading
 import tty
 
 import pytest
+from support.children import wait_for_fork
+from support.run_command import TIMEOUT
 
 from dojobber.cli.screen.bar import bar_on
 
-WHOLE, RESERVED = b'\x1b[1;24r', b'\x1b[1;22r'
+WHOLE_SCREEN, ABOVE_BAR = b'\x1b[1;24r', b'\x1b[1;22r'
 
 
 class Terminal:
-    """A pseudo-terminal of 80 columns and 24 lines: ``file`` is what a program has of it."""
+    """A pseudo-terminal of 80 columns and 24 lines. Programs write to ``file``."""
 
     def __init__(self):
-        self.ours, theirs = pty.openpty()
-        self.file = open(theirs, 'w', encoding='utf-8')  # noqa: SIM115 - the fixture closes it
+        self.master, slave = pty.openpty()
+        self.file = open(slave, 'w', encoding='utf-8')  # noqa: SIM115 - the fixture closes it
         self.resize(80, 24)
 
     def resize(self, columns, lines):
         fcntl.ioctl(self.file, termios.TIOCSWINSZ, struct.pack('HHHH', lines, columns, 0, 0))
 
     def written(self):
-        """Return what has been written to it since the last time."""
+        """Return what programs have written since the last call."""
         os.write(self.file.fileno(), b'<end>')
         text = b''
         while not text.endswith(b'<end>'):
-            assert select.select([self.ours], [], [], 20)[0]
-            text += os.read(self.ours, 65536)
+            assert select.select([self.master], [], [], TIMEOUT)[0]
+            text += os.read(self.master, 65536)
         return text[: -len(b'<end>')]
 
 
@@ -47,7 +49,7 @@ def terminal(monkeypatch):
     terminal = Terminal()
     yield terminal
     terminal.file.close()
-    os.close(terminal.ours)
+    os.close(terminal.master)
 
 
 def render(width):
@@ -57,7 +59,7 @@ def render(width):
 def test_no_bar_is_shown_on_a_stream_that_is_not_a_terminal(tmp_path):
     with open(tmp_path / 'file', 'w', encoding='utf-8') as file:
         assert bar_on(file, render) is None
-    assert bar_on(file, render) is None  # which is closed now
+    assert bar_on(file, render) is None  # it is closed now
     assert bar_on(io.StringIO(), render) is None
     assert bar_on(None, render) is None
 
@@ -66,7 +68,7 @@ def test_no_bar_is_shown_outside_the_main_thread(terminal):
     bars = []
     thread = threading.Thread(target=lambda: bars.append(bar_on(terminal.file, render)))
     thread.start()
-    thread.join()
+    thread.join(TIMEOUT)
     assert bars == [None]
     assert bar_on(terminal.file, render) is not None
 
@@ -75,12 +77,12 @@ def test_the_bar_is_drawn_below_a_scroll_region_and_removed(terminal):
     bar = bar_on(terminal.file, render)
     bar.refresh()
     drawn = terminal.written()
-    assert RESERVED in drawn
+    assert ABOVE_BAR in drawn
     assert b'\x1b[23;1H79 columns' in drawn
     bar.refresh()
     assert terminal.written() == b''  # nothing has changed
     bar.restore_terminal()
-    assert terminal.written().rindex(WHOLE) > 0
+    assert terminal.written().rindex(WHOLE_SCREEN) > 0
     bar.refresh()
     bar.restore_terminal()
     assert terminal.written() == b''
@@ -93,13 +95,13 @@ def test_no_bar_is_drawn_while_a_program_reads_single_keys(terminal):
     lines = termios.tcgetattr(terminal.file)
     tty.setcbreak(terminal.file)
     bar.refresh()
-    assert WHOLE in terminal.written()
+    assert WHOLE_SCREEN in terminal.written()
     assert os.get_terminal_size(terminal.file.fileno()) == (80, 24)
     bar.refresh()
     assert terminal.written() == b''
     termios.tcsetattr(terminal.file, termios.TCSANOW, lines)
     bar.refresh()
-    assert RESERVED in terminal.written()
+    assert ABOVE_BAR in terminal.written()
 
 
 @pytest.mark.parametrize(('columns', 'lines'), [(80, 5), (10, 24), (0, 0)])
@@ -116,14 +118,14 @@ def test_a_line_above_the_bar_starts_on_a_new_line(terminal):
     bar.refresh()
     with bar.above() as end_of_line:
         assert ' ' * 80 + '\r' in end_of_line
-        assert end_of_line.encode().index(RESERVED) > end_of_line.encode().index(WHOLE)
+        assert end_of_line.encode().index(ABOVE_BAR) > end_of_line.encode().index(WHOLE_SCREEN)
 
 
-def test_a_closed_terminal_ends_the_bar(terminal):
+def test_the_bar_writes_nothing_more_after_its_terminal_is_closed(terminal):
     bar = bar_on(terminal.file, render)
     bar.refresh()
-    with open(os.devnull, 'wb') as nowhere:
-        os.dup2(nowhere.fileno(), terminal.ours)  # which closes it
+    with open(os.devnull, 'wb') as null:
+        os.dup2(null.fileno(), terminal.master)  # closes the terminal
     bar.refresh()
     bar.restore_terminal()
     with bar.above() as end_of_line:
@@ -131,7 +133,7 @@ def test_a_closed_terminal_ends_the_bar(terminal):
 
 
 @pytest.mark.parametrize('earlier', [signal.SIG_DFL, signal.SIG_IGN])
-def test_ctrl_z_is_handled_while_the_bar_is_shown_unless_ignored_before(terminal, earlier):
+def test_ctrl_z_is_handled_while_the_bar_is_live_unless_it_was_ignored_before(terminal, earlier):
     before, threads = signal.signal(signal.SIGTSTP, earlier), set(threading.enumerate())
     try:
         with bar_on(terminal.file, render).live():
@@ -145,7 +147,7 @@ def test_ctrl_z_is_handled_while_the_bar_is_shown_unless_ignored_before(terminal
         signal.signal(signal.SIGTSTP, before)
 
 
-@pytest.mark.filterwarnings('ignore:.*fork:DeprecationWarning')  # the threads here are those that run the tests
+@pytest.mark.filterwarnings('ignore:.*fork:DeprecationWarning')  # the threads of pytest and its plugins
 def test_forked_children_do_not_draw_the_bar(terminal):
     bar = bar_on(terminal.file, lambda width: [str(os.getpid())])
     bar.refresh()
@@ -155,5 +157,5 @@ def test_forked_children_do_not_draw_the_bar(terminal):
         bar.refresh()
         bar.restore_terminal()
         os._exit(0)
-    os.waitpid(child, 0)
+    assert wait_for_fork(child) == 0
     assert terminal.written() == b''

@@ -1,4 +1,4 @@
-"""The command line: its arguments, what it prints through pipes, its exit statuses."""
+"""The command: its arguments, its output through pipes, and its exit statuses."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+from support.children import time_limit
 from support.factories import changing, failing, job
 from support.run_command import BASE_JOBS, ENVIRONMENT, TIMEOUT, command, connect_gate, run_command, write_jobs
 
@@ -36,8 +37,8 @@ class All(DummyJob):
 """
 
 
-def called(capsys, root, *arguments):
-    """Call main() in this process, and return (status, stdout, stderr)."""
+def call_main(capsys, root, *arguments):
+    """Call main() in this process and return (status, stdout, stderr)."""
     with pytest.raises(SystemExit) as caught:
         cli.main(root, arguments)
     captured = capsys.readouterr()
@@ -59,18 +60,18 @@ def called(capsys, root, *arguments):
         (changing('Messy', Cleanup=lambda self: 1 / 0), [], 1),
     ],
 )
-def test_the_exit_status_is_that_of_the_run(capsys, root, arguments, status):
-    assert called(capsys, root, *arguments)[0] == status
+def test_the_exit_status_shows_how_the_run_ended(capsys, root, arguments, status):
+    assert call_main(capsys, root, *arguments)[0] == status
 
 
 def test_a_failing_cleanup_is_reported_at_once_and_in_the_recap(capsys):
-    status, out, err = called(capsys, changing('Messy', Cleanup=lambda self: 1 / 0))
+    status, out, err = call_main(capsys, changing('Messy', Cleanup=lambda self: 1 / 0))
     assert (status, err) == (1, 'Messy.cleanup: fail "division by zero"\n')
     assert out.splitlines()[1] == '✗ Messy.cleanup  failed: division by zero'
 
 
 @pytest.mark.parametrize(
-    ('arguments', 'said'),
+    ('arguments', 'message'),
     [
         (['--only', 'Fin'], "--only: 'Fin' is not in the graph that was configured; did you mean 'Fine'?"),
         (['--only', ''], "--only: '' is not in the graph that was configured; --list prints the Jobs"),
@@ -82,25 +83,25 @@ def test_a_failing_cleanup_is_reported_at_once_and_in_the_recap(capsys):
         (['--graph', '.'], "--graph: '.' is a folder, not a file"),
     ],
 )
-def test_a_graph_that_cannot_run_is_a_usage_error_of_one_line(capsys, tmp_path, monkeypatch, arguments, said):
+def test_a_value_that_an_option_cannot_use_is_a_usage_error(capsys, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
     ran = []
-    status, out, err = called(capsys, job('Fine', Check=lambda self: ran.append(1)), *arguments)
+    status, out, err = call_main(capsys, job('Fine', Check=lambda self: ran.append(1)), *arguments)
     assert (status, out, ran) == (2, '', [])
-    assert err.splitlines()[-1].partition(': ')[2] == said
+    assert err.splitlines()[-1].partition(': ')[2] == message
 
 
-def test_a_graph_option_that_cannot_work_is_a_usage_error_of_one_line(capsys):
-    status, out, err = called(capsys, job('Odd', TRIES='many'))
+def test_jobs_that_cannot_be_planned_are_a_usage_error_of_one_line(capsys):
+    status, out, err = call_main(capsys, job('Odd', TRIES='many'))
     assert (status, out, err.count('\n')) == (2, '', 1)
     assert "TRIES of 'Odd' must be a number" in err
-    assert called(capsys, int)[0] == 2
+    assert call_main(capsys, int)[0] == 2
 
 
-def test_a_missing_renderer_ends_the_command_before_the_run(capsys, tmp_path, renderer):
+def test_a_format_that_no_renderer_writes_ends_the_command_before_the_run(capsys, tmp_path, renderer):
     ran = []
     root = job('Fine', Check=lambda self: ran.append(1))
-    status, _, err = called(capsys, root, '--graph', str(tmp_path / 'graph.nosuch'))
+    status, _, err = call_main(capsys, root, '--graph', str(tmp_path / 'graph.nosuch'))
     assert (status, ran, err.count('\n')) == (2, [], 1)
     assert 'nosuch' in err
 
@@ -125,25 +126,25 @@ SECRET = 'key=s3cret'
         ['--set', SECRET, '--list'],
     ],
 )
-def test_values_of_options_are_never_repeated(capsys, arguments):
+def test_the_command_never_prints_values_of_options(capsys, arguments):
     picky = job('Picky', Check=lambda self: None, TRIES=1)
-    status, out, err = called(capsys, picky, *arguments)
+    status, out, err = call_main(capsys, picky, *arguments)
     ran = arguments in (['--set', SECRET], ['--set', SECRET, '-d'])
     assert status == (0 if '--list' in arguments else 1 if ran else 2)
     assert 's3cret' not in out + err
-    status, out, err = called(capsys, None, *arguments)
+    status, out, err = call_main(capsys, None, *arguments)
     assert status == 2
     assert 's3cret' not in out + err
 
 
-def test_a_value_in_place_of_the_root_is_not_repeated(tmp_path):
+def test_the_command_never_prints_a_value_given_in_place_of_the_root(tmp_path):
     status, out, err = run_command(tmp_path, 'password=s3cret')
     assert (status, out) == (2, '')
     assert 'KEY=VALUE needs --set' in err
     assert 's3cret' not in err
 
 
-def test_arguments_reach_every_check_and_run(capsys):
+def test_set_and_set_json_pass_arguments_to_check(capsys):
     seen = []
 
     def check(self, **settings):
@@ -151,20 +152,20 @@ def test_arguments_reach_every_check_and_run(capsys):
 
     settings = {'a': '1', 'b': 'x=y', 'c': [1, None], 'd': ''}
     arguments = ['--set', 'a=0', '--set', 'a=1', '--set', 'b=x=y', '--set-json', 'c=[1, null]', '--set', 'd=']
-    assert called(capsys, job('Fine', Check=check), *arguments)[0] == 0
+    assert call_main(capsys, job('Fine', Check=check), *arguments)[0] == 0
     assert seen == [settings]
 
 
 @pytest.mark.parametrize('number', ['0', '-1', 'x', '1.5', ''])
 def test_an_invalid_number_of_workers_is_a_usage_error(capsys, number):
-    status, _, err = called(capsys, job('Fine'), f'-j{number}' if number else '-j=')
+    status, _, err = call_main(capsys, job('Fine'), f'-j{number}' if number else '-j=')
     assert status == 2
     assert 'expected an integer of at least 1' in err
 
 
 def test_tries_and_retry_delay_apply_to_jobs_that_set_none(capsys):
     broken, own = failing('Broken'), failing('Own', TRIES=2)
-    _, out, _ = called(capsys, job('All', [broken, own]), '--tries', '4', '--retry-delay', '0')
+    _, out, _ = call_main(capsys, job('All', [broken, own]), '--tries', '4', '--retry-delay', '0')
     assert 'Broken  failed     4 tries' in out
     assert 'Own     failed     2 tries' in out
 
@@ -173,39 +174,39 @@ def test_list_shows_the_plan_with_kinds_and_summaries(capsys):
     first = job('First', __doc__='Come first.\n\nNobody reads this.')
     runs = job('Runs', base=RunonlyJob, Run=lambda self: None)
     root = job('All', [job('Second', [first]), runs, first], DummyJob, __doc__='\n    All of it.\n    ')
-    assert called(capsys, root, '--list') == (
+    assert call_main(capsys, root, '--list') == (
         0,
         'First   Job         Come first.\nSecond  Job\nRuns    RunonlyJob\nAll     DummyJob    All of it.\n',
         '',
     )
 
 
-def test_tree_shows_dependencies_and_shared_parts_once(capsys):
+def test_tree_shows_the_dependencies_of_each_job_once(capsys):
     leaf = job('Leaf')
     shared = job('Shared', [leaf])
     root = job('Root', [job('Left', [shared]), job('Right', [shared, leaf])], DummyJob)
-    assert called(capsys, root, '--tree') == (
+    assert call_main(capsys, root, '--tree') == (
         0,
         'Root\n|-- Left\n|   `-- Shared\n|       `-- Leaf\n`-- Right\n    |-- Shared (see above)\n    `-- Leaf\n',
         '',
     )
 
 
-def test_list_and_tree_run_nothing_and_respect_only(capsys):
+def test_list_and_tree_run_nothing_and_show_only_what_only_selects(capsys):
     def never(self):
         raise AssertionError
 
     part = job('Part', [job('Leaf', Check=never)], Check=never)
     root = job('Root', [part, job('Other', Check=never)], Check=never)
-    assert called(capsys, root, '--list', '--only', 'Part')[1] == 'Leaf  Job\nPart  Job\n'
-    assert called(capsys, root, '--tree', '--only', 'Part')[1] == 'Part\n`-- Leaf\n'
+    assert call_main(capsys, root, '--list', '--only', 'Part')[1] == 'Leaf  Job\nPart  Job\n'
+    assert call_main(capsys, root, '--tree', '--only', 'Part')[1] == 'Part\n`-- Leaf\n'
 
 
-def test_tree_shows_a_deep_graph(capsys):
+def test_tree_shows_a_graph_of_3000_levels(capsys):
     root = job('J0')
     for number in range(1, 3000):
         root = job(f'J{number}', [root])
-    assert called(capsys, root, '--tree')[1].count('\n') == 3000
+    assert call_main(capsys, root, '--tree')[1].count('\n') == 3000
 
 
 def test_a_pipe_gets_neither_bar_nor_color(tmp_path):
@@ -248,7 +249,12 @@ def test_the_command_works_without_posix_modules(tmp_path):
     hidden = "import sys; sys.modules.update(dict.fromkeys(['curses', 'fcntl', 'termios', 'tty']))"
     code = f'{hidden}; from dojobber.cli import main; main()'
     done = subprocess.run(
-        [sys.executable, '-c', code, 'jobs.py'], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False
+        [sys.executable, '-c', code, 'jobs.py'],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        check=False,
+        timeout=TIMEOUT,
     )
     assert (done.returncode, done.stderr.decode()) == (1, RETRIED)
     assert done.stdout.count(b'\n') == 6
@@ -317,14 +323,14 @@ DOCUMENT = {
 }
 
 
-def typed(value, like):
-    """Return ``value`` with its type in place of what ``like`` has a type for."""
-    if isinstance(like, type):
+def with_types(value, pattern):
+    """Return ``value`` with each part replaced by its type where ``pattern`` has a type."""
+    if isinstance(pattern, type):
         return type(value)
-    if isinstance(like, dict):
-        return {key: typed(each, like.get(key)) for key, each in value.items()}
-    if isinstance(like, list):
-        return [typed(each, other) for each, other in zip(value, like)] + value[len(like) :]
+    if isinstance(pattern, dict):
+        return {key: with_types(part, pattern.get(key)) for key, part in value.items()}
+    if isinstance(pattern, list):
+        return [with_types(*parts) for parts in zip(value, pattern)] + value[len(pattern) :]
     return value
 
 
@@ -349,7 +355,7 @@ atexit.register(print, 'at exit')
 """,
     )
     status, out, err = run_command(tmp_path, 'jobs.py', '--json')
-    assert typed(json.loads(out), DOCUMENT) == DOCUMENT
+    assert with_types(json.loads(out), DOCUMENT) == DOCUMENT
     assert status == 1
     for text in 'imported', 'printed', 'by a child', 'cleaned', 'at exit':
         assert text in err
@@ -367,7 +373,7 @@ class All(DummyJob): DEPS = jobs
 """,
     )
     status, out, _ = run_command(tmp_path, 'jobs.py', '--json')
-    results = [each['result'] for each in json.loads(out, parse_constant=pytest.fail)['jobs']]
+    results = [document['result'] for document in json.loads(out, parse_constant=pytest.fail)['jobs']]
     assert (status, results) == (0, ['{1}', 'nan', '<Mute>', '{(1, 2): 3}', 1.5, None])
 
 
@@ -377,53 +383,53 @@ def test_a_usage_error_prints_nothing_on_stdout(tmp_path):
 
 
 @pytest.mark.parametrize('status', [0, 1])
-def test_the_graph_is_drawn_after_any_run(capsys, tmp_path, status):
+def test_the_graph_is_drawn_after_successful_and_failed_runs(capsys, tmp_path, status):
     root = job('Root', [failing('Broken', TRIES=1)] if status else [])
     path = tmp_path / 'graph.mmd'
-    assert called(capsys, root, '--graph', str(path))[0] == status
+    assert call_main(capsys, root, '--graph', str(path))[0] == status
     assert 'Root' in path.read_text(encoding='utf-8')
 
 
 def test_a_graph_that_cannot_be_written_after_the_run_is_a_failure(capsys, tmp_path):
     folder = tmp_path / 'folder'
     folder.mkdir()
-    status, _, err = called(capsys, job('Removes', Check=lambda self: folder.rmdir()), '--graph', str(folder / 'g.dot'))
+    status, _, err = call_main(
+        capsys, job('Removes', Check=lambda self: folder.rmdir()), '--graph', str(folder / 'g.dot')
+    )
     assert status == 1
-    assert err.startswith('the graph is not drawn: ')
+    assert err.startswith('the graph was not drawn: ')
 
 
 ENDINGS = [(signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
 
 
-def signalled(tmp_path, number, *arguments):
-    """Run Jobs, send a signal while one waits, and return (status, stdout, stderr)."""
+def run_and_signal(tmp_path, number, *arguments):
+    """Run a Job, send a signal while it waits, and return (status, stdout, stderr)."""
     code = """
 class Waits(Waiting):
     def Cleanup(self):
         print('tidied', flush=True)
 """
     write_jobs(tmp_path, code)
-    with subprocess.Popen(
+    process = subprocess.Popen(
         command('jobs.py', *arguments),
         cwd=tmp_path,
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding='utf-8',
-    ) as child:
+    )
+    with process as child, time_limit(child):
         gate = connect_gate(tmp_path)
         child.send_signal(number)
-        try:
-            out, err = child.communicate(timeout=TIMEOUT)
-        finally:
-            child.kill()  # else a failure would wait for it without end
-            os.close(gate)
+        out, err = child.communicate()
+        os.close(gate)
     return child.returncode, out, err
 
 
 @pytest.mark.parametrize(('number', 'status'), ENDINGS)
 def test_a_signal_ends_the_command_after_the_cleanups(tmp_path, number, status):
-    code, out, err = signalled(tmp_path, number)
+    code, out, err = run_and_signal(tmp_path, number)
     assert (code, err) == (status, '')
     lines = out.splitlines()
     assert 'tidied' in lines
@@ -431,8 +437,8 @@ def test_a_signal_ends_the_command_after_the_cleanups(tmp_path, number, status):
 
 
 @pytest.mark.parametrize(('number', 'status'), ENDINGS)
-def test_the_document_names_the_signal_that_ended_the_run(tmp_path, number, status):
-    code, out, err = signalled(tmp_path, number, '--json', '--graph', 'graph.dot')
+def test_the_json_document_names_the_signal_that_ended_the_run(tmp_path, number, status):
+    code, out, err = run_and_signal(tmp_path, number, '--json', '--graph', 'graph.dot')
     document = json.loads(out)
     assert (code, document['exit_status'], document['interrupted_by']) == (status, status, number.name)
     assert document['totals']['failed'] == 1
@@ -441,7 +447,7 @@ def test_the_document_names_the_signal_that_ended_the_run(tmp_path, number, stat
 
 
 @pytest.mark.parametrize('status', [0, 5])
-def test_a_cleanup_that_exits_has_failed(tmp_path, status):
+def test_a_cleanup_that_calls_sys_exit_has_failed(tmp_path, status):
     write_jobs(tmp_path, f'class Exits(Changing):\n    def Cleanup(self): sys.exit({status})')
     code, out, err = run_command(tmp_path, 'jobs.py')
     assert (code, err) == (1, f'Exits.cleanup: fail "{status}"\n')
@@ -502,10 +508,10 @@ def test_the_recap_shows_what_the_last_run_of_a_failed_job_raised(tmp_path):
     ]
 
 
-def test_the_document_has_the_error_of_each_last_run(tmp_path):
+def test_the_json_document_has_the_error_of_the_last_run_of_each_job(tmp_path):
     write_jobs(tmp_path, RUN_ERRORS)
     jobs = json.loads(run_command(tmp_path, 'jobs.py', '--json')[1])['jobs']
-    assert {each['name']: each['run_error'] and each['run_error']['message'] for each in jobs} == {
+    assert {job['name']: job['run_error'] and job['run_error']['message'] for job in jobs} == {
         'Denied': 'only root may do this',
         'Curt': 'no',
         'Explains': 'only root may do this',
@@ -517,7 +523,7 @@ def test_the_document_has_the_error_of_each_last_run(tmp_path):
     }
 
 
-def test_a_job_that_raises_an_interrupt_itself_has_failed(tmp_path):
+def test_a_job_that_raises_generator_exit_has_failed(tmp_path):
     write_jobs(tmp_path, 'class Leaves(Changing):\n    def act(self): raise GeneratorExit')
     code, out, err = run_command(tmp_path, 'jobs.py')
     assert (code, err) == (1, '')
@@ -526,7 +532,7 @@ def test_a_job_that_raises_an_interrupt_itself_has_failed(tmp_path):
     assert (document['exit_status'], document['cleanup_error']) == (1, None)
 
 
-def test_the_document_has_the_error_of_a_cleanup_after_a_signal(tmp_path):
+def test_the_json_document_has_the_error_of_a_cleanup_after_a_signal(tmp_path):
     code = 'def act(self): os.kill(os.getpid(), 2)\n    def Cleanup(self): raise OSError("in use")'
     write_jobs(tmp_path, f'class Stops(Changing):\n    {code}')
     code, out, _ = run_command(tmp_path, 'jobs.py', '--json')
@@ -535,20 +541,20 @@ def test_the_document_has_the_error_of_a_cleanup_after_a_signal(tmp_path):
     assert document['cleanup_error'] == {'type': 'OSError', 'message': 'in use'}
 
 
-def test_signal_handlers_are_restored(capsys):
-    before = [signal.getsignal(each) for each in SIGNALS]
+def test_signal_handlers_are_restored_after_the_run(capsys):
+    before = [signal.getsignal(number) for number in SIGNALS]
     seen = []
-    root = job('Looks', Check=lambda self: seen.extend(signal.getsignal(each) for each in SIGNALS))
-    called(capsys, root)
-    assert [signal.getsignal(each) for each in SIGNALS] == before
+    root = job('Looks', Check=lambda self: seen.extend(signal.getsignal(number) for number in SIGNALS))
+    call_main(capsys, root)
+    assert [signal.getsignal(number) for number in SIGNALS] == before
     assert not set(seen) & set(before)
 
 
-def test_an_ignored_signal_stays_ignored(capsys):
+def test_a_signal_ignored_before_the_run_stays_ignored(capsys):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         root = job('Asks', Check=lambda self: signal.raise_signal(signal.SIGINT))
-        assert called(capsys, root)[0] == 0
+        assert call_main(capsys, root)[0] == 0
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -561,7 +567,12 @@ def test_help_of_a_script_shows_the_summary_of_its_root(tmp_path):
 
     def script(*arguments):
         done = subprocess.run(
-            [sys.executable, 'script.py', *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+            [sys.executable, 'script.py', *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIMEOUT,
         )
         assert done.stderr == ''
         return done.returncode, done.stdout
@@ -574,22 +585,22 @@ def test_help_of_a_script_shows_the_summary_of_its_root(tmp_path):
     assert script('--list') == (0, 'Root  DummyJob    Do all of it.\n')
 
 
-def test_a_dry_run_without_blocked_jobs_does_not_mention_them(capsys):
-    status, out, _ = called(capsys, changing('Change'), '-n')
+def test_a_dry_run_mentions_unchecked_dependents_only_if_there_are_any(capsys):
+    status, out, _ = call_main(capsys, changing('Change'), '-n')
     assert status == 3
     assert out.splitlines()[-1].startswith('1 job: 1 would run in ')
 
 
-def test_the_recap_shows_runonly_jobs_and_errors_without_a_message(capsys):
+def test_an_error_without_a_message_is_shown_by_its_type(capsys):
     def run(self):
         raise KeyError
 
-    _, out, _ = called(capsys, job('Runs', base=RunonlyJob, Run=run, TRIES=1))
+    _, out, _ = call_main(capsys, job('Runs', base=RunonlyJob, Run=run, TRIES=1))
     assert out.splitlines()[0].endswith('KeyError')
 
 
-def test_a_key_error_is_shown_with_its_type(capsys):
-    _, out, _ = called(capsys, job('Looks', Check=lambda self: self.global_storage['folder'], TRIES=1))
+def test_the_line_of_a_job_shows_the_type_of_a_key_error(capsys):
+    _, out, _ = call_main(capsys, job('Looks', Check=lambda self: self.global_storage['folder'], TRIES=1))
     assert out.splitlines()[0].endswith("s: KeyError: 'folder'")
 
 
@@ -597,7 +608,9 @@ def test_help_imports_neither_rich_nor_the_renderer():
     code = (
         'import sys\nfrom dojobber.cli import main\n'
         'try: main(None, ["--help"])\n'
-        'except SystemExit: print([m for m in ("rich", "pydot", "dojobber._draw", "subprocess") if m in sys.modules])'
+        'except SystemExit: print({"rich", "pydot", "dojobber._draw", "subprocess"} & set(sys.modules))'
     )
-    out = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout
-    assert out.splitlines()[-1] == '[]'
+    out = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, check=True, timeout=TIMEOUT
+    ).stdout
+    assert out.splitlines()[-1] == 'set()'

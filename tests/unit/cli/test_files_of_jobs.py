@@ -11,10 +11,10 @@ from dojobber.cli import main
 
 @pytest.fixture
 def jobs_of(tmp_path, monkeypatch, capsys):
-    """Return a function that lists the Jobs of a file with that text, and returns their names."""
+    """Return a function that writes a file and returns the names that ``--list`` prints for it."""
     monkeypatch.chdir(tmp_path)
 
-    def print_list(text):
+    def list_jobs(text):
         (tmp_path / 'jobs_in_a_file.py').write_text(textwrap.dedent(text), encoding='utf-8')
         with pytest.raises(SystemExit) as caught:
             main(argv=['jobs_in_a_file.py', '--list'])
@@ -22,7 +22,7 @@ def jobs_of(tmp_path, monkeypatch, capsys):
         assert (caught.value.code, printed.err) == (0, '')
         return [line.split()[0] for line in printed.out.splitlines()]
 
-    return print_list
+    return list_jobs
 
 
 def test_a_file_can_remove_itself_from_sys_modules(jobs_of):
@@ -38,7 +38,7 @@ def test_a_file_can_remove_itself_from_sys_modules(jobs_of):
     assert jobs_of(text) == ['Root']
 
 
-def test_an_iterator_in_deps_survives_the_search_for_the_root(jobs_of):
+def test_deps_can_be_an_iterator_while_the_command_searches_for_the_root(jobs_of):
     text = """
         from dojobber import DummyJob
 

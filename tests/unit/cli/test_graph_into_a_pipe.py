@@ -1,4 +1,4 @@
-"""``--graph`` with a pipe in place of a file."""
+"""``--graph`` with a named pipe in place of a file."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class Root(DummyJob):
     """Has nothing to do."""
 
 
-@pytest.mark.skipif(not hasattr(os, 'setresuid'), reason='needs to give up the rights of root for a while')
+@pytest.mark.skipif(not hasattr(os, 'setresuid'), reason='needs to give up the rights of root temporarily')
 def test_a_named_pipe_without_write_permission_is_refused(tmp_path, capsys):
     path = tmp_path / 'pipe.dot'
     os.mkfifo(path, 0o444)
     users = os.getresuid()
-    if users[0] == 0:  # who may write everywhere; access() goes by the first of the three
+    if users[0] == 0:  # root may write everywhere; access() checks the first of the three users
         os.setresuid(65534, 0, 0)
     try:
         with pytest.raises(SystemExit) as caught:

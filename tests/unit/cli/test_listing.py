@@ -1,4 +1,4 @@
-"""The lines of ``--list``, and the plan as JSON."""
+"""``--list``: its lines, and the plan as JSON."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ def lines_of(*names, encoding='utf-8'):
     return listing(make_plan(root, 1, 0), encoding)
 
 
-def test_the_kinds_are_aligned_for_names_in_any_script():
+def test_list_aligns_the_kinds_of_jobs_for_names_in_any_script():
     starts = [cell_width(line[: line.index('Job')]) for line in lines_of('服务器', 'Zoe\u0308', 'InstallPackages')[:-1]]
     assert starts == [17, 17, 17]
 
 
-def test_a_long_name_pushes_only_its_own_line():
+def test_list_aligns_other_lines_if_one_name_is_long():
     short, long, _ = lines_of('Short', 'x' * 41)
     assert short == 'Short  Job'
     assert long == f'{"x" * 41}  Job'
 
 
-def test_names_are_escaped_before_they_are_aligned():
+def test_list_aligns_names_by_their_width_with_escapes():
     first, second, _ = lines_of('Zoë', 'Install', encoding='ascii')
     assert first == 'Zo\\xeb   Job'
     assert second == 'Install  Job'
 
 
-def called(capsys, *arguments):
+def document_of(capsys, *arguments):
     leaf = job('Leaf', __doc__='  Comes first.\n\nNobody reads this.')
     runs = job('Runs', [leaf], RunonlyJob, Run=lambda self: None)
     root = job('Root', [runs, leaf], DummyJob, __doc__=None)
@@ -54,12 +54,12 @@ JOBS = [
 
 @pytest.mark.parametrize('option', ['--list', '--tree'])
 def test_list_with_json_prints_the_plan(capsys, option):
-    document = called(capsys, option, '--json')
+    document = document_of(capsys, option, '--json')
     assert document.pop('version') == __version__
     assert document == {'schema': 1, 'root': 'Root', 'jobs': JOBS}
 
 
 def test_only_with_json_keeps_the_name_of_the_root(capsys):
-    document = called(capsys, '--list', '--json', '--only', 'Runs')
+    document = document_of(capsys, '--list', '--json', '--only', 'Runs')
     assert (document['root'], document['jobs']) == ('Root', JOBS[:2])
-    assert called(capsys, '--json', '--only', 'Leaf')['root'] == 'Root'
+    assert document_of(capsys, '--json', '--only', 'Leaf')['root'] == 'Root'

@@ -1,4 +1,4 @@
-"""What stderr gets where no bar is shown."""
+"""Lines on stderr while no bar is shown."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def test_a_long_job_is_reported_each_minute(capsys, clock):
     running = {'Backup': clock.now, 'Quick': clock.now + 30}
     notices = Notices(running, clock)
 
-    def mentioned(seconds):
+    def lines_after(seconds):
         clock.now = 1000.0 + seconds
         notices.report_running()
         return capsys.readouterr().err.splitlines()
 
-    assert mentioned(59.9) == []
-    assert mentioned(60) == ['Backup: still running after 1m 00s']
-    assert mentioned(61) == []
-    assert mentioned(95) == ['Quick: still running after 1m 00s']
+    assert lines_after(59.9) == []
+    assert lines_after(60) == ['Backup: still running after 1m 00s']
+    assert lines_after(61) == []
+    assert lines_after(95) == ['Quick: still running after 1m 00s']
     del running['Quick']
-    assert mentioned(250) == ['Backup: still running after 4m 00s']  # the minutes that nobody looked at are not made up
-    assert mentioned(299) == []
+    assert lines_after(250) == ['Backup: still running after 4m 00s']  # one line for all minutes since the last look
+    assert lines_after(299) == []
 
 
 def test_minutes_are_counted_from_the_start_of_each_attempt(capsys, clock):
@@ -58,10 +58,10 @@ def test_minutes_are_counted_from_the_start_of_each_attempt(capsys, clock):
 
 
 def test_the_thread_that_reports_long_jobs_ends_with_the_run(capsys):
-    looked = threading.Semaphore(0)
+    reads = threading.Semaphore(0)
 
     def clock():
-        looked.release()
+        reads.release()
         return 1061.0
 
     before = set(threading.enumerate())  # the thread of an earlier test may not have ended yet
@@ -70,7 +70,7 @@ def test_the_thread_that_reports_long_jobs_ends_with_the_run(capsys):
         assert thread.name == 'dojobber-notices'
         assert thread.daemon
         for _ in range(3):
-            assert looked.acquire(timeout=20)
+            assert reads.acquire(timeout=20)
     thread.join(20)
     assert not thread.is_alive()
     assert capsys.readouterr().err == 'Copy: still running after 1m 00s\n'
@@ -91,7 +91,7 @@ def test_a_failed_attempt_is_reported_with_the_next_one(capsys, tries, seconds, 
 
 
 @pytest.mark.parametrize('stream', [None, 'closed'])
-def test_a_closed_stderr_does_no_harm(monkeypatch, tmp_path, stream):
+def test_a_failed_attempt_can_be_reported_while_stderr_is_closed(monkeypatch, tmp_path, stream):
     if stream is not None:
         stream = open(tmp_path / 'errors', 'w', encoding='utf-8')  # noqa: SIM115 - it is closed at once
         stream.close()

@@ -1,4 +1,4 @@
-"""Which Job the command line means."""
+"""Loading the root Job that the command line names."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ nothing = None
 
 @pytest.fixture
 def write(tmp_path, monkeypatch):
-    """Write files into the current directory, and forget what is imported from them."""
+    """Return a function that writes a file into the current directory; at the end, undo imports."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, 'path', list(sys.path))
     before = set(sys.modules)
@@ -46,7 +46,7 @@ def write(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-def complaint(text):
+def error_of(text):
     with pytest.raises(RootNotFoundError) as caught:
         load_root(text)
     assert '\n' not in str(caught.value)
@@ -70,7 +70,7 @@ def test_the_default_root_is_the_job_that_no_other_depends_on_or_derives_from(wr
     assert load_root('jobs').__name__ == 'Highest'
 
 
-def test_imported_jobs_are_not_roots(write):
+def test_the_default_root_is_never_an_imported_job(write):
     write('other.py', JOBS.replace('Highest', 'Unneeded'))
     write('jobs.py', f'from other import *\n{JOBS}')
     assert load_root('jobs.py').__name__ == 'Highest'
@@ -78,12 +78,20 @@ def test_imported_jobs_are_not_roots(write):
 
 def test_the_error_of_several_roots_names_them(write):
     write('jobs.py', f'{JOBS}\nclass Other(Base): pass\n')
-    assert complaint('jobs.py') == 'jobs.py has 2 roots: Highest, Other; choose one, as in jobs.py:Highest'
+    assert error_of('jobs.py') == 'jobs.py has 2 roots: Highest, Other; choose one, as in jobs.py:Highest'
 
 
-def test_a_file_without_a_root_is_an_error(write):
-    write('jobs.py', '')
-    assert complaint('jobs.py') == 'jobs.py has no root, a Job that no other Job depends on'
+def test_a_file_without_jobs_is_an_error(write):
+    write('jobs.py', 'from dojobber import Job')
+    assert error_of('jobs.py') == 'jobs.py defines no Job'
+    assert error_of('jobs.py:Root') == "jobs.py has no Job 'Root'; it has no Jobs"
+
+
+def test_a_file_whose_jobs_depend_on_each_other_has_no_root(write):
+    write(
+        'jobs.py', 'from dojobber import DummyJob\nclass A(DummyJob): pass\nclass B(DummyJob): DEPS = [A]\nA.DEPS = [B]'
+    )
+    assert error_of('jobs.py') == 'jobs.py has no root, a Job that no other Job depends on'
 
 
 def test_a_file_can_import_modules_beside_it(write):
@@ -105,12 +113,12 @@ def test_a_file_finds_itself_in_sys_modules(write):
 
 
 @pytest.mark.parametrize(
-    ('text', 'said'),
+    ('text', 'message'),
     [
         ('jobs.py:Highst', "jobs.py has no Job 'Highst'; did you mean 'Highest'?"),
         ('jobs.py:Xyz', "jobs.py has no Job 'Xyz'; it has Lowest, Base, Middle, Highest"),
-        ('jobs.py:nothing', "'nothing' of jobs.py is not a Job class; it has Lowest, Base, Middle, Highest"),
-        ('jobs.py:DummyJob', "'DummyJob' of jobs.py is not a Job class; it has Lowest, Base, Middle, Highest"),
+        ('jobs.py:nothing', "'nothing' in jobs.py is not a Job class; it has Lowest, Base, Middle, Highest"),
+        ('jobs.py:DummyJob', "'DummyJob' in jobs.py is not a Job class; it has Lowest, Base, Middle, Highest"),
         ('absent.py:Highest', 'absent.py does not exist'),
         ('absent.py', 'absent.py does not exist'),
         ('absent:Highest', "absent cannot be imported: ModuleNotFoundError: No module named 'absent'"),
@@ -121,56 +129,56 @@ def test_a_file_finds_itself_in_sys_modules(write):
         ],
     ],
 )
-def test_the_error_of_a_missing_job_is_one_line(write, text, said):
+def test_the_error_of_a_job_that_cannot_be_found_is_one_line(write, text, message):
     write('jobs.py')
     write('text')
-    assert complaint(text) == said
+    assert error_of(text) == message
 
 
 @pytest.mark.parametrize(
-    ('code', 'said'),
+    ('code', 'message'),
     [
         ('x = (', r'SyntaxError: .+ \(jobs.py, line 1\)'),
         ('\nimport absent', r"ModuleNotFoundError: No module named 'absent' \(\S+jobs.py, line 2\)"),
         ('def f():\n  1 / 0\nf()', r'ZeroDivisionError: division by zero \(\S+jobs.py, line 2\)'),
         (
             'import sys\nsys.exit(7)',
-            r"SystemExit: 7 \(\S+jobs.py, line 2\); put what it does as a script under if __name__ == '__main__'",
+            r"SystemExit: 7 \(\S+jobs.py, line 2\); put its script code under if __name__ == '__main__'",
         ),
         ('raise ValueError("two\\nlines")', r'ValueError: two\\nlines \(\S+jobs.py, line 1\)'),
     ],
 )
-def test_the_error_of_a_failed_import_has_file_and_line(write, code, said):
+def test_the_error_of_a_failed_import_has_file_and_line(write, code, message):
     write('jobs.py', code)
-    assert re.fullmatch(f'jobs.py cannot be imported: ({said})', complaint('jobs.py'))
+    assert re.fullmatch(f'jobs.py cannot be imported: ({message})', error_of('jobs.py'))
 
 
-@pytest.mark.skipif(sys.platform == 'win32', reason='there the current directory cannot be removed')
+@pytest.mark.skipif(sys.platform == 'win32', reason='Windows cannot remove the current directory')
 def test_a_missing_current_directory_is_an_error(write, tmp_path, monkeypatch):
     gone = tmp_path / 'gone'
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    assert complaint('jobs') == 'jobs cannot be imported: the current directory does not exist any more'
+    assert error_of('jobs') == 'jobs cannot be imported: the current directory no longer exists'
     with imports_undone():
         assert load_root(write('jobs.py')).__name__ == 'Highest'
 
 
-def test_imports_of_files_are_undone(write):
+def test_imports_of_files_are_undone_after_the_block(write):
     path, modules = list(sys.path), set(sys.modules)
     for folder in 'one', 'two':
-        write(f'{folder}/jobs.py', f'{JOBS}\nHighest.where = {folder!r}')
+        write(f'{folder}/jobs.py', f'{JOBS}\nHighest.folder = {folder!r}')
         with imports_undone():
             root = load_root(f'{folder}/jobs.py')
             assert sys.modules[root.__module__].Highest is root
-        assert root.where == folder
+        assert root.folder == folder
         assert root.__module__ == 'jobs'
     assert (sys.path, set(sys.modules)) == (path, modules)
 
 
 def test_a_file_that_cannot_be_imported_is_removed_from_sys_modules(write):
     write('jobs.py', '1 / 0')
-    complaint('jobs.py')
+    error_of('jobs.py')
     assert 'jobs' not in sys.modules
 
 

@@ -1,4 +1,4 @@
-"""What the lines and the bar say, as text."""
+"""The text of the lines, of the bar and of the recap."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from dojobber.text import duration, escape_unprintable
         (7380, '2h 03m'),
     ],
 )
-def test_durations_are_as_people_read_them(seconds, text):
+def test_durations_are_written_for_people(seconds, text):
     assert duration(seconds) == text
 
 
@@ -52,7 +52,7 @@ def test_durations_without_digits_have_whole_seconds(seconds, text):
         (['a\nb', 'c'], 'a\\nb, c'),
     ],
 )
-def test_only_the_first_of_many_names_are_shown(names, text):
+def test_a_long_list_of_names_is_abbreviated(names, text):
     assert abbreviate(names) == text
 
 
@@ -66,7 +66,7 @@ def test_characters_that_the_encoding_lacks_are_escaped():
     assert escape_unprintable('Zoë\n', 'ascii') == r'Zo\xeb\n'
 
 
-KOREAN = ['\u1112\u1161\u11ab\u1100\u116e\u11a8', 'a\ud7b0\ud7fb']  # as macOS stores it, and letters of old
+KOREAN = ['\u1112\u1161\u11ab\u1100\u116e\u11a8', 'a\ud7b0\ud7fb']  # decomposed as on macOS, and old letters
 
 
 @pytest.mark.parametrize(
@@ -87,14 +87,16 @@ def test_cell_width_does_not_need_rich(monkeypatch):
 
 def test_every_state_has_a_symbol_in_ascii_and_a_word_of_its_own():
     assert set(LINE_STYLES) == set(State)
-    assert len({look.word for look in LINE_STYLES.values()}) == len(LINE_STYLES)
-    assert all(look.ascii.isascii() and escape_unprintable(look.symbol) == look.symbol for look in LINE_STYLES.values())
+    assert len({style.word for style in LINE_STYLES.values()}) == len(LINE_STYLES)
+    assert all(
+        style.ascii.isascii() and escape_unprintable(style.symbol) == style.symbol for style in LINE_STYLES.values()
+    )
 
 
 @pytest.mark.parametrize(
     ('text', 'width', 'truncated'), [('abcdef', 6, 'abcdef'), ('abcdef', 5, 'ab...'), ('服务器', 5, '服...')]
 )
-def test_names_are_truncated_by_columns(text, width, truncated):
+def test_truncate_counts_columns_of_a_terminal(text, width, truncated):
     assert truncate(text, width) == truncated
 
 
@@ -118,7 +120,7 @@ def test_the_recap_ends_with_the_failed_jobs(capsys):
     ]
 
 
-def test_the_recap_says_that_nothing_was_changed(capsys):
+def test_the_recap_mentions_if_nothing_was_changed(capsys):
     reporter = ScreenReporter(plan_of({'Fine': 3}))
     report(reporter, {'Fine': Outcome(State.OK, 1)}, 0.04)
     assert capsys.readouterr().out == '1 job: 1 ok in 40 ms; nothing was changed\n'
@@ -134,25 +136,25 @@ def test_the_recap_counts_runs_of_earlier_attempts_as_changes(capsys):
 def test_a_reporter_counts_done_failed_running_and_waiting_jobs():
     reporter = ScreenReporter(plan_of({'A': 2, 'B': 1}, {'A': 5, 'B': 5}))
 
-    def tell(kind, name, attempt=None, outcome=None):
+    def emit(kind, name, attempt=None, outcome=None):
         reporter(Event(kind, name, 1, attempt, value=outcome))
 
-    tell(EventKind.ATTEMPT_STARTED, 'A', 1)
-    tell(EventKind.ATTEMPT_STARTED, 'B', 1)
+    emit(EventKind.ATTEMPT_STARTED, 'A', 1)
+    emit(EventKind.ATTEMPT_STARTED, 'B', 1)
     assert (list(reporter.running), reporter.waiting, reporter.done) == (['A', 'B'], {}, 0)
-    begun = reporter.running['A']
-    tell(EventKind.ATTEMPT_FINISHED, 'A', 1, Outcome(State.FAILED, 1))
-    tell(EventKind.ATTEMPT_FINISHED, 'B', 1, Outcome(State.FAILED, 1))
-    assert (reporter.running, reporter.waiting) == ({}, {'A': (2, begun + 5)})
+    started_at = reporter.running['A']
+    emit(EventKind.ATTEMPT_FINISHED, 'A', 1, Outcome(State.FAILED, 1))
+    emit(EventKind.ATTEMPT_FINISHED, 'B', 1, Outcome(State.FAILED, 1))
+    assert (reporter.running, reporter.waiting) == ({}, {'A': (2, started_at + 5)})
     assert (reporter.done, reporter.failed) == (1, 1)
-    tell(EventKind.ATTEMPT_STARTED, 'A', 2)
-    tell(EventKind.ATTEMPT_FINISHED, 'A', 2, Outcome(State.FAILED, 2))
+    emit(EventKind.ATTEMPT_STARTED, 'A', 2)
+    emit(EventKind.ATTEMPT_FINISHED, 'A', 2, Outcome(State.FAILED, 2))
     assert (reporter.waiting, reporter.done, reporter.failed) == ({}, 2, 2)
-    tell(EventKind.CLEANUP_STARTED, 'A')
+    emit(EventKind.CLEANUP_STARTED, 'A')
     assert list(reporter.running) == ['A.cleanup']
-    tell(EventKind.CLEANUP, 'A')
+    emit(EventKind.CLEANUP, 'A')
     assert not reporter.running
-    tell(EventKind.RUN_FINISHED, None)
+    emit(EventKind.RUN_FINISHED, None)
     assert (reporter.done, reporter.failed) == (2, 2)
 
 
@@ -164,7 +166,7 @@ def test_an_interrupted_job_does_not_wait_for_another_attempt():
     assert (reporter.waiting, reporter.failed) == ({}, 1)
 
 
-def test_a_signal_is_shown_until_another_attempt_starts():
+def test_a_reporter_names_a_signal_until_another_attempt_starts():
     reporter = ScreenReporter(plan_of({'A': 2}))
     reporter.on_signal('SIGINT')
     assert reporter.interrupted_by == 'SIGINT'
@@ -185,7 +187,7 @@ def report(reporter, outcomes, seconds, interrupted_by=None):
 
 
 def finish(reporter, name, error, attempt=1):
-    """Tell ``reporter`` that an attempt has been made, and has failed with ``error`` unless that is None."""
+    """Emit the events of an attempt, which fails with ``error`` unless that is None."""
     state = State.OK if error is None else State.FAILED
     reporter(Event(EventKind.ATTEMPT_STARTED, name, 1, attempt))
     reporter(Event(EventKind.ATTEMPT_FINISHED, name, 1, attempt, value=Outcome(state, attempt, exception=error)))

@@ -1,4 +1,4 @@
-"""A stdout and a stderr that are full, closed or have no reader, and what Jobs do to them."""
+"""The stdout and stderr of the command: full, closed, without a reader, or replaced by Jobs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 import threading
 
 import pytest
+from support.children import time_limit
 from support.factories import changing, failing, job
 from support.run_command import (
     BASE_JOBS,
@@ -23,7 +24,7 @@ from support.run_command import (
     write_jobs,
 )
 
-from dojobber.cli import app as cli
+from dojobber import cli
 from dojobber.cli.streams import Output
 
 needs_full = pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
@@ -39,26 +40,27 @@ WRITING = [[], ['--list'], ['--tree'], ['--json'], ['--list', '--json'], ['-n'],
 
 
 @pytest.mark.parametrize(
-    ('arguments', 'unbuffered'), [*[(each, '') for each in WRITING], ([], '1'), (['--json'], '1'), (['--help'], '1')]
+    ('arguments', 'unbuffered'),
+    [*[(arguments, '') for arguments in WRITING], ([], '1'), (['--json'], '1'), (['--help'], '1')],
 )
 @pytest.mark.parametrize(
-    ('redirection', 'said'),
+    ('redirection', 'message'),
     [
-        pytest.param('>/dev/full', 'stdout: [Errno 28] No space left on device\n', marks=needs_full),
-        ('>&-', 'stdout: it is closed\n'),
+        pytest.param('>/dev/full', 'cannot write to stdout: [Errno 28] No space left on device\n', marks=needs_full),
+        ('>&-', 'cannot write to stdout: it is closed\n'),
     ],
 )
-def test_output_that_cannot_be_written_is_a_failure(tmp_path, redirection, said, arguments, unbuffered):
+def test_the_command_fails_if_it_cannot_write_its_output(tmp_path, redirection, message, arguments, unbuffered):
     write_jobs(tmp_path, FINE)
     done = run_in_shell(tmp_path, redirection, 'jobs.py', *arguments, PYTHONUNBUFFERED=unbuffered)
-    assert done == (1, '', said)
+    assert done == (1, '', message)
 
 
 @needs_full
-def test_output_left_in_the_buffer_that_cannot_be_written_is_a_failure(tmp_path):
+def test_the_command_fails_if_it_cannot_write_what_a_job_left_in_the_buffer(tmp_path):
     write_jobs(tmp_path, 'class Root(Changing):\n    def act(self): print("x" * 5000, end="")')
     status, _, err = run_in_shell(tmp_path, '>/dev/full', 'jobs.py', PYTHONUNBUFFERED='')
-    assert (status, err) == (1, 'stdout: [Errno 28] No space left on device\n')
+    assert (status, err) == (1, 'cannot write to stdout: [Errno 28] No space left on device\n')
 
 
 @needs_full
@@ -71,25 +73,26 @@ def test_a_usage_error_keeps_its_status_if_stdout_is_full(tmp_path):
 
 @pytest.mark.parametrize('unbuffered', ['', '1'])
 @pytest.mark.parametrize('arguments', WRITING)
-def test_a_closed_pipe_is_not_a_failure(tmp_path, arguments, unbuffered):
+def test_the_command_succeeds_if_the_reader_of_its_output_has_closed_the_pipe(tmp_path, arguments, unbuffered):
     write_jobs(tmp_path, FINE)
     reading, writing = os.pipe()
     os.close(reading)
-    with subprocess.Popen(
+    process = subprocess.Popen(
         command('jobs.py', *arguments),
         cwd=tmp_path,
         env={**ENVIRONMENT, 'PYTHONUNBUFFERED': unbuffered},
         stdout=writing,
         stderr=subprocess.PIPE,
-    ) as child:
+    )
+    with process as child, time_limit(child):
         os.close(writing)
-        _, err = child.communicate(timeout=TIMEOUT)
+        _, err = child.communicate()
     assert (child.returncode, err) == (3 if '-n' in arguments else 0, b'')
 
 
 @pytest.mark.parametrize('redirection', ['2>&-', pytest.param('2>/dev/full', marks=needs_full)])
 @pytest.mark.parametrize('arguments', [['-v'], ['-d', '--json'], ['--list'], ['--nope'], ['--only', 'Nobody'], ['-n']])
-def test_an_unwritable_stderr_changes_nothing_else(tmp_path, redirection, arguments):
+def test_an_unwritable_stderr_changes_neither_status_nor_stdout(tmp_path, redirection, arguments):
     code = """
 import sys
 print('imported')
@@ -100,36 +103,36 @@ class Root(Changing):
     def Cleanup(self): raise OSError('in use')
 """
     write_jobs(tmp_path, code)
-    usual = run_command(tmp_path, 'jobs.py', *arguments)
+    expected = run_command(tmp_path, 'jobs.py', *arguments)
     status, out, _ = run_in_shell(tmp_path, redirection, 'jobs.py', *arguments)
-    assert status == usual[0]
-    assert len(out.splitlines()) == len(usual[1].splitlines())
+    assert status == expected[0]
+    assert len(out.splitlines()) == len(expected[1].splitlines())
 
 
-MEDDLING = {
+STDOUT_CHANGES = {
     'closes a replacement': 'with open(os.devnull, "w") as sys.stdout: print("quiet")',
     'replaces it': 'import io; sys.stdout = io.StringIO()',
     'closes it': 'sys.stdout.close()',
-    'has none': 'sys.stdout = None',
+    'sets None': 'sys.stdout = None',
     'deletes it': 'del sys.stdout',
     'breaks it': 'sys.stdout = object()',
 }
 
 
-@pytest.mark.parametrize('line', MEDDLING.values(), ids=MEDDLING)
-@pytest.mark.parametrize('plain', [False, True])
-def test_lines_and_recap_are_printed_after_a_job_removes_stdout(tmp_path, line, plain):
+@pytest.mark.parametrize('line', STDOUT_CHANGES.values(), ids=STDOUT_CHANGES)
+@pytest.mark.parametrize('has_rich', [True, False])
+def test_lines_and_recap_are_printed_after_a_job_removes_stdout(tmp_path, line, has_rich):
     write_jobs(
         tmp_path, f'class First(Changing):\n    def act(self):\n        {line}\nclass Root(Changing): DEPS = [First]'
     )
-    if plain:
+    if not has_rich:
         (tmp_path / 'rich.py').write_text('raise ImportError', encoding='utf-8')
     status, out, err = run_command(tmp_path, 'jobs.py', PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
     assert (status, err) == (0, '')
-    assert [each.split()[1] for each in out.splitlines()] == ['First', 'Root', 'jobs:']
+    assert [text.split()[1] for text in out.splitlines()] == ['First', 'Root', 'jobs:']
 
 
-@pytest.mark.parametrize('line', [line.replace('stdout', 'stderr') for line in list(MEDDLING.values())[1:]])
+@pytest.mark.parametrize('line', [line.replace('stdout', 'stderr') for line in list(STDOUT_CHANGES.values())[1:]])
 @pytest.mark.parametrize('arguments', [[], ['-v', '--graph', 'graph.dot'], ['--json']])
 def test_a_job_that_removes_stderr_changes_nothing_on_stdout(tmp_path, line, arguments):
     code = f"""
@@ -146,14 +149,14 @@ class Root(DummyJob): DEPS = [Second]
     status, out, _ = run_command(tmp_path, 'jobs.py', *arguments)
     assert status == 1
     if '--json' in arguments:
-        assert [each['state'] for each in json.loads(out)['jobs']] == ['changed', 'failed', 'blocked']
+        assert [outcome['state'] for outcome in json.loads(out)['jobs']] == ['changed', 'failed', 'blocked']
     else:
-        names = [each.split()[1] for each in out.splitlines()]
+        names = [text.split()[1] for text in out.splitlines()]
         assert names == ['First', 'Second', 'Root', 'Second', 'Second.cleanup', 'jobs:']
 
 
-@pytest.mark.parametrize('line', MEDDLING.values(), ids=MEDDLING)
-def test_the_document_is_printed_after_a_job_removes_stdout(tmp_path, line):
+@pytest.mark.parametrize('line', STDOUT_CHANGES.values(), ids=STDOUT_CHANGES)
+def test_the_json_document_is_printed_after_a_job_removes_stdout(tmp_path, line):
     write_jobs(
         tmp_path, f'class First(Changing):\n    def act(self):\n        {line}\nclass Root(Changing): DEPS = [First]'
     )
@@ -164,41 +167,42 @@ def test_the_document_is_printed_after_a_job_removes_stdout(tmp_path, line):
 def test_a_job_that_closes_the_descriptor_of_stdout_makes_the_command_fail(tmp_path):
     write_jobs(tmp_path, 'class Root(Changing):\n    def act(self): os.close(1)')
     status, out, err = run_command(tmp_path, 'jobs.py')
-    assert (status, out, err) == (1, '', 'stdout: [Errno 9] Bad file descriptor\n')
+    assert (status, out, err) == (1, '', 'cannot write to stdout: [Errno 9] Bad file descriptor\n')
 
 
 def test_a_thread_that_redirects_stdout_does_not_get_the_lines_of_jobs(tmp_path):
     code = """
 import contextlib, io, threading
-is_caught, is_told = threading.Event(), threading.Event()
+redirected, printed = threading.Event(), threading.Event()
 class Catches(Changing):
     def act(self):
         with contextlib.redirect_stdout(io.StringIO()):
-            is_caught.set()
-            assert is_told.wait(20)
+            redirected.set()
+            assert printed.wait(20)
 class Prompt(Changing):
-    def act(self): assert is_caught.wait(20)
+    def act(self): assert redirected.wait(20)
 class After(Changing):
     DEPS = [Prompt]
-    def act(self): is_told.set()  # the line of Prompt has been written
+    def act(self): printed.set()  # the line of Prompt has been written
 class Root(DummyJob): DEPS = [Catches, After]
 """
     write_jobs(tmp_path, code)
     status, out, err = run_command(tmp_path, 'jobs.py', '-j2')
     assert (status, err) == (0, '')
-    assert sorted(each.split()[1] for each in out.splitlines()) == ['After', 'Catches', 'Prompt', 'Root', 'jobs:']
+    assert sorted(line.split()[1] for line in out.splitlines()) == ['After', 'Catches', 'Prompt', 'Root', 'jobs:']
 
 
 @pytest.mark.parametrize('arguments', [['--list'], ['--tree'], ['--list', '--json'], ['--json']])
-def test_output_of_an_import_is_not_in_the_document(tmp_path, arguments):
+def test_output_of_an_import_goes_to_stderr_with_list_tree_and_json(tmp_path, arguments):
     write_jobs(tmp_path, f'print("imported")\nsubprocess.run(["echo", "by a child"])\n{FINE}')
     status, out, err = run_command(tmp_path, 'jobs.py', *arguments)
     assert (status, err) == (0, 'imported\nby a child\n')
-    assert 'imported' not in out + 'by a child'
+    assert 'imported' not in out
+    assert 'by a child' not in out
     assert 'Leaf' in out
 
 
-def test_threads_that_go_on_cannot_write_after_the_document(tmp_path):
+def test_threads_and_children_that_outlive_the_run_cannot_write_after_the_json_document(tmp_path):
     code = """
 import atexit, threading
 def wait():
@@ -208,17 +212,18 @@ class Root(Changing):
     def act(self):
         threading.Thread(target=wait).start()
         self.global_storage['child'] = subprocess.Popen(['sh', '-c', 'cat gate; echo by a child'])
-        self.global_storage['child'].returncode = 0  # so that Python does not warn of it
+        self.global_storage['child'].returncode = 0  # so that Python does not warn that it still runs
 atexit.register(print, 'at exit')
 """
     write_jobs(tmp_path, code)
-    with subprocess.Popen(
+    process = subprocess.Popen(
         command('jobs.py', '--json'), cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as child:
+    )
+    with process as child, time_limit(child):
         gate = connect_gate(tmp_path)
-        status = child.wait(TIMEOUT)
+        status = child.wait()
         os.close(gate)
-        out, err = child.communicate(timeout=TIMEOUT)
+        out, err = child.communicate(timeout=TIMEOUT)  # its own child may hold the pipes open
     assert (status, json.loads(out)['exit_status']) == (0, 0)
     assert sorted(err.decode().splitlines()) == ['at exit', 'by a child', 'by a thread']
 
@@ -233,7 +238,7 @@ def descriptors():
 
 
 def noisy():
-    """Return a Job that prints by itself and by a child."""
+    """Return a Job that prints, and whose child prints as well."""
 
     def run(self):
         sys.stdout.write('printed\n')
@@ -243,17 +248,17 @@ def noisy():
     return changing('Noisy', Run=run)
 
 
-def called(root, *arguments):
+def status_of(root, *arguments):
     with pytest.raises(SystemExit) as caught:
         cli.main(root, arguments)
     return caught.value.code
 
 
 @pytest.mark.parametrize('arguments', [[], ['--json'], ['--list'], ['--list', '--json'], ['--help'], ['--nope']])
-def test_streams_and_descriptors_are_restored(capfd, arguments):
+def test_streams_and_descriptors_are_restored_after_the_command(capfd, arguments):
     before = sys.stdout, sys.stderr, descriptors()
-    called(noisy(), *arguments)
-    called(noisy(), *arguments)
+    status_of(noisy(), *arguments)
+    status_of(noisy(), *arguments)
     assert (sys.stdout, sys.stderr, descriptors()) == before
     capfd.readouterr()
     sys.stdout.write('after\n')
@@ -262,26 +267,26 @@ def test_streams_and_descriptors_are_restored(capfd, arguments):
     assert sorted(capfd.readouterr().out.splitlines()) == ['after', 'child after']
 
 
-def test_a_capture_of_descriptors_gets_only_the_document(capfd):
+def test_a_program_that_captures_descriptors_gets_only_the_json_document_on_stdout(capfd):
     for _ in range(2):
-        assert called(noisy(), '--json') == 0
+        assert status_of(noisy(), '--json') == 0
         captured = capfd.readouterr()
         assert json.loads(captured.out)['exit_status'] == 0
         assert sorted(captured.err.splitlines()) == ['by a child', 'printed']
 
 
-def test_a_capture_of_streams_gets_only_the_document(capsys):
-    assert called(noisy(), '--json') == 0
+def test_a_program_that_captures_streams_gets_only_the_json_document_on_stdout(capsys):
+    assert status_of(noisy(), '--json') == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)['jobs'][0]['state'] == 'changed'
     assert captured.err == 'printed\n'
 
 
 @pytest.mark.parametrize('arguments', [['--json'], ['--tree', '--json'], ['--list'], ['--help'], []])
-def test_a_redirected_stdout_gets_the_output(capfd, arguments):
+def test_the_command_writes_to_a_redirected_stdout(capfd, arguments):
     redirected = io.StringIO()
     with contextlib.redirect_stdout(redirected):
-        assert called(noisy(), *arguments) == 0
+        assert status_of(noisy(), *arguments) == 0
     assert redirected.getvalue()
     if '--json' in arguments:
         assert json.loads(redirected.getvalue())['root'] == 'Noisy'
@@ -296,24 +301,24 @@ def test_a_redirected_stdout_can_be_any_object_with_write(capfd, arguments):
 
     lines = Lines()
     with contextlib.redirect_stdout(lines):
-        assert called(job('Fine'), *arguments) == 0
+        assert status_of(job('Fine'), *arguments) == 0
     assert 'Fine' in ''.join(lines) or '--help' in arguments
     assert capfd.readouterr() == ('', '')
 
 
-def test_a_redirected_stdout_that_cannot_be_written_is_a_failure(capfd):
+def test_the_command_fails_if_it_cannot_write_to_a_redirected_stdout(capfd):
     class Full(io.StringIO):
         def write(self, text):
             raise OSError(28, 'No space left on device')
 
     with contextlib.redirect_stdout(Full()):
-        assert called(job('Fine')) == 1
-        assert called(failing('Broken', TRIES=1)) == 1
-        assert called(changing('Change'), '-n') == 1
-    assert capfd.readouterr().err == 'stdout: [Errno 28] No space left on device\n' * 3
+        assert status_of(job('Fine')) == 1
+        assert status_of(failing('Broken', TRIES=1)) == 1
+        assert status_of(changing('Change'), '-n') == 1
+    assert capfd.readouterr().err == 'cannot write to stdout: [Errno 28] No space left on device\n' * 3
 
 
-def test_main_in_another_thread_is_an_error_and_changes_nothing(capfd):
+def test_main_in_another_thread_raises_value_error_and_changes_nothing(capfd):
     before, raised = (sys.stdout, descriptors()), []
 
     def call():
@@ -324,7 +329,7 @@ def test_main_in_another_thread_is_an_error_and_changes_nothing(capfd):
 
     thread = threading.Thread(target=call)
     thread.start()
-    thread.join()
+    thread.join(TIMEOUT)
     assert 'main thread' in raised[0]
     assert (sys.stdout, descriptors()) == before
     assert capfd.readouterr() == ('', '')
@@ -350,6 +355,7 @@ def test_help_can_be_printed_in_any_encoding(tmp_path):
         env={**ENVIRONMENT, 'PYTHONIOENCODING': 'ascii'},
         capture_output=True,
         check=False,
+        timeout=TIMEOUT,
     )
     assert (done.returncode, done.stderr) == (0, b'')
     assert b'Gr\\xfc\\xdfe.' in done.stdout
