@@ -12,7 +12,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))  # last: an in
 from dojobber import Job
 
 TRIES = 3
-"""The largest number of attempts of each Job, in all measurements."""
+"""The number of attempts that each Job has, in all measurements."""
 
 Dependencies = list[list[int]]
 """For each Job the indexes of its dependencies, all smaller than its own. The last Job is the root."""

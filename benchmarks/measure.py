@@ -42,7 +42,7 @@ class Case(NamedTuple):
 
 
 def times(case: Case) -> Figures:
-    """Return the seconds of ``configure``, ``run``, ``ask`` (``success()``) and the ``bare`` loop, and numbers of Jobs.
+    """Return the seconds of ``configure``, ``run``, ``success`` and the ``bare`` loop, and numbers of Jobs.
 
     Engine and bare loop take turns, and the fastest turn of each counts, since other load only adds time.
     """
@@ -62,23 +62,23 @@ def times(case: Case) -> Figures:
         engine.checknrun()
         ended_at = perf_counter()
         engine.success()
-        ask = perf_counter() - ended_at
-        turns.append((ended_at - started_at, configured_at - started_at, ended_at - configured_at, ask))
+        success_seconds = perf_counter() - ended_at
+        turns.append((ended_at - started_at, configured_at - started_at, ended_at - configured_at, success_seconds))
 
-        passed = engine.nodestatus
-        if {job for job in jobs if not passed[job.__name__]} != not_passed:
+        status = engine.nodestatus
+        if {job for job in jobs if not status[job.__name__]} != not_passed:
             raise AssertionError(f'the engine and the bare loop disagree about {case}')
-        outcomes = list(passed.values())
-        del engine, passed, not_passed  # free them outside the measurements
-    _, configure_seconds, run, ask = min(turns)
+        statuses = list(status.values())
+        del engine, status, not_passed  # free them outside the measurements
+    _, configure_seconds, run, success_seconds = min(turns)
     return {
         'configure': configure_seconds,
         'run': run,
-        'ask': ask,
+        'success': success_seconds,
         'bare': min(bare_turns),
-        'passed': outcomes.count(True),
-        'failed': outcomes.count(False),
-        'blocked': outcomes.count(None),
+        'passed': statuses.count(True),
+        'failed': statuses.count(False),
+        'blocked': statuses.count(None),
     }
 
 

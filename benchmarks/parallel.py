@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compare the engine with a plain loop, many Jobs at once. README.rst explains the figures."""
+"""Compare the engine with a plain loop when many Jobs run at once. README.rst explains the figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from statistics import median
 
 import pools
 from report import Row, judge, machine, machine_line, verdict
-from run import progress, size
+from run import count, progress
 
 CASES = {
     'sleeping': pools.Case('threads', 16, 'wide', 257, 0.02, 0.02),
@@ -45,15 +45,15 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, epilog='The default options take about two minutes on two slow cores.'
     )
     parser.add_argument('--cases', nargs='+', default=list(CASES), choices=CASES)
-    parser.add_argument('--jobs', type=size, help='number of Jobs in each case, including the root')
-    parser.add_argument('--repeats', type=size, default=3, help='processes for each case (default: %(default)s)')
-    parser.add_argument('--turns', type=size, default=5, help='turns in each process (default: %(default)s)')
+    parser.add_argument('--jobs', type=count, help='number of Jobs in each case, including the root')
+    parser.add_argument('--repeats', type=count, default=3, help='processes per case (default: %(default)s)')
+    parser.add_argument('--turns', type=count, default=5, help='turns in each process (default: %(default)s)')
     parser.add_argument('--json', action='store_true', help='print a JSON document instead of the table')
     return parser.parse_args(argv)
 
 
 def missing(case: pools.Case) -> str | None:
-    """Return the required package if it is not installed."""
+    """Return the package that a case requires, if it is not installed; else None."""
     package = REQUIRED.get(case.executor)
     return package if package and importlib.util.find_spec(package) is None else None
 
@@ -78,21 +78,19 @@ def measure(cases: dict[str, pools.Case], repeats: int, turns: int) -> Row:
 
 def row(name: str, case: pools.Case, turns: pools.Turns) -> Row:
     """Return the medians over all turns of all processes. ``ratio`` is the median of the ratios within a turn."""
-    bound = pools.ideal(*case.make(), case.workers)
+    ideal = pools.ideal(*case.make(), case.workers)
     engine, plain = (median(seconds) for seconds in zip(*turns))
     ratios = [engine_seconds / loop_seconds for engine_seconds, loop_seconds in turns]
     return {
         'case': name,
-        **{
-            field: value for field, value in case._asdict().items() if field in ('executor', 'workers', 'shape', 'jobs')
-        },
-        'ideal_ms': bound * 1e3,
+        **{field: getattr(case, field) for field in ('executor', 'workers', 'shape', 'jobs')},
+        'ideal_ms': ideal * 1e3,
         'engine_ms': engine * 1e3,
         'plain_ms': plain * 1e3,
-        'engine_of_ideal': engine / bound if bound else None,
-        'plain_of_ideal': plain / bound if bound else None,
-        'engine_overhead_us': (engine - bound) / case.jobs * 1e6,
-        'plain_overhead_us': (plain - bound) / case.jobs * 1e6,
+        'engine_of_ideal': engine / ideal if ideal else None,
+        'plain_of_ideal': plain / ideal if ideal else None,
+        'engine_overhead_us': (engine - ideal) / case.jobs * 1e6,
+        'plain_overhead_us': (plain - ideal) / case.jobs * 1e6,
         'ratio': median(ratios),
         'ratios': ratios,
     }

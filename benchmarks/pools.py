@@ -11,11 +11,10 @@ import queue
 import random
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from graphlib import TopologicalSorter
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any, NamedTuple
 
 import graphs
@@ -64,7 +63,7 @@ def ideal(dependencies: graphs.Dependencies, seconds: Sequence[float], workers: 
 def nap(seconds: float) -> None:
     """Sleep, if there is anything to sleep."""
     if seconds:
-        time.sleep(seconds)
+        sleep(seconds)
 
 
 def check(job: Any) -> None:

@@ -1,4 +1,4 @@
-"""Turn measurements into the document that ``--json`` prints, and that into the table and the aims."""
+"""Build the document that ``--json`` prints from measurements, and the table from the document."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AIM_GROWTH = 10_000, 100_000
 
 HEADER = """\
                                  microseconds a Job         engine  growth since last   bytes a Job
-shape   leaves    Jobs blocked configure    run  ask   bare / bare      engine   bare   plan   kept   peak
+shape   leaves    Jobs blocked configure    run succ   bare / bare      engine   bare   plan   kept   peak
 """
 
 
@@ -53,7 +53,7 @@ def row(case: Case, times: list[Figures], memory: Figures) -> Row:
         **{name: times[0][name] for name in ('passed', 'failed', 'blocked')},
         **{
             f'{name}_us': median(figures[name] for figures in times) / case.jobs * 1e6
-            for name in ('configure', 'run', 'ask', 'bare')
+            for name in ('configure', 'run', 'success', 'bare')
         },
         'ratio': median(ratios),
         'ratios': ratios,
@@ -62,7 +62,7 @@ def row(case: Case, times: list[Figures], memory: Figures) -> Row:
 
 
 def growth(rows: list[Row]) -> list[Row]:
-    """Return the exponents for each two sizes of a graph: 1 means that the total time is proportional to the Jobs."""
+    """Return the exponents for each pair of sizes of a graph; 1 means that the time is proportional to the Jobs."""
     steps = []
     for small, large in itertools.combinations(sorted(rows, key=lambda row: int(row['jobs'])), 2):
         kind = {name: small[name] for name in ('shape', 'leaves')}
@@ -116,17 +116,17 @@ def judge(aim: str, at_most: float, rows: list[Row], key: str) -> Row:
     """Return an aim with the largest value of ``key``; ``met`` is None if there are no rows."""
     worst = max(rows, key=lambda row: float(row[key]), default=None)
     if worst is None:
-        return {'aim': aim, 'at_most': at_most, 'seen': None, 'where': '', 'met': None}
+        return {'aim': aim, 'at_most': at_most, 'measured': None, 'where': '', 'met': None}
     where = ' '.join(worst[name] for name in ('shape', 'leaves') if name in worst)
-    return {'aim': aim, 'at_most': at_most, 'seen': worst[key], 'where': where, 'met': worst[key] <= at_most}
+    return {'aim': aim, 'at_most': at_most, 'measured': worst[key], 'where': where, 'met': worst[key] <= at_most}
 
 
 def table(document: Row) -> str:
     """Return the document as text: the machine, a line for each case, the import, and the aims."""
-    setting, failed, spent = document['setting'], document['failed_job'], document['import']
+    setting, failed, imports = document['setting'], document['failed_job'], document['import']
     lines = [
         machine_line(document['machine']),
-        f'medians of {setting["processes"]} processes, of {spent["rounds"]} for the import',
+        f'medians of {setting["processes"]} processes, of {imports["rounds"]} for the import',
         '',
         *HEADER.splitlines(),
     ]
@@ -139,10 +139,10 @@ def table(document: Row) -> str:
             *lines,
             '',
             f'A failed Job keeps {failed["kept_bytes"]:.0f} bytes (wide, {failed["jobs"]:,} Jobs, all leaves fail).',
-            f'import dojobber: {spent["dojobber_ms"]:.1f} ms; dataclasses, enum, logging and traceback: '
-            f'{spent["stdlib_ms"]:.1f} ms.',
-            f'A process: {spent["start_ms"]:.1f} ms without an import, {spent["dojobber_over_start_ms"]:.1f} ms '
-            f'more with dojobber, {spent["stdlib_over_start_ms"]:.1f} ms more with the four modules.',
+            f'import dojobber: {imports["dojobber_ms"]:.1f} ms; dataclasses, enum, logging and traceback: '
+            f'{imports["stdlib_ms"]:.1f} ms.',
+            f'A process: {imports["start_ms"]:.1f} ms without an import, {imports["dojobber_over_start_ms"]:.1f} ms '
+            f'more with dojobber, {imports["stdlib_over_start_ms"]:.1f} ms more with the four modules.',
             '',
             *[verdict(aim) for aim in document['aims']],
         ]
@@ -159,7 +159,7 @@ def _line(row: Row, step: Row | None) -> str:
     exponents = f'{step["engine"]:10.2f} {step["bare"]:6.2f}' if step else ' ' * 17
     return (
         f'{row["shape"]:7} {row["leaves"]:7} {row["jobs"]:6} {row["blocked"] / row["jobs"]:6.0%} '
-        f'{row["configure_us"]:9.2f} {row["run_us"]:6.2f} {row["ask_us"]:4.2f} {row["bare_us"]:6.2f} '
+        f'{row["configure_us"]:9.2f} {row["run_us"]:6.2f} {row["success_us"]:4.2f} {row["bare_us"]:6.2f} '
         f'{row["ratio"]:6.1f}  {exponents} '
         f'{row["plan_bytes"]:6.0f} {row["kept_bytes"]:6.0f} {row["peak_bytes"]:6.0f}'
     )
@@ -168,5 +168,5 @@ def _line(row: Row, step: Row | None) -> str:
 def verdict(aim: Row) -> str:
     """Return the line that says whether an aim is met."""
     verdict = {True: 'met', False: 'missed', None: 'not measured'}[aim['met']]
-    seen = '' if aim['seen'] is None else f', seen {aim["seen"]:.4g} {aim["where"]}'.rstrip()
-    return f'{verdict:12} {aim["aim"]}: at most {aim["at_most"]:g}{seen}'
+    measured = '' if aim['measured'] is None else f', measured {aim["measured"]:.4g} {aim["where"]}'.rstrip()
+    return f'{verdict:12} {aim["aim"]}: at most {aim["at_most"]:g}{measured}'

@@ -36,16 +36,16 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     leaves = [name for name in graphs.LEAVES if name != 'bad']
     parser.add_argument(
-        '--sizes', type=size, nargs='+', default=SIZES, help=f'numbers of Jobs (default: {" ".join(map(str, SIZES))})'
+        '--sizes', type=count, nargs='+', default=SIZES, help=f'numbers of Jobs (default: {" ".join(map(str, SIZES))})'
     )
     parser.add_argument('--shapes', nargs='+', default=list(graphs.SHAPES), choices=graphs.SHAPES)
     parser.add_argument('--leaves', nargs='+', default=leaves, choices=leaves, help='how the leaves behave')
-    parser.add_argument('--repeats', type=size, default=3, help='processes for each case (default: %(default)s)')
+    parser.add_argument('--repeats', type=count, default=3, help='processes for each case (default: %(default)s)')
     parser.add_argument('--json', action='store_true', help='print a JSON document instead of the table')
     return parser.parse_args(argv)
 
 
-def size(text: str) -> int:
+def count(text: str) -> int:
     """Parse a number of at least 1 from the command line."""
     number = int(text.replace(',', '').replace('_', ''))
     if number < 1:

@@ -26,7 +26,7 @@ from dojobber import DoJobber, DummyJob, Job
 
 
 class FindDisk(Job):
-    """Find the disk. There is no Run: if the disk is not mounted, a new folder would fill the wrong one."""
+    """Find the disk. There is no Run: if the disk is not mounted, a new folder would fill the wrong disk."""
 
     def Check(self, disk):
         if not disk.is_dir():
@@ -50,7 +50,7 @@ class BackUp(Job):
             copy = disk / self.FOLDER.name / file
             try:
                 copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(self.FOLDER / file, copy)  # with its time, by which Check compares it
+                shutil.copy2(self.FOLDER / file, copy)  # copies the modification time, too, which Check compares
             except OSError as error:
                 self.storage['error'] = error  # for the recheck to report; go on with the other files
 

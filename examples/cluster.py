@@ -5,8 +5,8 @@ From a checkout::
     pip install '.[dask]'
     python examples/cluster.py
 
-The graph counts primes. Each leaf counts the primes in one range of numbers and writes the count to its own file. Each
-Job above reads the files of adjacent ranges and writes their sum. So the Jobs exchange data only through a folder,
+The graph counts primes. Each leaf counts the primes in one range of numbers and writes the count to its own file. Every
+other Job reads the files of adjacent ranges and writes their sum. So the Jobs exchange data only through a folder,
 which all machines of a cluster must share. This cluster is two processes of this machine, bound to the loopback
 address. To use another one, pass its address to ``Client``.
 
@@ -89,7 +89,7 @@ def add(jobs: list[type[CountPrimes]]) -> type[CountPrimes]:
 
 
 def graph(below: int, jobs: int) -> type[CountPrimes]:
-    """Return the root of a graph with that many leaves, which together cover ``range(below)``."""
+    """Return the root of a graph with ``jobs`` leaves, which together cover ``range(below)``."""
     ends = [below * index // jobs for index in range(jobs + 1)]
     level = [count(low, high) for low, high in zip(ends, ends[1:])]
     while len(level) > 1:

@@ -32,7 +32,7 @@ from dojobber import DoJobber, DummyJob, Job, State
 class FillTemplates(Job):
     """Compute what each file should contain.
 
-    Check does all of this, so that a dry run does it, too: it changes nothing.
+    Check does all the work, because it changes nothing and a dry run needs its result, too.
     """
 
     def Check(self, templates, values, **options):

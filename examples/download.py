@@ -50,7 +50,7 @@ class Download(Job):
             verify(unfinished, self.SHA256)
             unfinished.replace(folder / self.NAME)  # atomic: nobody sees a partial file
         except Exception as error:
-            self.storage['error'] = error  # for the recheck, which could only report a missing file
+            self.storage['error'] = error  # for the recheck, which could otherwise report only a missing file
             raise
 
     def Cleanup(self):

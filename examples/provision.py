@@ -40,7 +40,7 @@ class MakeFolders(Job):
 
 
 class WriteSettings(Job):
-    """Write where the database is, and keep settings that somebody else has written."""
+    """Write a settings file with the path of the database, unless there is one already."""
 
     DEPS = (MakeFolders,)
 
@@ -61,14 +61,15 @@ class CreateTables(Job):
     TRIES = 5  # another program may be using the database
 
     def Check(self, folder):
-        with database(folder) as rows:
-            existing = {name for (name,) in rows.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        with database(folder) as connection:
+            tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            existing = {name for (name,) in tables}
         fail_if_any(set(TABLES) - existing, 'no table')
 
     def Run(self, folder):
-        with database(folder, 'rwc') as rows, rows:
+        with database(folder, 'rwc') as connection, connection:
             for statement in TABLES.values():
-                rows.execute(statement.replace('TABLE', 'TABLE IF NOT EXISTS', 1))
+                connection.execute(statement.replace('TABLE', 'TABLE IF NOT EXISTS', 1))
 
 
 class AddProducts(Job):
@@ -77,13 +78,13 @@ class AddProducts(Job):
     DEPS = (CreateTables,)
 
     def Check(self, folder):
-        with database(folder) as rows:
-            existing = {name for (name,) in rows.execute('SELECT name FROM product')}
+        with database(folder) as connection:
+            existing = {name for (name,) in connection.execute('SELECT name FROM product')}
         fail_if_any(set(PRODUCTS) - existing, 'no product')
 
     def Run(self, folder):
-        with database(folder, 'rwc') as rows, rows:
-            rows.executemany('INSERT OR IGNORE INTO product VALUES (?, ?)', PRODUCTS.items())
+        with database(folder, 'rwc') as connection, connection:
+            connection.executemany('INSERT OR IGNORE INTO product VALUES (?, ?)', PRODUCTS.items())
 
 
 class CountStock(Job):
@@ -92,24 +93,25 @@ class CountStock(Job):
     DEPS = (CreateTables, AddProducts)
 
     def Check(self, folder):
-        with database(folder) as rows:
-            uncounted = rows.execute('SELECT name FROM product EXCEPT SELECT name FROM stock').fetchall()
+        with database(folder) as connection:
+            uncounted = connection.execute('SELECT name FROM product EXCEPT SELECT name FROM stock').fetchall()
         fail_if_any({name for (name,) in uncounted}, 'no stock of')
 
     def Run(self, folder):
-        with database(folder, 'rwc') as rows, rows:
-            rows.execute('INSERT OR IGNORE INTO stock SELECT name, 0 FROM product')
+        with database(folder, 'rwc') as connection, connection:
+            connection.execute('INSERT OR IGNORE INTO stock SELECT name, 0 FROM product')
 
 
 class OpenShop(Job):
-    """Check the shop as its customers will see it. There is no Run, because there is nothing to do."""
+    """Check the shop as its customers will see it. There is no Run, because this Job changes nothing."""
 
     DEPS = (WriteSettings, CountStock)
 
     def Check(self, folder):
-        with database(folder) as rows:
-            fail_if_any({fault for (fault,) in rows.execute('PRAGMA integrity_check')} - {'ok'}, 'damage:')
-            (number,) = rows.execute('SELECT count(*) FROM product JOIN stock USING (name)').fetchone()
+        with database(folder) as connection:
+            faults = {fault for (fault,) in connection.execute('PRAGMA integrity_check')}
+            fail_if_any(faults - {'ok'}, 'damage:')
+            (number,) = connection.execute('SELECT count(*) FROM product JOIN stock USING (name)').fetchone()
         return f'{number} products'
 
 

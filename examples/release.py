@@ -30,7 +30,7 @@ from dojobber.cli import main
 
 
 class Step(RunonlyJob):
-    """A step towards the release. It passes if the release exists already, or if its Run raises nothing."""
+    """A step toward the release. It passes if the release exists already, or if its Run raises nothing."""
 
     TRIES = 1
 

@@ -58,7 +58,7 @@ class AttemptResult(NamedTuple):
 
 
 class Attempter:
-    """Runs one attempt after the other. Exceptions of a Job's hooks are stored in the outcome.
+    """Runs one attempt after another. Exceptions of a Job's hooks are stored in the outcome.
 
     One generator runs all attempts. A stored exception keeps its frames alive, and each frame keeps its caller alive;
     but a suspended generator has no caller, so no exception keeps the frames and variables of the engine alive. Keep

@@ -51,8 +51,7 @@ def to_dot(nodes: Iterable[Node], rankdir: str, graph: JobGraph | None = None) -
         if not view.has_edge((quote_id(name), quote_id(dependency))):
             own = _edge_attributes(jobs[name], dependency, ranks) if name in jobs else {}
             view.add_edge((quote_id(name), quote_id(dependency)), attrs=quote_names({**own, **attributes}))
-    text: str = write(view)
-    return text
+    return str(write(view))
 
 
 def _node_attributes(node: Node) -> dict[str, str]:

@@ -50,7 +50,7 @@ class JobGraph:
                 color = COLORS.get(outcomes[name].state) if name in outcomes else None
                 own = [('style', 'filled'), ('color', color)] if color else []
                 if own != self._own_attributes.get(name, []) and self.digraph.has_node(name):
-                    # Ours come first: in python-graph the last of several values counts, which must be the script's.
+                    # Own attributes come first: python-graph uses the last of several values; the script's must win.
                     self.digraph.node_attributes(name)[:] = own + self._script_attributes(name)
                     self._own_attributes[name] = own
         return self.digraph

@@ -24,7 +24,7 @@ def to_mermaid(nodes: Iterable[Node], rankdir: str) -> str:
     nodes = list(nodes)
     edges = [(node, dependency) for node in nodes for dependency in node.dependencies]
     if len(edges) > MAX_EDGES:
-        raise GraphError(f'Mermaid draws at most {MAX_EDGES} edges, this graph has {len(edges)}: use svg', 'mermaid')
+        raise GraphError(f'Mermaid draws at most {MAX_EDGES} edges; this graph has {len(edges)}: use svg', 'mermaid')
     ids = {node.name: f'j{number}' for number, node in enumerate(nodes)}
     classes = {style: style.status.replace(' ', '_') for style in dict.fromkeys(map(style_of, nodes))}
     lines = [f'flowchart {rankdir}']
@@ -42,7 +42,7 @@ def to_mermaid(nodes: Iterable[Node], rankdir: str) -> str:
     text = '\n'.join(lines) + '\n'
     size = len(text.encode('utf-16-le')) // 2  # as JavaScript counts
     if size > MAX_CHARACTERS:
-        message = f'Mermaid draws at most {MAX_CHARACTERS} characters, this graph takes {size}: use svg'
+        message = f'Mermaid draws at most {MAX_CHARACTERS} characters; this graph takes {size}: use svg'
         raise GraphError(message, 'mermaid')
     return text
 

@@ -31,7 +31,7 @@ class Node(NamedTuple):
 
 
 def nodes_of(plan: Plan, outcomes: Mapping[str, Outcome]) -> list[Node]:
-    """Return a node for each Job of the plan, with the outcome of those that the last run was about."""
+    """Return a node for each Job of the plan, with its outcome if the Job was part of the last run."""
     nodes = []
     for name, step in plan.steps.items():
         outcome = outcomes.get(name)

@@ -16,7 +16,7 @@ from .node import Node
 from .renderer import run_renderer
 
 TIME_LIMIT = 5.0  # seconds
-RESERVE = 0.4  # seconds of these, for stopping the renderer and for the notebook's own work
+RESERVE = 0.4  # seconds of TIME_LIMIT, for stopping the renderer and for the notebook's own work
 MAX_SIZE = 5_000  # Jobs and dependencies; Graphviz is too slow for nearly all larger graphs
 TEXT, MERMAID, SVG = 'text/plain', 'text/vnd.mermaid', 'image/svg+xml'
 
@@ -35,7 +35,7 @@ def mime_bundle(
 
     Args:
         collect_nodes: Returns the nodes, and the graph that a script may have changed. Called only if a picture is
-            wanted. An error that it raises is such a reason, too.
+            wanted. If it raises, there is no picture, and the text gives that error as the reason.
         include: The MIME types to return; by default all.
         exclude: The MIME types not to return.
     """

@@ -18,7 +18,7 @@ VIEWER_START_SECONDS = 2.0
 
 
 def default_format(filed: Any) -> str:
-    """Return the format that the suffix of a path means, else png."""
+    """Return the format that the suffix of a path stands for; png if there is no path or no suffix."""
     if isinstance(filed, (str, os.PathLike)):
         suffix = os.path.splitext(os.fsdecode(filed))[1][1:].lower()
         return SUFFIXES.get(suffix, suffix) or 'png'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from ..errors import GraphError
 from .dot import to_dot
@@ -12,7 +11,6 @@ from .mermaid import to_mermaid
 from .node import Node
 from .renderer import run_renderer
 
-TEXT_FORMATS = {'mermaid': to_mermaid}
 RANKDIRS = ('TB', 'LR', 'BT', 'RL')
 
 
@@ -22,7 +20,7 @@ def render(
     """Return the picture in the format ``fmt``: ``'dot'``, ``'mermaid'``, or any format of the renderer.
 
     Args:
-        rankdir: ``'TB'`` draws a Job above its dependencies; ``'LR'``, ``'BT'`` and ``'RL'`` turn that.
+        rankdir: ``'TB'`` draws a Job above its dependencies; ``'LR'``, ``'BT'`` and ``'RL'`` turn the picture.
         timeout: Seconds after which the renderer is stopped; infinity is allowed.
         graph: The graph that a script may have changed. ``'mermaid'`` ignores it, since it contains Graphviz's
             attributes.
@@ -34,13 +32,9 @@ def render(
         raise GraphError(f'rankdir must be one of {", ".join(RANKDIRS)}, not {rankdir!r}', rankdir)
     if not isinstance(fmt, str):
         raise GraphError(f'fmt must be the name of a format, such as svg, not {fmt!r}', fmt)
-    _check_timeout(timeout)
-    if fmt in TEXT_FORMATS:
-        return TEXT_FORMATS[fmt](nodes, rankdir).encode()
-    dot = to_dot(nodes, rankdir, graph).encode()
-    return dot if fmt == 'dot' else run_renderer(dot, fmt, timeout)
-
-
-def _check_timeout(timeout: Any) -> None:
     if not isinstance(timeout, (int, float)) or not timeout > 0:
         raise GraphError(f'timeout must be a positive number of seconds, not {timeout!r}', timeout)
+    if fmt == 'mermaid':
+        return to_mermaid(nodes, rankdir).encode()
+    dot = to_dot(nodes, rankdir, graph).encode()
+    return dot if fmt == 'dot' else run_renderer(dot, fmt, timeout)

@@ -14,7 +14,7 @@ from .labels import truncate
 if TYPE_CHECKING:
     from subprocess import Popen
 
-MAX_TIMEOUT = 1_000_000  # seconds, eleven days; the platform's clock overflows above
+MAX_TIMEOUT = 1_000_000  # seconds, eleven days; larger values overflow the clock of some platforms
 JPEG_FORMATS = ('jpg', 'jpeg', 'jpe')
 JPEG_END = b'\xff\xd9'
 MAX_JPEG_SIZE = 65_535  # pixels in each direction: the header has two bytes for each

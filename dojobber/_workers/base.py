@@ -1,4 +1,4 @@
-"""The interface of all workers, and the base of those whose attempts run elsewhere than in the caller's thread."""
+"""The interface of all workers, and the base class of those that run attempts outside the caller's thread."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Workers(Protocol):
         """Start an attempt of a Job. Return whether the Job passed, or None if the attempt is still running."""
 
     def wait_for_one(self, timeout: float) -> tuple[int, bool] | None:
-        """Wait for an attempt to end. Return the Job's index and whether it passed; None after ``timeout`` seconds."""
+        """Wait up to ``timeout`` seconds for an attempt to end. Return its Job index and whether it passed, or None."""
 
     def drain(self) -> None:
         """Wait for the running attempts, and start no others."""
@@ -37,15 +37,9 @@ class Recorded(NamedTuple):
     interrupt: BaseException | None = None
     """An exception raised while the attempt was recorded. It ends the run, too."""
 
-    def raise_interrupt(self) -> None:
-        """Raise the exception that ends the run, if any."""
-        for error in self.interrupt, self.fatal:
-            if error is not None:
-                raise error
-
 
 class PoolRecorder(Protocol):
-    """Records attempts that run elsewhere. Only the caller's thread, which waits for them, calls it."""
+    """Records attempts that run outside the caller's thread. Only that thread, which waits for them, calls it."""
 
     def started(self, index: int) -> None:
         """Record that an attempt is about to start."""
@@ -61,7 +55,7 @@ class PoolRecorder(Protocol):
 
 
 class Pool:
-    """Base of workers whose attempts run elsewhere than in the caller's thread.
+    """Base class of workers that run attempts outside the caller's thread.
 
     Results arrive through a queue without a lock (interrupt rule 4), and are kept until they are recorded (rule 2).
 
@@ -82,7 +76,7 @@ class Pool:
         self._queue_empty_error = queue.Empty
 
     def wait_for_one(self, timeout: float) -> tuple[int, bool] | None:
-        """Wait for an attempt to end. Return the Job's index and whether it passed; None after ``timeout`` seconds.
+        """Wait up to ``timeout`` seconds for an attempt to end. Return its Job index and whether it passed, or None.
 
         Raises:
             BaseException: An exception that ends the run, after the attempt is recorded.
@@ -91,7 +85,9 @@ class Pool:
         if index is None:
             return None
         recorded = self._collect(index)
-        recorded.raise_interrupt()
+        for error in recorded.interrupt, recorded.fatal:
+            if error is not None:
+                raise error
         return index, recorded.passed
 
     def drain(self) -> None:

@@ -52,7 +52,7 @@ def check_workers(max_workers: Any, executor: Any) -> int | None:
         try:
             import cloudpickle  # noqa: F401 - Jobs are pickled with it
         except ImportError as error:
-            reason = f'Jobs in other processes need cloudpickle, the extra "remote": pip install cloudpickle ({error})'
+            reason = f'Jobs in other processes need cloudpickle: pip install cloudpickle, or the extra remote ({error})'
             raise PlanError(reason, executor) from error
     return workers
 

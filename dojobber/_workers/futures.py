@@ -17,7 +17,7 @@ class Client(Protocol):
     def encode(self, index: int) -> bytes:
         """Return the request for an attempt of a Job. Raise RemoteError if the Job cannot be sent."""
 
-    def decode(self, index: int, response: bytes) -> Any:
+    def decode(self, index: int, pickled: bytes) -> Any:
         """Return the result of the attempt, an ``AttemptResult``."""
 
 
@@ -40,7 +40,7 @@ class FutureWorkers(Pool):
             BaseException: An error of the executor.
         """
         try:
-            request = self._client.encode(index)  # before started(), since it may take long
+            request = self._client.encode(index)  # before started(), since it may take a while
         except RemoteError as error:
             self._recorder.started(index)
             self._running[index] = None
@@ -59,7 +59,8 @@ class FutureWorkers(Pool):
             del self._running[index]
             raise not_a_future_error(future)
 
-        identity = id(future)  # a reference to the future would make Dask run its task again
+        # Not the future itself: while it is referenced, Dask runs its task again if it loses the worker.
+        identity = id(future)
 
         def on_done(_: object) -> None:
             running = self._running.get(index)

@@ -1,4 +1,4 @@
-"""Runs attempts in the caller's thread, one after the other."""
+"""Runs attempts in the caller's thread, one at a time."""
 
 from __future__ import annotations
 

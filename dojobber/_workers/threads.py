@@ -70,7 +70,7 @@ class _Threads(Pool):
 
 
 class OwnThreads(_Threads):
-    """Starts threads as they are needed. Each runs one attempt after the other.
+    """Starts threads as they are needed. Each runs one attempt after another.
 
     They are not threads of an executor, which a forked child would join at its exit: processes that a Job starts with
     ``multiprocessing`` would exit with the wrong status. An idle thread exits after :data:`LONGEST_WAIT`, in case an
@@ -81,14 +81,14 @@ class OwnThreads(_Threads):
         super().__init__(recorder, max_running, attempt)
         self._alive: set[object] = set()
         """A token for each thread. Unlike a counter, a set can be changed atomically."""
-        self._names = itertools.count()
+        self._numbers = itertools.count()
 
     def _provide_thread(self) -> None:
         if len(self._alive) >= len(self._running):
             return
         token = object()
         self._alive.add(token)
-        thread = threading.Thread(target=self._work, args=[token], name=f'dojobber_{next(self._names)}')
+        thread = threading.Thread(target=self._work, args=[token], name=f'dojobber_{next(self._numbers)}')
         try:
             thread.start()
         except (RuntimeError, MemoryError):

@@ -172,5 +172,5 @@ def test_the_aims_judge_sleeping_jobs_and_the_worst_overhead_on_threads():
         ]
     ]
     sleeping, overhead = parallel.aims(rows)
-    assert (sleeping['seen'], sleeping['met']) == (1.15, True)
-    assert (overhead['seen'], overhead['where'], overhead['met']) == (1.6, 'layered', False)
+    assert (sleeping['measured'], sleeping['met']) == (1.15, True)
+    assert (overhead['measured'], overhead['where'], overhead['met']) == (1.6, 'layered', False)

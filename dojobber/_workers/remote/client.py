@@ -11,10 +11,11 @@ from typing import Any, Callable
 from ..._attempt.attempt import AttemptResult, AttemptSettings, PhaseReport
 from ..._plan.plan import Plan
 from ...errors import RemoteError, StorageConflictError
+from ...job import set_attribute
 from ...outcome import Outcome, State, is_interrupt
 from .ledger import Ledger
 from .messages import Chain, Request, Response
-from .pickling import attributes_of, dumps, link, links_of, restore, safe_error_line
+from .pickling import dumps, link, links_of, restore, safe_error_line
 from .storage import decode, unsendable_value_error
 from .worker import with_failure
 
@@ -30,19 +31,19 @@ class RemoteClient:
     """Encodes the requests of one run and decodes the responses.
 
     Args:
-        is_reported: Whether workers report the phases of each attempt.
+        with_reports: Whether workers report the phases of each attempt.
         has_directory: Whether each worker has a current directory of its own.
 
     Raises:
         RemoteError: The arguments of ``set_args()`` cannot be pickled.
     """
 
-    def __init__(self, plan: Plan, settings: AttemptSettings, is_reported: bool, has_directory: bool = True) -> None:
+    def __init__(self, plan: Plan, settings: AttemptSettings, with_reports: bool, has_directory: bool = True) -> None:
         self._names = plan.names
         self._jobs = [step.job for step in plan.steps.values()]
         self._ledger = Ledger(self._names, plan.dependencies)
         self._settings = settings
-        self._options = settings.no_act, is_reported, has_directory
+        self._options = settings.no_act, with_reports, has_directory
         self._run_id = os.urandom(16)
         self._numbers = itertools.count()
         self._interrupted: set[int] = set()
@@ -72,19 +73,19 @@ class RemoteClient:
             reason = f'{self._names[index]!r} cannot be sent to a worker process: {safe_error_line(error)}'
             raise RemoteError(reason, job_class) from error
 
-    def decode(self, index: int, response: bytes) -> AttemptResult:
+    def decode(self, index: int, pickled: bytes) -> AttemptResult:
         """Return the result of an attempt of a Job, and record its changes of ``global_storage``.
 
         This raises only interrupts, and at most one for each Job: the engine repeats a call that was interrupted, and a
         second interrupt becomes the error of the Job.
         """
-        parts, error = self._capture(index, _load_response, response)
+        response, error = self._capture(index, _load_response, pickled)
         job = outcome = failure = None
         reports: Sequence[PhaseReport] = ()
-        if parts is not None:
-            job = None if parts.pending_cleanup is None else self._rebuild_job(index, parts.pending_cleanup)
-            failure = self._apply(index, parts.changes)
-            result, error = self._capture(index, _load_result, parts)
+        if response is not None:
+            job = None if response.pending_cleanup is None else self._rebuild_job(index, response.pending_cleanup)
+            failure = self._apply(index, response.changes)
+            result, error = self._capture(index, _load_result, response)
             outcome, reports = result or (None, ())
         if outcome is None:
             if not is_interrupt(error):
@@ -134,17 +135,13 @@ class RemoteClient:
 
     def _load_job(self, job_class: Any, pickled: bytes) -> Any:
         """Return the instance, or the RemoteError that the worker sent in its place."""
-        loaded = _load(pickled)
-        if isinstance(loaded, RemoteError):
-            return loaded
-        job = loaded
-        if isinstance(loaded, tuple):  # attributes and slots
-            job = job_class.__new__(job_class)
-            restore(job, loaded)
-        if 'global_storage' in attributes_of(job):  # set it there, since the class may refuse assignment
-            attributes_of(job)['global_storage'] = self._settings.global_storage
-        else:
-            job.global_storage = self._settings.global_storage
+        job = _load(pickled)
+        if isinstance(job, RemoteError):
+            return job
+        if isinstance(job, tuple):
+            attributes_and_slots, job = job, job_class.__new__(job_class)
+            restore(job, attributes_and_slots)
+        set_attribute(job, 'global_storage', self._settings.global_storage)
         return job
 
 
@@ -180,14 +177,15 @@ def _load_result(response: Response) -> tuple[Outcome, Sequence[PhaseReport]]:
 
 
 def _link(error: BaseException, text: str, chain: Chain | None) -> None:
-    """Chain ``error`` as it was in the worker, and make its traceback there the first cause."""
-    errors, links = [error], chain.links if chain else []
-    for pickled in chain.errors if chain else ():
+    """Restore the chain of ``error``, and make the traceback that it had in the worker the first cause."""
+    chain = chain or Chain([], [])
+    errors = [error]
+    for pickled in chain.errors:
         try:
             errors.append(_load(pickled))
         except Exception as reason:
             errors.append(RemoteError(f'an earlier error cannot be read: {safe_error_line(reason)}'))
-    for linked, (cause, context, suppress) in zip(errors, links):
+    for linked, (cause, context, suppress) in zip(errors, chain.links):
         link(linked, None if cause is None else errors[cause], None if context is None else errors[context], suppress)
     first = _first(error)
     link(first, RemoteTraceback(text), links_of(first)[1], True)

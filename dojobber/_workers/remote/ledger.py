@@ -16,14 +16,14 @@ _DELETED = object()
 _IS_ONE = bytes(character == ord('1') for character in range(256))
 """Translates the digits of a binary number to zeros and ones, as ``itertools.compress()`` takes them."""
 
-_MOST_LISTED = 32
-"""Positions that are kept as a tuple at most; more are kept as bits."""
+_MAX_LISTED = 32
+"""The largest number of positions that are kept as a tuple; more are kept as bits."""
 
 _Positions = Union[int, 'tuple[int, ...]']
 """Positions in a list: a tuple of them, or if there are many, an int in which their bits are set."""
 
 
-class _Last(NamedTuple):
+class _LastWrite(NamedTuple):
     """The last write to a key."""
 
     job: int
@@ -32,10 +32,10 @@ class _Last(NamedTuple):
 
 
 class Ledger:
-    """The writes of the Jobs of one run. Jobs are given by their index in the plan.
+    """The writes of the Jobs of one run. A Job is identified by its index in the plan.
 
-    Each Job sees the writes of its direct and indirect dependencies. For each Job, the ledger keeps only which Jobs
-    these are, and only while a dependent may still need it: a copy of the storage per Job would take quadratic memory.
+    Each Job sees the writes of its direct and indirect dependencies. For each Job, the ledger stores only the set of
+    these, until its last dependent has started: copying the storage for each Job would take quadratic memory.
 
     Args:
         names: The names of all Jobs, in plan order.
@@ -44,11 +44,13 @@ class Ledger:
 
     def __init__(self, names: Sequence[str], dependencies: Sequence[Sequence[int]]) -> None:
         self._names, self._dependencies = names, dependencies
-        self._dependents = Counter(itertools.chain.from_iterable(dependencies))  # those not attempted yet
+        self._dependents = Counter(
+            itertools.chain.from_iterable(dependencies)
+        )  # number of those not yet attempted, by Job
         self._writes: list[dict[Any, Encoded]] = []  # one dict for each Job, in the order of their first writes
         self._position_of: dict[int, int] = {}  # by Job: its position in self._writes
         self._inherited: dict[int, _Positions] = {}  # by Job: positions of all its dependencies, direct or not
-        self._last: dict[Any, _Last] = {}
+        self._last: dict[Any, _LastWrite] = {}
         self._latest: tuple[int, dict[Any, Encoded]] = -1, {}  # the last Job queried, and the values it inherited
         self._has_deletions = False
 
@@ -63,7 +65,7 @@ class Ledger:
             storage.update(seen_by_previous)
             storage.update(self._writes_of(previous))
         else:
-            for writes in self._writes_at(positions):  # of two writers of a key, the later depends on the earlier
+            for writes in self._writes_at(positions):  # if two Jobs wrote a key, the later one depends on the earlier
                 storage.update(writes)
         self._latest = index, dict(storage)
         storage.update(self._writes_of(index))
@@ -91,7 +93,7 @@ class Ledger:
                 listed.update(positions)
             listed.update([self._position_of[dependency]] if dependency in self._position_of else ())
         inherited: _Positions = tuple(sorted(listed))
-        if bits or len(listed) > _MOST_LISTED:
+        if bits or len(listed) > _MAX_LISTED:
             packed = bytearray(len(self._writes) // 8 + 1)
             for position in listed:
                 packed[position // 8] |= 1 << position % 8
@@ -118,14 +120,14 @@ class Ledger:
                 return self._error(key, last, index, written)
         return None
 
-    def _error(self, key: Any, last: _Last, index: int, written: Written | None) -> StorageConflictError:
+    def _error(self, key: Any, last: _LastWrite, index: int, written: Written | None) -> StorageConflictError:
         names = f'{self._names[last.job]!r} and {self._names[index]!r}'
         reason = f'{names} both write global_storage[{safe_repr(key)}], and neither depends on the other'
         remedy = 'order them by DEPS, or have each write a key of its own'
         if written and last.written and written.is_filled and last.written.is_filled:
             reason += (
-                ' (both read an object and set different attributes of it that were missing before; if it only caches'
-                ' what it computes, exclude that in its __getstate__)'
+                ' (both read an object and set attributes of it that were missing before, but not alike; if these only'
+                ' cache computed values, exclude them in its __getstate__)'
             )
         return StorageConflictError(f'{reason}: {remedy}', key)
 
@@ -137,8 +139,8 @@ class Ledger:
                 self._writes.append({})
             self._writes[position].update({key: written.value for key, written in diff.written.items()})
             self._writes[position].update(dict.fromkeys(diff.deleted, _DELETED))
-            self._last.update({key: _Last(index, written) for key, written in diff.written.items()})
-            self._last.update(dict.fromkeys(diff.deleted, _Last(index, None)))
+            self._last.update({key: _LastWrite(index, written) for key, written in diff.written.items()})
+            self._last.update(dict.fromkeys(diff.deleted, _LastWrite(index, None)))
             self._has_deletions = self._has_deletions or bool(diff.deleted)
 
 

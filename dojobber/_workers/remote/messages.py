@@ -17,7 +17,7 @@ class Request(NamedTuple):
     storage: bytes
     """The ``global_storage`` that the Job sees: a pickled dict of encoded values."""
     no_act: bool
-    is_reported: bool
+    with_reports: bool
     """Whether the response reports the phases."""
     has_directory: bool
     """Whether the worker has a current directory of its own; the interpreters of one process share theirs."""

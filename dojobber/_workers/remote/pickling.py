@@ -98,7 +98,7 @@ def restore(instance: Any, state: tuple[dict[str, Any], Slots]) -> None:
 def _reduced_error(error: BaseException) -> Any:
     """Return the reduction of an exception: that of its class if it defines one, else one with its whole state.
 
-    Python's own loses ``__slots__`` and cannot restore the attributes of classes that refuse assignment.
+    Python's own reduction loses ``__slots__`` and cannot restore the attributes of classes that refuse assignment.
     """
     kind: Any = type(error)
     reduced = error.__reduce_ex__(pickle.HIGHEST_PROTOCOL)

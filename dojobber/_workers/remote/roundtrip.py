@@ -33,7 +33,7 @@ def picklable_or_error(value: Any) -> Any:
     return value
 
 
-_MOST_COMPARED = 200  # members of a set, since comparing them takes quadratic time
+_MAX_COMPARED = 200  # members of a set, since comparing them takes quadratic time
 
 
 def alike(value: Any, copy: Any) -> bool:
@@ -57,7 +57,7 @@ def alike(value: Any, copy: Any) -> bool:
 
 def _same_type(first: Any, second: Any) -> bool:
     names = [(kind.__module__, kind.__qualname__) for kind in (type(first), type(second))]
-    return type(first) is type(second) or names[0] == names[1]
+    return names[0] == names[1]
 
 
 def _same_data(first: Any, second: Any) -> bool:
@@ -81,7 +81,7 @@ def _same_members(members: list[Any], other_members: list[Any]) -> bool:
     if len(members) != len(other_members) or simple != {other for other in other_members if type(other) in _SIMPLE}:
         return False
     unmatched = [member for member in other_members if type(member) not in _SIMPLE]
-    if len(unmatched) > _MOST_COMPARED:
+    if len(unmatched) > _MAX_COMPARED:
         return Counter(map(type, members)) == Counter(map(type, other_members))
     for member in members:
         if type(member) not in _SIMPLE:

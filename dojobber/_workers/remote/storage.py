@@ -70,7 +70,7 @@ class _Unread:
         return '<a value of global_storage that was not read: pass dict(self.global_storage) instead>'
 
 
-_NOTHING = object()
+_MISSING = object()
 
 
 class LazyStorage(dict[Any, Any]):
@@ -174,16 +174,13 @@ class LazyStorage(dict[Any, Any]):
     def __eq__(self, other: object) -> bool:
         return dict.__eq__(self._read_all(), other._read_all() if isinstance(other, LazyStorage) else other)
 
-    def __ne__(self, other: object) -> bool:
-        return dict.__ne__(self._read_all(), other._read_all() if isinstance(other, LazyStorage) else other)
-
-    __hash__ = None
+    __ne__ = object.__ne__
 
     def __repr__(self) -> str:
         return dict.__repr__(self._read_all())
 
     def __reduce_ex__(self, _: object) -> Any:
-        return dict, (), None, None, iter(self.items())  # the items last: it may hold itself
+        return dict, (), None, None, iter(self.items())  # items come last, since it may contain itself
 
     def diff(self, name: str) -> tuple[StorageDiff, RemoteError | None]:
         """Return the changes by the Job called ``name``, and the error of a value that cannot be sent, if any."""
@@ -211,18 +208,18 @@ class LazyStorage(dict[Any, Any]):
         if keys[: len(sent)] == sent:
             touched = list(itertools.compress(keys, map(operator.is_not, dict.values(self), self._sent.values())))
             return touched + keys[len(sent) :], []
-        touched = [key for key, raw in dict.items(self) if raw is not self._sent.get(key, _NOTHING)]
+        touched = [key for key, raw in dict.items(self) if raw is not self._sent.get(key, _MISSING)]
         return touched, [key for key in sent if not dict.__contains__(self, key)]
 
     def _change(self, key: Any, value: Any) -> Written | None:
-        read, before = self._read.get(key, (_NOTHING, b''))
+        read, before = self._read.get(key, (_MISSING, b''))
         if read is value and not before:
             return None  # it cannot be pickled, so whether it has changed is unknown
         encoded = encode(value)
-        # Find out here whether the caller can read both.
-        pickle.loads(dumps((key, encoded)))  # noqa: S301 - pickled in the same line
+        # Fail here, not in the caller, if the key or the value cannot be unpickled.
+        pickle.loads(dumps(key))  # noqa: S301 - pickled in the same line
         decode(encoded)
-        sent = self._sent.get(key, _NOTHING)
+        sent = self._sent.get(key, _MISSING)
         if same(encoded, sent.pickled if type(sent) is _Unread else sent) or same(encoded, before):
             return None
         return Written(encoded, read is value and only_filled(decode(before), value))

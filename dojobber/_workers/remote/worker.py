@@ -11,6 +11,7 @@ from typing import Any, Callable
 
 from ..._attempt.attempt import AttempterPool, AttemptResult, AttemptSettings, PhaseReport
 from ..._attempt.directory import current_directory, enter_directory
+from ..._attempt.error_chain import get_traceback
 from ...errors import RemoteError
 from ...job import Job
 from ...outcome import Outcome, State, is_interrupt
@@ -47,7 +48,7 @@ def _attempt(request: Request, results: list[AttemptResult]) -> tuple[str, LazyS
     storage = LazyStorage.received(pickle.loads(request.storage))  # noqa: S301 - likewise
     with _worker_directory() if request.has_directory else contextlib.nullcontext(lambda: None) as restore_directory:
         settings = AttemptSettings(args, kwargs, storage, request.no_act, restore_directory)
-        results.append(AttempterPool(settings)(job_class, request.is_reported))
+        results.append(AttempterPool(settings)(job_class, request.with_reports))
     return job_class.__name__, storage
 
 
@@ -148,7 +149,7 @@ def _chain_of(error: BaseException | None) -> Chain | None:
     for linked in errors:  # the loop appends to it
         cause, context, suppress = links_of(linked)
         for other in cause, context:
-            if other is not None and id(other) not in index_of and len(errors) < _LONGEST_CHAIN:
+            if other is not None and id(other) not in index_of and len(errors) < _MAX_CHAIN:
                 index_of[id(other)] = len(errors)
                 errors.append(other)
         links.append(Links(index_of.get(id(cause)), index_of.get(id(context)), suppress))
@@ -157,15 +158,14 @@ def _chain_of(error: BaseException | None) -> Chain | None:
     return Chain([dumps(picklable_or_error(linked)) for linked in errors[1:]], links)
 
 
-_LONGEST_CHAIN = 100
+_MAX_CHAIN = 100
 
 
 def _traceback_of(error: BaseException | None) -> str:
     if error is None:
         return ''
     try:
-        frames = vars(BaseException)['__traceback__'].__get__(error)
-        return ''.join(traceback.format_exception(type(error), error, frames))
+        return ''.join(traceback.format_exception(type(error), error, get_traceback(error)))
     except BaseException as raised:  # for example, a SyntaxError with wrong arguments cannot be formatted
         if is_interrupt(raised):
             raise

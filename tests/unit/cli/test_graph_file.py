@@ -128,7 +128,7 @@ def test_checking_the_graph_file_does_not_change_it(capsys, tmp_path, ran):
 def test_a_graph_too_big_for_its_format_ends_the_command_before_the_run(capsys, tmp_path):
     status, out, err = call_main(capsys, wide(501), '--graph', str(tmp_path / 'graph.mmd'))
     assert (status, out) == (2, '')
-    assert re.search('--graph: Mermaid draws at most 500 edges, this graph has 501', err)
+    assert re.search('--graph: Mermaid draws at most 500 edges; this graph has 501', err)
     assert call_main(capsys, wide(500), '--graph', str(tmp_path / 'graph.mmd'))[0] == 0
 
 

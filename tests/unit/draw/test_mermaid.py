@@ -97,7 +97,7 @@ def test_rankdir_turns_the_flowchart():
 def test_more_than_500_edges_are_refused():
     leaves = [job(f'Leaf{number}') for number in range(501)]
     assert mermaid(make_engine(job('Root', leaves[:500]))).count('-->') == 500
-    with pytest.raises(GraphError, match='at most 500 edges, this graph has 501') as caught:
+    with pytest.raises(GraphError, match='at most 500 edges; this graph has 501') as caught:
         mermaid(make_engine(job('Root', leaves)))
     assert caught.value.culprit == 'mermaid'
 
@@ -108,7 +108,7 @@ def test_characters_are_counted_as_in_javascript():
         return [job(letter * 100 + f'{number:03}') for number in range(300)]
 
     assert len(mermaid(make_engine(job('Root', leaves('x'))))) < 50_000
-    with pytest.raises(GraphError, match=r'at most 50000 characters, this graph takes \d{5}: use svg') as caught:
+    with pytest.raises(GraphError, match=r'at most 50000 characters; this graph takes \d{5}: use svg') as caught:
         mermaid(make_engine(job('Root', leaves('\N{CJK UNIFIED IDEOGRAPH-20000}'))))
     assert caught.value.culprit == 'mermaid'
 

@@ -974,10 +974,10 @@ def test_a_job_whose_attempt_somebody_cancels_has_failed():
 
 @pytest.mark.parametrize('error', [MemoryError(), SystemExit(3)])
 def test_a_job_whose_attempt_breaks_down_has_failed_and_the_run_goes_on(monkeypatch, error):
-    def attempt(self, job_class, is_reported):
+    def attempt(self, job_class, with_reports):
         if job_class.__name__ == 'Breaks':
             raise error  # as if the engine itself failed
-        return make(self, job_class, is_reported)
+        return make(self, job_class, with_reports)
 
     make = AttempterPool.__call__
     monkeypatch.setattr(AttempterPool, '__call__', attempt)

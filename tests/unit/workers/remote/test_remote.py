@@ -36,11 +36,11 @@ from dojobber._workers.remote.worker import run_request
 class RemoteRun:
     """Runs attempts of the Jobs of a graph, with the client and the worker in this process."""
 
-    def __init__(self, root, *args, no_act=False, is_reported=True, **kwargs):
+    def __init__(self, root, *args, no_act=False, with_reports=True, **kwargs):
         plan = make_plan(root, 1, 0)
         self.global_storage = {}
         self.names = list(plan.names)
-        self.client = RemoteClient(plan, AttemptSettings(args, kwargs, self.global_storage, no_act, None), is_reported)
+        self.client = RemoteClient(plan, AttemptSettings(args, kwargs, self.global_storage, no_act, None), with_reports)
 
     def request_of(self, name):
         return self.client.encode(self.names.index(name))
@@ -167,7 +167,7 @@ class TestAttempt:
         assert 'a worker cannot run the Job: KeyboardInterrupt' in str(outcome.exception)
 
     def test_phases_are_reported_only_on_request(self):
-        result = RemoteRun(changing('Changed'), is_reported=False).attempt('Changed')
+        result = RemoteRun(changing('Changed'), with_reports=False).attempt('Changed')
         assert (result.outcome.state, list(result.reports)) == (State.CHANGED, [])
 
     def test_a_request_that_cannot_be_read_fails_the_job(self):
@@ -227,7 +227,7 @@ class TestAttempt:
         assert os.getcwd() == home
 
     def test_the_workers_directory_is_restored_after_an_attempt_that_breaks_down(self, monkeypatch, tmp_path):
-        def attempt(self, job_class, is_reported):
+        def attempt(self, job_class, with_reports):
             os.chdir(tmp_path)
             raise MemoryError  # in the engine's own code, where no Job can make it fail
 
@@ -1213,4 +1213,4 @@ class TestReaders:
 
         _, second = self.outcomes(types.SimpleNamespace(), setting('one'), setting('two'))
         assert isinstance(second.exception, StorageConflictError)
-        assert 'exclude that in its __getstate__' in str(second.exception)
+        assert 'exclude them in its __getstate__' in str(second.exception)
