@@ -8,7 +8,7 @@ Start the server in another terminal a few seconds after the script. While WaitF
 CheckSpace runs; the Jobs that depend on the server follow::
 
     ✓ CheckSpace     ok         0.0s
-    ✓ WaitForServer  ok         9 tries, 0.0s
+    ✓ WaitForServer  ok         9 attempts, 0.0s
     ✓ FetchPage      ok         0.0s
     ✓ CheckServer    ok         0.0s
     4 jobs: 4 ok in 4.0 s; nothing was changed

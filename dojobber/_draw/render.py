@@ -11,6 +11,7 @@ from .mermaid import to_mermaid
 from .node import Node
 from .renderer import run_renderer
 
+TEXT_FORMATS = {'mermaid': to_mermaid}
 RANKDIRS = ('TB', 'LR', 'BT', 'RL')
 
 
@@ -34,7 +35,7 @@ def render(
         raise GraphError(f'fmt must be the name of a format, such as svg, not {fmt!r}', fmt)
     if not isinstance(timeout, (int, float)) or not timeout > 0:
         raise GraphError(f'timeout must be a positive number of seconds, not {timeout!r}', timeout)
-    if fmt == 'mermaid':
-        return to_mermaid(nodes, rankdir).encode()
+    if fmt in TEXT_FORMATS:
+        return TEXT_FORMATS[fmt](nodes, rankdir).encode()
     dot = to_dot(nodes, rankdir, graph).encode()
     return dot if fmt == 'dot' else run_renderer(dot, fmt, timeout)

@@ -160,7 +160,7 @@ def checked_delay(value: Any, label: str, job: type[Job] | None = None) -> float
     with contextlib.suppress(OverflowError):  # of an integer that is too large for a float
         if _is_at_least(0, value) and (seconds := float(value)) < math.inf:
             return seconds
-    raise _number_error(label, 'a finite number of seconds of at least 0', value, job)
+    raise _number_error(label, 'a finite number of seconds, at least 0,', value, job)
 
 
 def _is_at_least(minimum: int, value: Any) -> bool:

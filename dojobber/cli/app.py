@@ -28,11 +28,11 @@ from .root import RootNotFoundError, imports_undone, load_root
 from .screen.reporter import ScreenReporter
 from .screen.terminal import Terminal, wants_no_bar
 from .signals import INTERRUPTS, Interrupts, signal_of
-from .streams import Output, print_to_stderr
+from .streams import Output, discard, print_to_stderr
 
 
 class ExitStatus(IntEnum):
-    """Exit statuses of the command. After a signal it is 128 and the number of the signal."""
+    """Exit statuses of the command. After a signal, the status is 128 plus the number of the signal."""
 
     SUCCESS = 0
     """All Jobs have passed."""
@@ -41,7 +41,7 @@ class ExitStatus(IntEnum):
     USAGE_ERROR = 2
     """The command line or the Jobs cannot be used; nothing was run."""
     WORK_TO_DO = 3
-    """``--no-act`` has found Jobs that would run, and nothing worse."""
+    """``--no-act`` found Jobs that would run, and nothing worse."""
 
 
 def main(root: type[Job] | None = None, argv: Sequence[str] | None = None) -> NoReturn:
@@ -60,7 +60,7 @@ def main(root: type[Job] | None = None, argv: Sequence[str] | None = None) -> No
         SystemExit: Always, with the exit status: 0 if all Jobs have passed; 1 if some failed or are blocked, a Cleanup
             failed, or something could not be written; 2 after a usage error; 3 if ``--no-act`` found work to do and
             nothing worse; 129, 130 or 143 after SIGHUP, SIGINT or SIGTERM.
-        ValueError: It would run Jobs or draw the graph, but this is not the main thread. Nothing was run.
+        ValueError: Called outside the main thread to run Jobs or draw the graph. Nothing was run.
     """
     with imports_undone():
         status = _main(root, argv, Output())
@@ -68,7 +68,7 @@ def main(root: type[Job] | None = None, argv: Sequence[str] | None = None) -> No
 
 
 def command() -> NoReturn:
-    """Do what ``main()`` does, as a process of its own.
+    """Run the command as the program ``dojobber``.
 
     If stdout was reserved for a document or a listing, threads that still run at the end cannot write to it.
     """
@@ -89,7 +89,7 @@ def _main(root: type[Job] | None, argv: Sequence[str] | None, output: Output) ->
     try:
         return status if output.finish() else _at_least_failure(status)
     except KeyboardInterrupt:
-        output.discard()
+        discard(output.stream)
         return 128 + signal.SIGINT
 
 
@@ -119,7 +119,7 @@ def _parse_and_run(root: type[Job] | None, argv: Sequence[str] | None, output: O
 
 
 def _at_least_failure(status: int) -> int:
-    """Return the exit status if something has failed besides the Jobs."""
+    """Return ``status``, or FAILURE if it reports no failure yet."""
     return ExitStatus.FAILURE if status in (ExitStatus.SUCCESS, ExitStatus.WORK_TO_DO) else status
 
 
@@ -134,7 +134,6 @@ def _subplan(plan: Plan, only: str) -> Plan:
 def _show_plan(root: type[Job], plan: Plan, options: argparse.Namespace, output: Output) -> int:
     """Print the plan, draw it if ``--graph`` is given, and return the exit status."""
     engine = _make_engine(root, options, [])
-    _check(engine, options)
     if options.json:
         write_document(output, plan_document(root.__name__, plan))
     else:
@@ -150,8 +149,7 @@ def _run(root: type[Job], plan: Plan, options: argparse.Namespace, output: Outpu
     """Run the Jobs, report the result, draw it if ``--graph`` is given, and return the exit status."""
     reporter = _make_reporter(plan, options, output)
     interrupts = Interrupts(reporter.on_signal, reporter.restore_terminal)
-    engine = _make_engine(root, options, [reporter, _resumption(interrupts, options.jobs)])
-    _check(engine, options)
+    engine = _make_engine(root, options, [reporter, _resume_listener(interrupts, options.jobs)])
     start = monotonic()
     with interrupts:
         with reporter.live():
@@ -182,15 +180,12 @@ def _make_engine(root: type[Job], options: argparse.Namespace, listeners: list[L
         listeners=listeners,
     )
     engine.set_args(**dict(options.arguments))
+    if options.graph is not None:
+        check_graph(engine, options.graph, options.rankdir)
     return engine
 
 
-def _check(engine: DoJobber, options: argparse.Namespace) -> None:
-    if options.graph is not None:
-        check_graph(engine, options.graph, options.rankdir)
-
-
-def _resumption(interrupts: Interrupts, workers: int) -> Listener:
+def _resume_listener(interrupts: Interrupts, workers: int) -> Listener:
     """Return a listener that notices when a Job has caught the exception that a signal raised.
 
     Jobs on threads cannot catch it: it is raised in the main thread, which waits for them.
@@ -208,7 +203,7 @@ def _run_engine(
 ) -> tuple[signal.Signals | None, BaseException | None]:
     """Run the Jobs and return the signal that ended the run, or else the error that it raised, if any."""
     try:
-        with interrupts.raised():
+        with interrupts.raising():
             engine.checknrun(only)
     except INTERRUPTS as error:
         return signal_of(error), None

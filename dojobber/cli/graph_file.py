@@ -14,13 +14,13 @@ from ..dojobber import DoJobber
 from ..errors import GraphError
 from ..job import DummyJob
 from ..text import escape_unprintable
-from .signals import INTERRUPTS, Interrupts, Stopped, signal_of
+from .signals import INTERRUPTS, Interrupts, UserInterrupt, signal_of
 from .streams import is_terminal, print_to_stderr, standard_error
 
-MESSAGE_DELAY = 1.0  # seconds of drawing, after which a message is printed
+MESSAGE_DELAY = 1.0  # seconds after which a message says that the graph is being drawn
 
 CHEAP_FORMATS = ('mermaid',)
-"""Formats that are drawn completely to check them: they are fast, and cannot show every graph."""
+"""Formats whose check draws the whole graph: that is fast, and some graphs are too big for them."""
 
 
 def check_graph(engine: DoJobber, path: str, rankdir: str) -> None:
@@ -73,7 +73,7 @@ def draw(engine: DoJobber, path: str, rankdir: str, interrupts: Interrupts) -> t
     interrupt = None
     try:
         # Not KeyboardInterrupt for SIGINT: subprocess would kill the renderer without waiting for its end.
-        with interrupts.raised(Stopped), _message_after_delay(path):
+        with interrupts.raising(UserInterrupt), _message_after_delay(path):
             engine.write_graph(path, rankdir=rankdir)
             return None, True
     except INTERRUPTS as error:

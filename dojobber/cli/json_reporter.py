@@ -14,7 +14,7 @@ from .reporter import Reporter, RunResult
 from .streams import Output
 
 SCHEMA = 1
-"""Version of the documents: raised when a field is removed or changes its meaning."""
+"""Version of the documents, incremented when a field is removed or changes its meaning."""
 
 
 def write_document(output: Output, document: dict[str, Any]) -> None:
@@ -41,23 +41,20 @@ class JsonReporter(Reporter):
 
     def report(self, result: RunResult) -> None:
         """Write the document."""
-        write_document(self._output, self._document(result))
-
-    def _document(self, result: RunResult) -> dict[str, Any]:
         outcomes = result.outcomes
-        cleanup_errors = list(self.cleanup_errors.values())
-        return {
+        document = {
             'schema': SCHEMA,
             'version': __version__,
             'root': result.root,
             'no_act': result.no_act,
             'exit_status': result.exit_status,
             'interrupted_by': result.interrupted_by,
-            'cleanup_error': _error(cleanup_errors[-1] if cleanup_errors else None),
+            'cleanup_error': _error(next(reversed(list(self.cleanup_errors.values())), None)),
             'seconds': result.seconds,
             'totals': {state.value: sum(outcome.state is state for outcome in outcomes.values()) for state in State},
             'jobs': [self._job(name, outcome) for name, outcome in outcomes.items()],
         }
+        write_document(self._output, document)
 
     def _job(self, name: str, outcome: Outcome) -> dict[str, Any]:
         return {

@@ -5,16 +5,14 @@ from __future__ import annotations
 from .._plan.plan import Plan
 from ..job import kind_of
 from ..text import escape_unprintable, summary
-from .screen.terminal import cell_width
-
-WIDEST_NAME = 40  # columns; longer names shift the rest of their line
+from .screen.terminal import MAX_NAME_WIDTH, cell_width
 
 
 def listing(plan: Plan, encoding: str) -> list[str]:
     """Return a line for each Job, in the order of their first attempts."""
     names = {name: escape_unprintable(name, encoding) for name in plan.names}
     widths = {name: cell_width(text) for name, text in names.items()}
-    widest = max([width for width in widths.values() if width <= WIDEST_NAME], default=0)
+    widest = max([width for width in widths.values() if width <= MAX_NAME_WIDTH], default=0)
     lines = []
     for name, step in plan.steps.items():
         padded = names[name] + ' ' * (widest - widths[name])
@@ -23,20 +21,20 @@ def listing(plan: Plan, encoding: str) -> list[str]:
 
 
 def tree(plan: Plan, encoding: str) -> list[str]:
-    """Return a line for each Job below its dependents. The dependencies of a Job are shown once."""
+    """Return the tree: each Job below each of its dependents, with its own dependencies only the first time."""
     lines: list[str] = []
     expanded: set[str] = set()
     stack = [(plan.root, '', '')]
     while stack:
-        name, first, rest = stack.pop()
+        name, prefix, indent = stack.pop()
         dependencies = plan.steps[name].dependencies
         is_abridged = name in expanded and dependencies
-        lines.append(f'{first}{escape_unprintable(name, encoding)}{" (see above)" if is_abridged else ""}')
+        lines.append(f'{prefix}{escape_unprintable(name, encoding)}{" (see above)" if is_abridged else ""}')
         if name in expanded:
             continue
         expanded.add(name)
         for dependency in reversed(dependencies):
             is_last = dependency == dependencies[-1]
-            branch, indent = ('`-- ', '    ') if is_last else ('|-- ', '|   ')
-            stack.append((dependency, rest + branch, rest + indent))
+            branch, space = ('`-- ', '    ') if is_last else ('|-- ', '|   ')
+            stack.append((dependency, indent + branch, indent + space))
     return lines

@@ -21,7 +21,7 @@ class Notices:
     """Writes a line for each failed attempt that is retried, and a line each minute for a Job that is still running.
 
     Args:
-        running: Start of each running attempt on the clock, by Job name. Another thread may change it.
+        running: Start of each running attempt or Cleanup on that clock, by name. Another thread may change it.
         clock: Returns seconds of a monotonic clock.
         interval: Seconds between two lines about a running Job.
     """
@@ -34,7 +34,7 @@ class Notices:
 
     @contextlib.contextmanager
     def watching(self, poll_seconds: float = 1.0) -> Iterator[None]:
-        """Report Jobs that take long for the duration of the block, from a thread."""
+        """For the duration of the block, report long-running Jobs from a thread."""
         stop = threading.Event()
         thread = threading.Thread(target=self._watch, args=[stop, poll_seconds], name='dojobber-notices', daemon=True)
         thread.start()
@@ -43,7 +43,7 @@ class Notices:
         finally:
             stop.set()  # no join(): the thread may be blocked writing to a pipe that nobody reads
 
-    def retried(self, name: str, attempt: int, tries: float, error: str, seconds: float) -> None:
+    def report_retry(self, name: str, attempt: int, tries: float, error: str, seconds: float) -> None:
         """Write that an attempt has failed with ``error``, and that the next one starts in ``seconds``."""
         total = f' of {math.ceil(tries)}' if tries < math.inf else ''
         next_attempt = f'next in {duration(seconds, 0)}' if seconds >= 0.5 else 'trying again'

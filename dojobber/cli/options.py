@@ -8,6 +8,7 @@ import math
 import os
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from ..__version__ import __version__
@@ -37,7 +38,7 @@ def parse_options(root: type[Job] | None, argv: Sequence[str] | None) -> argpars
     if not options.tries >= 1:
         parser.error(f'--tries must be a number of at least 1, not {options.tries}')
     if not 0 <= options.retry_delay < math.inf:
-        parser.error(f'--retry-delay must be a finite number of seconds of at least 0, not {options.retry_delay}')
+        parser.error(f'--retry-delay must be a finite number of seconds, at least 0, not {options.retry_delay}')
     if options.rankdir is not None and options.graph is None:
         parser.error('--rankdir can be used only with --graph')
     options.rankdir = options.rankdir or 'TB'
@@ -82,18 +83,12 @@ def _parser(root: type[Job] | None) -> _Parser:
     )
     add = group.add_mutually_exclusive_group().add_argument
     add('-n', '--no-act', action='store_true', help='call only Check, and print which Jobs would run')
-    add('--list', action='store_true', help='print the Jobs in order and run nothing')
+    add('--list', action='store_true', help='print the Jobs in run order and run nothing')
     add('--tree', action='store_true', help='print the Jobs as a tree of dependencies and run nothing')
     add = parser.add_argument_group('arguments of Check and Run').add_argument
-    appended: dict[str, Any] = {'dest': 'arguments', 'action': 'append', 'default': []}
-    add(
-        '--set',
-        metavar='KEY=VALUE',
-        type=_text,
-        help='pass KEY to every Check and Run, with VALUE as a string',
-        **appended,
-    )
-    add('--set-json', metavar='KEY=JSON', type=_json, help='the same, with the value parsed as JSON', **appended)
+    append = partial(add, dest='arguments', action='append', default=[])
+    append('--set', metavar='KEY=VALUE', type=_text, help='pass KEY to every Check and Run, with VALUE as a string')
+    append('--set-json', metavar='KEY=JSON', type=_json, help='the same, but parse the value as JSON')
     add = parser.add_argument_group('output').add_argument
     add('-v', '--verbose', action='store_true', help='print a line for each check, run and recheck on stderr')
     add('-d', '--debug', action='store_true', help='like -v, with tracebacks')
@@ -101,7 +96,7 @@ def _parser(root: type[Job] | None) -> _Parser:
         '--graph',
         metavar='FILE',
         action=_Once,
-        help='draw the result (with --list or --tree, the plan) to FILE; the format is its suffix',
+        help='draw the result (with --list or --tree, the plan) to FILE; its suffix is the format',
     )
     add('--rankdir', choices=('TB', 'LR', 'BT', 'RL'), help='direction of the picture (default: TB, top to bottom)')
     add(
@@ -158,7 +153,7 @@ def _root(text: str) -> str:
 
 
 def _count(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 10) or int(text) < 1:
+    if not (text.isascii() and text.isdecimal() and len(text) < 1000 and int(text)):
         raise argparse.ArgumentTypeError('expected an integer of at least 1')
     return int(text)
 

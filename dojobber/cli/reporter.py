@@ -1,4 +1,4 @@
-"""Follows a run for the command: what the screen and JSON reporters have in common."""
+"""The base class of the screen and JSON reporters, and the error texts of the screen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .notices import Notices
 
 
 class RunResult(NamedTuple):
-    """What a reporter reports at the end of a run."""
+    """The result of a run, as given to a reporter."""
 
     root: str
     no_act: bool
@@ -32,26 +32,27 @@ class Reporter:
     """A listener that follows a run, shows its progress, and reports its result.
 
     Args:
-        no_act: Whether each Job has only one attempt.
+        no_act: Whether this is a dry run, in which each Job has one attempt.
     """
 
     def __init__(self, plan: Plan, no_act: bool = False) -> None:
         self.tries: dict[str, float] = {name: 1 if no_act else step.tries for name, step in plan.steps.items()}
         """Maximum number of attempts by Job name."""
         self._delays = {name: step.retry_delay for name, step in plan.steps.items()}
-        self._has_run = {name for name, step in plan.steps.items() if getattr(step.job, 'Run', None) is not None}
+        # The RUN event of other Jobs carries only the error that Run is missing.
+        self._jobs_with_run = {name for name, step in plan.steps.items() if getattr(step.job, 'Run', None) is not None}
         self.done: int = 0
         self.failed: int = 0
         self.running: dict[str, float] = {}
-        """Start of each running attempt on the monotonic clock, by Job name."""
+        """Start of each running attempt, and of each running Cleanup as ``NAME.cleanup``, on the monotonic clock."""
         self.waiting: dict[str, tuple[int, float]] = {}
-        """Number of the next attempt and when it is due, by Job name."""
+        """Number of the next attempt, and when it is due on the monotonic clock, by Job name."""
         self.interrupted_by: str | None = None
         """Name of the signal that has arrived."""
         self.run_errors: dict[str, BaseException] = {}
-        """What the last Run of a Job has raised, by Job name."""
+        """The error that the last Run of each Job raised, by Job name."""
         self.cleanup_errors: dict[str, BaseException] = {}
-        """What the last failing Cleanup of a Job has raised; the one that failed last comes last."""
+        """The error of the last failing Cleanup of each Job, by Job name; the latest error comes last."""
         self._notices: Notices | None = None
 
     def report(self, result: RunResult) -> None:
@@ -60,7 +61,7 @@ class Reporter:
 
     @contextlib.contextmanager
     def live(self) -> Iterator[None]:
-        """Report progress for the duration of the block: on stderr, failed attempts and Jobs that take long."""
+        """For the duration of the block, report failed attempts and long-running Jobs on stderr."""
         self._notices = Notices(self.running)
         with self._notices.watching():
             yield
@@ -70,17 +71,17 @@ class Reporter:
         self.interrupted_by = name
 
     def restore_terminal(self) -> None:
-        """Leave the terminal as it was before, even in the middle of the run."""
+        """Restore the terminal, even in the middle of the run. Here, there is nothing to restore."""
 
     def __call__(self, event: Event) -> None:
         """Follow the run."""
         name = event.job or ''
         if event.kind is EventKind.ATTEMPT_STARTED:
-            self.interrupted_by = None  # a Job has caught what the signal raised
+            self.interrupted_by = None  # the run goes on: a Job has caught the exception of the signal
             self.waiting.pop(name, None)
             self.run_errors.pop(name, None)
             self.running[name] = monotonic()
-        elif event.kind is EventKind.RUN and event.exception is not None and name in self._has_run:
+        elif event.kind is EventKind.RUN and event.exception is not None and name in self._jobs_with_run:
             self.run_errors[name] = event.exception
         elif event.kind is EventKind.ATTEMPT_FINISHED:
             self._attempt_finished(name, event.attempt or 1, event.value)
@@ -99,8 +100,8 @@ class Reporter:
             due = start + self._delays[name]
             self.waiting[name] = attempt + 1, due
             if self._notices is not None:
-                error = first_line(outcome.exception)
-                self._notices.retried(escape_unprintable(name), attempt, self.tries[name], error, due - monotonic())
+                error, seconds = first_line(outcome.exception), due - monotonic()
+                self._notices.report_retry(escape_unprintable(name), attempt, self.tries[name], error, seconds)
             return
         self.done += 1
         self.failed += outcome.state is State.FAILED
@@ -111,18 +112,14 @@ class Reporter:
 
 
 def error_lines(error: BaseException | None) -> list[str]:
-    """Return the lines of an error message, without empty ones at both ends and with escapes; none for None."""
+    """Return the lines of the error message, escaped and without blank lines at the ends; no lines for None."""
     if error is None:
         return []
     text = error_text(error)
     if isinstance(error, KeyError) and text:
         text = f'{type(error).__name__}: {text}'  # the message is only the key
-    lines = [line.rstrip() for line in re.split(r'\r\n|\r|\n', text)]
-    while lines and not lines[0]:
-        del lines[0]
-    while lines and not lines[-1]:
-        del lines[-1]
-    return [escape_unprintable(line.expandtabs(8)) for line in lines] or [type(error).__name__]
+    text = '\n'.join(line.rstrip() for line in re.split(r'\r\n|\r|\n', text)).strip('\n')
+    return [escape_unprintable(line.expandtabs()) for line in (text or type(error).__name__).split('\n')]
 
 
 def first_line(error: BaseException | None) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+from .._plan.validate import is_job
 from ..job import KINDS, Job
 from ..text import error_line, escape_unprintable
 
@@ -29,7 +30,7 @@ def load_root(text: str) -> type[Job]:
     if not location or os.sep in name or name.endswith('.py'):
         location, name = text, ''
     module = _import(location)
-    jobs: dict[str, type[Job]] = {key: value for key, value in vars(module).items() if _is_job(value)}
+    jobs: dict[str, type[Job]] = {key: job for key, job in vars(module).items() if is_job(job) and job not in KINDS}
     if not name:
         return _only_root(module, jobs, location)
     if name in jobs:
@@ -37,7 +38,7 @@ def load_root(text: str) -> type[Job]:
     import difflib
 
     similar = difflib.get_close_matches(name, jobs)
-    hint = f'did you mean {" or ".join(map(repr, similar))}?' if similar else f'it has {", ".join(jobs) or "no Jobs"}'
+    hint = f'did you mean {" or ".join(map(repr, similar))}?' if similar else f'known Jobs: {", ".join(jobs) or "none"}'
     if name in vars(module):
         raise RootNotFoundError(f'{name!r} in {location} is not a Job class; {hint}')
     raise RootNotFoundError(f'{location} has no Job {name!r}; {hint}')
@@ -52,8 +53,7 @@ def _import(location: str) -> ModuleType:
     try:
         sys.path.insert(0, os.path.dirname(os.path.abspath(location)) if is_file else os.getcwd())
     except OSError as error:
-        reason = 'the current directory no longer exists'
-        raise RootNotFoundError(f'{location} cannot be imported: {reason}') from error
+        raise RootNotFoundError(f'{location} cannot be imported: the current directory no longer exists') from error
     try:
         return _import_file(location) if is_file else importlib.import_module(location)
     except (Exception, SystemExit) as error:
@@ -69,7 +69,7 @@ def _import_file(path: str) -> ModuleType:
         name = f'_{name}'
     spec: Any = importlib.util.spec_from_file_location(name, os.path.abspath(path))
     if spec is None:
-        raise ImportError('the name of a file with Jobs must end with .py')
+        raise ImportError('a file of Jobs must have a name that ends with .py')
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     _file_modules[name] = module
@@ -107,7 +107,7 @@ def _forget(name: str) -> None:
 
 
 def _location_of(error: BaseException) -> str:
-    """Return the file and line where ``error`` was raised; nothing for a SyntaxError, whose message has them."""
+    """Return the file and line where ``error`` was raised; empty for a SyntaxError, whose message has them."""
     location = ''
     traceback = None if isinstance(error, SyntaxError) else error.__traceback__
     while traceback is not None:
@@ -116,10 +116,6 @@ def _location_of(error: BaseException) -> str:
             location = f' ({file}, line {traceback.tb_lineno})'
         traceback = traceback.tb_next
     return location
-
-
-def _is_job(value: object) -> bool:
-    return isinstance(value, type) and issubclass(value, Job) and value not in KINDS
 
 
 def _only_root(module: ModuleType, jobs: dict[str, type[Job]], location: str) -> type[Job]:

@@ -13,7 +13,7 @@ from typing import Any, Callable, ClassVar, NoReturn
 
 SIGNALS = tuple(getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGHUP') if hasattr(signal, name))
 
-REDELIVERY_DELAY = 0.01  # seconds until a signal is sent again that arrived where its exception would be lost
+REDELIVERY_DELAY = 0.01  # seconds after which a signal is sent again if its exception would have been lost
 
 
 class Interrupted(BaseException):
@@ -22,7 +22,7 @@ class Interrupted(BaseException):
     signal_name: ClassVar[str]
 
 
-class Stopped(Interrupted):
+class UserInterrupt(Interrupted):
     """SIGINT arrived."""
 
     signal_name = 'SIGINT'
@@ -57,9 +57,9 @@ def leave_signals_to_main_thread() -> None:
 class Interrupts:
     """Handles the signals for the duration of a ``with`` block, in this process but not in processes forked from it.
 
-    In ``raised()``, the first signal raises an exception. Other signals end the process at once, except that a SIGHUP
-    after another signal does nothing: it often arrives twice when a terminal is closed, or right after SIGTERM. A
-    signal that was ignored before stays ignored. Jobs may set handlers of their own and restore this one.
+    In ``raising()``, the first signal raises an exception. Other signals end the process at once, except SIGHUP, which
+    then does nothing: it often arrives twice when a terminal is closed, or right after SIGTERM. A signal that was
+    ignored before stays ignored. Jobs may set handlers of their own and restore this one.
 
     Args:
         announce: Called with the name of a signal before its exception is raised.
@@ -71,10 +71,10 @@ class Interrupts:
     ) -> None:
         self._announce, self._restore_terminal = announce, restore_terminal
         self._is_raising = False
-        self._raised: type[BaseException] | None = None  # in the current raised() block
+        self._raised: type[BaseException] | None = None  # in the current raising() block
         self._was_signaled = False
         self._sigint_error: type[BaseException] = KeyboardInterrupt
-        self._process = os.getpid()
+        self._owner = os.getpid()
         self._previous: dict[signal.Signals, Any] = {}
         self._terminal_descriptors: list[int] = []
 
@@ -101,7 +101,7 @@ class Interrupts:
             signal.signal(number, previous)
 
     @contextlib.contextmanager
-    def raised(self, sigint_error: type[BaseException] = KeyboardInterrupt) -> Iterator[None]:
+    def raising(self, sigint_error: type[BaseException] = KeyboardInterrupt) -> Iterator[None]:
         """For the duration of the block, let the first signal raise an exception, SIGINT ``sigint_error``."""
         self._sigint_error = sigint_error
         self._raised = None
@@ -113,17 +113,17 @@ class Interrupts:
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal."""
-        if os.getpid() != self._process:
+        if os.getpid() != self._owner:
             self._handle_in_child(number, frame)
         elif _is_in_fork_hook(frame):  # Python would print the exception and go on
-            timer = threading.Timer(REDELIVERY_DELAY, os.kill, (self._process, number))
+            timer = threading.Timer(REDELIVERY_DELAY, os.kill, (self._owner, number))
             timer.daemon = True
             timer.start()
         elif signal.Signals(number).name == 'SIGHUP':
             self._replace_closed_terminals()
-            is_first, self._was_signaled = not self._was_signaled, True
-            if self._is_raising and is_first:
+            if self._is_raising and not self._was_signaled:
                 self._raise(HungUp)
+            self._was_signaled = True
         elif self._is_raising and self._raised is None:
             self._raise(Terminated if number == signal.SIGTERM else self._sigint_error)
         else:

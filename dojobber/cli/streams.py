@@ -14,8 +14,6 @@ from ..text import escape_unencodable
 def print_to_stderr(text: str) -> None:
     """Write a line to stderr; do nothing if that is closed, full, or not a file."""
     stream = standard_error()
-    if stream is None:
-        return
     try:
         stream.write(f'{text}\n')
         stream.flush()
@@ -55,10 +53,10 @@ class Output:
             discard(self.stream)
 
     def flush(self) -> None:
-        """Do nothing: :meth:`write` does not buffer. Users of a file expect this method."""
+        """Do nothing: ``write()`` has already flushed. rich expects a file to have this method."""
 
     def isatty(self) -> bool:
-        """Tell whether it is a terminal."""
+        """Tell whether stdout is a terminal."""
         return is_terminal(self.stream)
 
     @property
@@ -79,7 +77,7 @@ class Output:
         If not, print the error on stderr. Output that a closed pipe refuses counts as received.
         """
         _flush(standard_error())
-        if self.failure is None and self.stream is not None and not getattr(self.stream, 'closed', False):
+        if self.failure is None and not getattr(self.stream, 'closed', False):
             try:
                 _flush_if_possible(self.stream)
             except (OSError, ValueError) as error:
@@ -90,12 +88,8 @@ class Output:
         print_to_stderr(f'cannot write to stdout: {self.failure}')
         return False
 
-    def discard(self) -> None:
-        """Discard what is left in the buffer."""
-        discard(self.stream)
-
     def reserve(self) -> None:
-        """Send to stderr what Jobs and their children write to stdout, until :meth:`restore`."""
+        """Redirect to stderr all that Jobs and their children write to stdout, until ``restore()``."""
         self.was_reserved = True
         _flush(getattr(sys, 'stdout', None))
         for descriptor in {1, _descriptor_of(self.stream) or 1}:
@@ -111,7 +105,7 @@ class Output:
         if current is not self.stream:
             _flush(current)
         if self._saved:
-            _flush(self.stream)  # what a Job has written to it also goes to stderr
+            _flush(self.stream)  # before stdout is restored: text of Jobs in its buffer belongs on stderr, too
         for descriptor, (saved, is_inheritable) in self._saved.items():
             os.dup2(saved, descriptor, is_inheritable)
             os.close(saved)

@@ -67,7 +67,7 @@ def test_provision_names_the_file_that_is_in_the_way(tmp_path):
     status, out, _ = run_command(tmp_path, PROVISION, '--set', 'folder=shop', '--retry-delay', '0')
     assert status == 1
     line, run_error, _ = out.splitlines()[-3:]
-    assert line.startswith('✗ MakeFolders    failed     3 tries, ')
+    assert line.startswith('✗ MakeFolders    failed     3 attempts, ')
     assert line.endswith(': shop is a file, not a folder')
     assert run_error.strip().startswith('its Run: ')
 
@@ -77,7 +77,7 @@ def test_provision_waits_while_another_program_uses_the_database(tmp_path):
     rows = sqlite3.connect(tmp_path / 'shop' / 'data' / 'shop.db', isolation_level=None)
     rows.execute('BEGIN EXCLUSIVE')
     with Screen(command(PROVISION, '--set', 'folder=shop'), cwd=tmp_path, env=ENVIRONMENT) as screen:
-        screen.wait_for('CreateTables: try 2/5 in ')
+        screen.wait_for('CreateTables: attempt 2/5 in ')
         rows.execute('ROLLBACK')
         rows.close()
         assert screen.wait_for_exit() == 0

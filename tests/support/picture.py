@@ -43,7 +43,7 @@ def main():
         write_jobs(pathlib.Path(folder), JOBS)
         arguments = ['jobs.py:Server', '-j', '4', '--set', 'host=db1']
         with Screen(command(*arguments), 72, 12, cwd=folder, env=ENVIRONMENT) as screen:
-            screen.wait_for('1 failed', 'StartDatabase 3 s', 'JoinCluster: try 2/5')
+            screen.wait_for('1 failed', 'StartDatabase 3 s', 'JoinCluster: attempt 2/5')
             console = Console(record=True, file=io.StringIO(), width=72, force_terminal=True)
             for text in screen.styled_lines:
                 console.print(text)

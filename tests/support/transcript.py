@@ -36,7 +36,7 @@ def make_transcript(folder):
         lock = lock_database(folder) if line == LOCKED else contextlib.nullcontext()
         with lock, Screen(command(*arguments), cwd=folder, env=ENVIRONMENT) as screen:
             if line == LOCKED:
-                screen.wait_for('CreateTables: try 2/5 in ')
+                screen.wait_for('CreateTables: attempt 2/5 in ')
                 screen.press('\x03')
             status = screen.wait_for_exit()
         lines += [f'$ {line}', *screen.all_lines, f'(exit status {status})', '']

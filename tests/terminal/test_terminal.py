@@ -83,8 +83,8 @@ class Flaky(Failing):
     TRIES = 4.5
     RETRY_DELAY = 3630
 """)
-    lines = screen.wait_for('Flaky: try 2/5 in 1h 00m')
-    assert lines[-1] == 'Flaky: try 2/5 in 1h 00m'
+    lines = screen.wait_for('Flaky: attempt 2/5 in 1h 00m')
+    assert lines[-1] == 'Flaky: attempt 2/5 in 1h 00m'
     screen.press('\x03')
     assert screen.wait_for_exit() == 130
     assert_left_clean(screen)
@@ -530,9 +530,9 @@ class All(DummyJob):
     lines = screen.wait_for('250/300', r'Slow00 \d+ s', 'and 7 more')
     assert len(lines) == 24
     assert re.fullmatch(r'Slow00 \d+ s, (Slow\d\d \d+ s, )+Slow\d\d \d+ s and \d\d more', lines[-2])
-    assert re.fullmatch(r'Flaky0: try 2/3 in \d+m \d\ds, .* and \d more', lines[-1])
+    assert re.fullmatch(r'Flaky0: attempt 2/3 in \d+m \d\ds, .* and \d more', lines[-1])
     screen.press('\x03')
-    screen.wait_for('250/300, ending by SIGINT')
+    screen.wait_for('250/300, interrupted by SIGINT')
     screen.press('\x03')
     assert screen.wait_for_exit() == 130
     assert sum(line.startswith('✓ Job') for line in screen.all_lines) == 250
@@ -591,9 +591,9 @@ class All(DummyJob): DEPS = [Prints, Broken]
 RECAP = [
     'printed',
     '✓ Prints  changed    N s',
-    '✗ Broken  failed     3 tries, N s: Broken is broken',
+    '✗ Broken  failed     3 attempts, N s: Broken is broken',
     '» All     blocked by Broken',
-    '✗ Broken  failed     3 tries, N s: Broken is broken',
+    '✗ Broken  failed     3 attempts, N s: Broken is broken',
     '3 jobs: 1 changed, 1 failed, 1 blocked in N s',
 ]
 
@@ -665,7 +665,7 @@ def test_an_ascii_terminal_gets_ascii(shown, tmp_path):
     assert screen.wait_for_exit() == 1
     assert screen.raw.isascii()
     assert r'+ Gr\xfcn  changed    N s' in mask_times(screen.all_lines)
-    assert mask_times(screen.all_lines)[-2] == 'x Broken   failed     3 tries, N s: Broken is broken'
+    assert mask_times(screen.all_lines)[-2] == 'x Broken   failed     3 attempts, N s: Broken is broken'
     assert not screen.cursor_is_hidden
 
 

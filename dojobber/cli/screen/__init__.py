@@ -1,1 +1,1 @@
-"""What the command shows while it runs Jobs, and the terminal it shows that on."""
+"""The screen output of the command: the lines, the bar, the recap, and the terminal."""

@@ -22,15 +22,15 @@ from ..signals import leave_signals_to_main_thread
 from .terminfo import Codes, codes_of, fill
 
 REFRESH_INTERVAL = 0.1  # seconds
-LONGEST_PAUSE = 1.0  # seconds after which an unchanged bar is drawn again: a program may have cleared it
+MAX_REDRAW_INTERVAL = 1.0  # seconds after which an unchanged bar is drawn again: a program may have cleared it
 INITIAL_LINES = 2
 MIN_LINES_ABOVE = 4  # for the Jobs; on a smaller terminal the bar is not shown
 MIN_COLUMNS = 16
-LOCK_TIMEOUT = 0.5  # seconds for which a signal handler waits for the bar to be drawn
+LOCK_TIMEOUT = 0.5  # seconds for which a signal handler waits for the bar, and the bar for a terminal that is not ready
 
 DOWN = b'\v'  # a line feed that keeps the column: the terminal driver adds a carriage return only to '\n'
 
-Render = Callable[[int], 'list[str]']
+Render = Callable[[int], list[str]]
 
 
 def bar_on(stream: Any, render: Render) -> Bar | None:
@@ -58,7 +58,7 @@ def bar_on(stream: Any, render: Render) -> Bar | None:
 class Bar:
     """Draws the lines from a thread of its own.
 
-    While the terminal belongs to another job of the shell or to a full-screen program, it reserves and draws nothing.
+    While the terminal belongs to another job of the shell or to a full-screen program, there is no bar.
     """
 
     def __init__(self, descriptor: int, codes: Codes, encoding: str, render: Render) -> None:
@@ -89,14 +89,12 @@ class Bar:
     def above(self) -> Iterator[str]:
         """Let the caller write lines above the bar. Yield what it must write first, to end an unfinished line."""
         with self._lock:
-            yield self._end_of_line()
+            end_of_line = ''
+            with contextlib.suppress(OSError):  # the terminal is closed
+                if self._may_draw():
+                    end_of_line = self._new_line().decode('latin-1')
+            yield end_of_line
             self._is_outdated = True
-
-    def _end_of_line(self) -> str:
-        with contextlib.suppress(OSError):  # the terminal is closed
-            if self._may_draw():
-                return self._new_line().decode('latin-1')
-        return ''
 
     def _new_line(self) -> bytes:
         """Return the codes that move the cursor to the start of an empty line above the bar."""
@@ -140,7 +138,8 @@ class Bar:
         lines = self._render(size.columns - 1)
         is_new = not self._is_reserved or size != self._size or len(lines) > self._line_count
         drawn_lines, drawn_at = self._drawn
-        if lines == drawn_lines and monotonic() - drawn_at < LONGEST_PAUSE and not is_new and not self._is_outdated:
+        is_outdated = self._is_outdated or monotonic() - drawn_at >= MAX_REDRAW_INTERVAL
+        if lines == drawn_lines and not is_new and not is_outdated:
             return
         codes, output = self._codes, b''
         if self._is_reserved and is_new:  # after a resize, the old bar can be anywhere below the cursor
@@ -176,7 +175,7 @@ class Bar:
         self._is_reserved = False
         is_resized = os.get_terminal_size(self._descriptor) != self._size
         cleared = b'' if is_resized else self._bottom_lines(self._size, [])
-        self._write(self._codes.region(max(self._size.lines, 1) - 1) + cleared + clear)
+        self._write(self._codes.region(self._size.lines - 1) + cleared + clear)
 
     def _give_way(self, size: os.terminal_size) -> None:
         """Leave the screen to a full-screen program, or to another job of the shell."""

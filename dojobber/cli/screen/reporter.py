@@ -1,4 +1,4 @@
-"""What the command shows on the screen: a bar during the run, a line for each Job, and a recap."""
+"""The reporter for the screen: a bar during the run, a line for each Job, and a recap."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from ..._plan.plan import Plan
 from ...outcome import Outcome, State
 from ...text import duration, escape_unprintable
 from ..reporter import Reporter, RunResult, error_lines, first_line
-from .terminal import Terminal, cell_width, truncate
+from .terminal import MAX_NAME_WIDTH, Terminal, cell_width, truncate
 
 BAR_WIDTH = 20  # columns
-WIDEST_NAME = 40  # columns; longer names push what follows to the right
-NARROWEST_NAME = 20  # columns that a name keeps in the bar beside others
-MOST_BLOCKERS = 3  # names to list
-MOST_RUNNING = 20  # names to consider for the bar, which has no room for more
+MIN_NAME_WIDTH = 20  # columns to which names that share a line of the bar may be truncated
+MAX_BLOCKERS = 3  # names to list
+MAX_BAR_NAMES = 20  # names to consider for the bar, which has no room for more
 UNCHECKED = 'Dependents of Jobs that would run were not checked; some may have work to do.'
 
 
@@ -47,7 +46,7 @@ class ScreenReporter(Reporter):
     def __init__(self, plan: Plan, no_act: bool = False, terminal: Terminal | None = None) -> None:
         super().__init__(plan, no_act)
         self._terminal = terminal or Terminal()
-        widest = min(WIDEST_NAME, self._terminal.width // 2)
+        widest = min(MAX_NAME_WIDTH, self._terminal.width // 2)
         widths = [cell_width(self._terminal.escape(name)) for name in plan.names]
         self._width = max([width for width in widths if width <= widest], default=0)
         self._started_at = monotonic()
@@ -64,7 +63,7 @@ class ScreenReporter(Reporter):
         self._terminal.restore_terminal()
 
     def report(self, result: RunResult) -> None:
-        """Print the recap: Jobs that have not passed, failed ones last, and how many Jobs are in which state."""
+        """Print the recap: Jobs that have not passed, failed ones last, and the number of Jobs in each state."""
         outcomes = result.outcomes
         for state in (State.NOT_RUN, State.BLOCKED, State.WOULD_RUN, State.FAILED):
             for name, outcome in outcomes.items():
@@ -97,7 +96,7 @@ class ScreenReporter(Reporter):
         error, indent = _indented(outcome.exception), ' ' * (self._width + 4)
         self._write(self._head(name, outcome) + error, outcome.state)
         run_error = self.run_errors.get(name)
-        if run_error is not None and not error.endswith(_indented(run_error)):
+        if run_error is not None and not error.endswith(_indented(run_error)):  # else it is shown already
             self._write(f'{indent}its Run{_indented(run_error, indent)}', outcome.state)
 
     def _write(self, text: str, state: State) -> None:
@@ -115,14 +114,14 @@ class ScreenReporter(Reporter):
         if outcome.state in (State.BLOCKED, State.NOT_RUN):
             by = f' by {abbreviate(outcome.blocked_by)}' if outcome.blocked_by else ''
             return f'{start}{word}{by}'
-        tries = f'{outcome.tries} tries, ' if outcome.tries > 1 else ''
-        return f'{start}{word:9}  {tries}{duration(outcome.seconds)}'
+        attempts = f'{outcome.tries} attempts, ' if outcome.tries > 1 else ''
+        return f'{start}{word:9}  {attempts}{duration(outcome.seconds)}'
 
     def _bar(self, width: int) -> list[list[tuple[str, str]]]:
         """Return the lines of the bar: the progress, what is running, and what waits for another attempt."""
         now = monotonic()
         counts = f'{self.done}/{len(self.tries)}' + (f', {self.failed} failed' if self.failed else '')
-        counts += f', ending by {self.interrupted_by}' if self.interrupted_by else ''
+        counts += f', interrupted by {self.interrupted_by}' if self.interrupted_by else ''
         first = [(truncate(f'{counts}, {duration(now - self._started_at, 0)}', width), '')]
         if cell_width(first[0][0]) + BAR_WIDTH + 1 <= width:
             done, left = ('━', '─') if self._terminal.can_show('━') else ('#', '-')
@@ -133,8 +132,8 @@ class ScreenReporter(Reporter):
         waiting = []
         for name, (number, due) in sorted(self.waiting.items(), key=lambda item: item[1][1]):
             tries = self.tries[name]
-            of = f'/{math.ceil(tries)}' if tries < math.inf else ''
-            waiting.append((escape(name), f': try {number}{of} in {duration(max(due - now, 0), 0)}'))
+            total = f'/{math.ceil(tries)}' if tries < math.inf else ''
+            waiting.append((escape(name), f': attempt {number}{total} in {duration(max(due - now, 0), 0)}'))
         return [first, *[[(fit_items(items, width), '')] for items in (running, waiting) if items]]
 
 
@@ -151,18 +150,19 @@ def _indented(error: BaseException | None, indent: str = '') -> str:
 
 
 def fit_items(items: Sequence[tuple[str, str]], width: int) -> str:
-    """Return as many items, each a name and the text after it, as fit, and how many more there are.
+    """Return as many items as fit into ``width`` columns, and how many more there are.
 
-    Names are truncated only if one more item or a single one fits then. They must be printable.
+    An item is a printable name and the text after it. Names are truncated only to make room for another item, or to fit
+    a single one.
     """
-    names = [name for name, _ in items[:MOST_RUNNING]]
-    widths = [min(cell_width(name), WIDEST_NAME) for name in names]
+    names = [name for name, _ in items[:MAX_BAR_NAMES]]
+    widths = [min(cell_width(name), MAX_NAME_WIDTH) for name in names]
     for count in range(len(names), 0, -1):
         rest = len(items) - count
         more = f' and {rest} more' if rest else ''
         room = width - cell_width(', '.join(text for _, text in items[:count])) - len(more)
-        narrowest = min(NARROWEST_NAME, max(widths[:count])) if count > 1 else min(4, widths[0])
-        for widest in range(WIDEST_NAME, narrowest - 1, -1):
+        narrowest = min(MIN_NAME_WIDTH, max(widths[:count])) if count > 1 else min(4, widths[0])
+        for widest in range(MAX_NAME_WIDTH, narrowest - 1, -1):
             if sum(min(name_width, widest) for name_width in widths[:count]) <= room:
                 fitted = [f'{truncate(name, widest)}{text}' for name, (_, text) in zip(names[:count], items)]
                 return ', '.join(fitted) + more
@@ -172,5 +172,5 @@ def fit_items(items: Sequence[tuple[str, str]], width: int) -> str:
 def abbreviate(names: Iterable[str]) -> str:
     """Return the names separated by commas, only the first few if there are many."""
     listed = [escape_unprintable(name) for name in names]
-    more = len(listed) - MOST_BLOCKERS
-    return ', '.join(listed) if more < 2 else f'{", ".join(listed[:MOST_BLOCKERS])} and {more} more'
+    more = len(listed) - MAX_BLOCKERS
+    return ', '.join(listed) if more < 2 else f'{", ".join(listed[:MAX_BLOCKERS])} and {more} more'

@@ -11,6 +11,8 @@ from ...text import escape_unprintable
 from ..streams import Output
 from .bar import Bar, bar_on
 
+MAX_NAME_WIDTH = 40  # columns; longer names shift the rest of their line
+
 NO_BAR = 'DOJOBBER_NO_BAR'
 """The environment variable that switches off the bar."""
 
@@ -53,7 +55,10 @@ class Terminal:
         self._console: Any = None
         self._bar: Bar | None = None  # while it is live
         with contextlib.suppress(ImportError):
-            self._console = _console(self._output)
+            from rich.console import Console
+
+            file = cast('IO[str]', self._output)
+            self._console = Console(file=file, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     @property
     def width(self) -> int:
@@ -129,9 +134,3 @@ def _no_bar_in_children() -> Iterator[None]:
         os.environ.pop(NO_BAR, None)  # a Job may have removed it
         if earlier is not None:
             os.environ[NO_BAR] = earlier
-
-
-def _console(output: Output) -> Any:
-    from rich.console import Console
-
-    return Console(file=cast('IO[str]', output), highlight=False, markup=False, emoji=False, soft_wrap=True)

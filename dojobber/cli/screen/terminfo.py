@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Codes(NamedTuple):
-    """The control codes of a terminal, from its terminfo entry."""
+    """The codes that the bar uses; the fields have their long names in terminfo."""
 
     change_scroll_region: bytes
     cursor_address: bytes
@@ -34,7 +34,7 @@ def codes_of(descriptor: int) -> Codes | None:
 
         curses.setupterm(fd=descriptor)
         found = [curses.tigetstr(name) for name in NAMES]
-        wraps_late = curses.tigetflag('xenl') > 0  # before the next character, not after the last column
+        wraps_late = curses.tigetflag('xenl') > 0  # only before the next character, not right after the last column
     except Exception:  # no curses, no TERM, or an unknown one
         return None
     codes = [re.sub(rb'\$<[^>]*>', b'', code) for code in found if code]  # without delays for hardware terminals

@@ -77,8 +77,8 @@ def test_a_failing_cleanup_is_reported_at_once_and_in_the_recap(capsys):
         (['--only', ''], "--only: '' is not in the graph that was configured; --list prints the Jobs"),
         (['--tries', '0'], '--tries must be a number of at least 1, not 0.0'),
         (['--tries', 'nan'], '--tries must be a number of at least 1, not nan'),
-        (['--retry-delay', '-1'], '--retry-delay must be a finite number of seconds of at least 0, not -1.0'),
-        (['--retry-delay', 'nan'], '--retry-delay must be a finite number of seconds of at least 0, not nan'),
+        (['--retry-delay', '-1'], '--retry-delay must be a finite number of seconds, at least 0, not -1.0'),
+        (['--retry-delay', 'nan'], '--retry-delay must be a finite number of seconds, at least 0, not nan'),
         (['--graph', 'no/graph.dot'], "--graph: the folder 'no' does not exist"),
         (['--graph', '.'], "--graph: '.' is a folder, not a file"),
     ],
@@ -166,8 +166,8 @@ def test_an_invalid_number_of_workers_is_a_usage_error(capsys, number):
 def test_tries_and_retry_delay_apply_to_jobs_that_set_none(capsys):
     broken, own = failing('Broken'), failing('Own', TRIES=2)
     _, out, _ = call_main(capsys, job('All', [broken, own]), '--tries', '4', '--retry-delay', '0')
-    assert 'Broken  failed     4 tries' in out
-    assert 'Own     failed     2 tries' in out
+    assert 'Broken  failed     4 attempts' in out
+    assert 'Own     failed     2 attempts' in out
 
 
 def test_list_shows_the_plan_with_kinds_and_summaries(capsys):

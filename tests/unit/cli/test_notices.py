@@ -86,7 +86,7 @@ def test_the_thread_that_reports_long_jobs_ends_with_the_run(capsys):
     ],
 )
 def test_a_failed_attempt_is_reported_with_the_next_one(capsys, tries, seconds, line):
-    Notices({}).retried('Wait', 2, tries, 'refused', seconds)
+    Notices({}).report_retry('Wait', 2, tries, 'refused', seconds)
     assert capsys.readouterr() == ('', f'{line}\n')
 
 
@@ -96,4 +96,4 @@ def test_a_failed_attempt_can_be_reported_while_stderr_is_closed(monkeypatch, tm
         stream = open(tmp_path / 'errors', 'w', encoding='utf-8')  # noqa: SIM115 - it is closed at once
         stream.close()
     monkeypatch.setattr(sys, 'stderr', stream)
-    Notices({}).retried('Wait', 1, 2, 'refused', 0)
+    Notices({}).report_retry('Wait', 1, 2, 'refused', 0)

@@ -30,7 +30,7 @@ def error_of(*arguments):
         (['--tries', '1_0'], '--tries: expected a number'),
         (['--tries', ''], '--tries: expected a number'),
         (['--tries', '0.5'], '--tries must be a number of at least 1, not 0.5'),
-        (['--retry-delay', 'inf'], '--retry-delay must be a finite number of seconds of at least 0, not inf'),
+        (['--retry-delay', 'inf'], '--retry-delay must be a finite number of seconds, at least 0, not inf'),
         (['--retry-delay', 'soon'], '--retry-delay: expected a number'),
         (['--set-json', 'key=' + '[' * 100_000], '--set-json: the value of key is not valid JSON'),
     ],

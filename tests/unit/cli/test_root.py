@@ -84,7 +84,7 @@ def test_the_error_of_several_roots_names_them(write):
 def test_a_file_without_jobs_is_an_error(write):
     write('jobs.py', 'from dojobber import Job')
     assert error_of('jobs.py') == 'jobs.py defines no Job'
-    assert error_of('jobs.py:Root') == "jobs.py has no Job 'Root'; it has no Jobs"
+    assert error_of('jobs.py:Root') == "jobs.py has no Job 'Root'; known Jobs: none"
 
 
 def test_a_file_whose_jobs_depend_on_each_other_has_no_root(write):
@@ -116,13 +116,13 @@ def test_a_file_finds_itself_in_sys_modules(write):
     ('text', 'message'),
     [
         ('jobs.py:Highst', "jobs.py has no Job 'Highst'; did you mean 'Highest'?"),
-        ('jobs.py:Xyz', "jobs.py has no Job 'Xyz'; it has Lowest, Base, Middle, Highest"),
-        ('jobs.py:nothing', "'nothing' in jobs.py is not a Job class; it has Lowest, Base, Middle, Highest"),
-        ('jobs.py:DummyJob', "'DummyJob' in jobs.py is not a Job class; it has Lowest, Base, Middle, Highest"),
+        ('jobs.py:Xyz', "jobs.py has no Job 'Xyz'; known Jobs: Lowest, Base, Middle, Highest"),
+        ('jobs.py:nothing', "'nothing' in jobs.py is not a Job class; known Jobs: Lowest, Base, Middle, Highest"),
+        ('jobs.py:DummyJob', "'DummyJob' in jobs.py is not a Job class; known Jobs: Lowest, Base, Middle, Highest"),
         ('absent.py:Highest', 'absent.py does not exist'),
         ('absent.py', 'absent.py does not exist'),
         ('absent:Highest', "absent cannot be imported: ModuleNotFoundError: No module named 'absent'"),
-        ('text', 'text cannot be imported: ImportError: the name of a file with Jobs must end with .py'),
+        ('text', 'text cannot be imported: ImportError: a file of Jobs must have a name that ends with .py'),
         *[
             (text, f'{text!r} is neither a file that ends with .py nor the name of a module')
             for text in ('', '.', '..', '.jobs', 'jobs.', './jobs', '/', ':Highest', 'a/b')

@@ -113,7 +113,7 @@ def test_the_recap_ends_with_the_failed_jobs(capsys):
     assert capsys.readouterr().out.splitlines() == [
         '- Later   not run',
         '» Waits   blocked by Broken, Mute, C and 2 more',
-        '✗ Broken  failed     3 tries, 1m 01s: two',
+        '✗ Broken  failed     3 attempts, 1m 01s: two',
         '    lines',
         '✗ Mute    failed     0 ms: KeyError',
         '5 jobs: 1 ok, 2 failed, 1 blocked, 1 not run in 1m 01s; interrupted by SIGTERM',
@@ -198,7 +198,7 @@ def test_a_job_gets_its_line_when_its_last_attempt_has_failed(capsys):
     finish(reporter, 'Copy', ValueError('disk full'))
     assert capsys.readouterr().out == ''
     finish(reporter, 'Copy', ValueError('disk full\nremove something'), attempt=2)
-    assert capsys.readouterr().out == '✗ Copy  failed     2 tries, 0 ms: disk full ...\n'
+    assert capsys.readouterr().out == '✗ Copy  failed     2 attempts, 0 ms: disk full ...\n'
 
 
 def test_the_json_reporter_prints_no_lines_of_jobs(capsys):
@@ -219,7 +219,7 @@ def test_a_failed_attempt_gets_a_line_on_stderr_without_a_bar(capsys):
         'Wait: attempt 1 of 4 failed: refused ...; next in 2 s',
         "Poll: attempt 1 failed: KeyError: 'name'; trying again",
     ]
-    assert out == '✓ Poll  ok         2 tries, 0 ms\n'
+    assert out == '✓ Poll  ok         2 attempts, 0 ms\n'
 
 
 def test_an_error_message_of_many_lines_is_indented(capsys):
