@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 from ..errors import RemoteError
 from ..outcome import is_interrupt
 from .base import Pool, PoolRecorder
 from .executors import is_future, not_a_future_error
+from .remote.client import RemoteClient
 from .remote.worker import run_request
-
-
-class Client(Protocol):
-    """Encodes requests to other processes, and decodes their responses."""
-
-    def encode(self, index: int) -> bytes:
-        """Return the request for an attempt of a Job. Raise RemoteError if the Job cannot be sent."""
-
-    def decode(self, index: int, pickled: bytes) -> Any:
-        """Return the result of the attempt, an ``AttemptResult``."""
 
 
 class FutureWorkers(Pool):
@@ -28,7 +19,7 @@ class FutureWorkers(Pool):
     never holds a lock that a worker needs, since an interrupt could leave it locked (interrupt rule 4).
     """
 
-    def __init__(self, recorder: PoolRecorder, max_running: float, client: Client, executor: Any) -> None:
+    def __init__(self, recorder: PoolRecorder, max_running: float, client: RemoteClient, executor: Any) -> None:
         super().__init__(recorder, max_running)
         self._client, self._executor = client, executor
 
