@@ -43,8 +43,8 @@ def stubborn():
     except BaseException:
         while True: time.sleep(3600)
 
-def told(number):
-    return [str(signal.getsignal(each)) for each in HANDLED]
+def handlers(number):
+    return [str(signal.getsignal(signum)) for signum in HANDLED]
 
 def in_child(function):
     out, into = os.pipe()
@@ -57,7 +57,7 @@ def in_child(function):
     os.wait()
     return text
 
-before = told(0)
+before = handlers(0)
 """
 
 
@@ -87,7 +87,7 @@ class Root(Changing):
     def act(self):
         for _ in range(5):
             with context.Pool(3) as pool:
-                assert pool.map(told, range(3)) == [before] * 3
+                assert pool.map(handlers, range(3)) == [before] * 3
 """
     write_jobs(tmp_path, FORKING + code)
     assert run_command(tmp_path, 'jobs.py', '--tries', '1', workers)[::2] == (0, '')
@@ -98,7 +98,7 @@ def test_signals_ignored_before_are_ignored_in_grandchildren(tmp_path, workers, 
     code = """
 class Root(Changing):
     def act(self):
-        assert in_child(lambda: in_child(lambda: told(0))) == repr(repr(before))
+        assert in_child(lambda: in_child(lambda: handlers(0))) == repr(repr(before))
 """
     write_jobs(tmp_path, FORKING + code)
     shell = ['sh', '-c', f'{trap} exec "$@"', 'sh', *command('jobs.py', '--tries', '1', workers)]
@@ -110,7 +110,7 @@ def test_processes_forked_after_an_interrupt_have_no_handler(tmp_path):
     code = """
 class Root(Changing):
     def act(self): os.kill(os.getpid(), signal.SIGTERM)
-    def Cleanup(self): print(in_child(lambda: told(0)) == repr(before), flush=True)
+    def Cleanup(self): print(in_child(lambda: handlers(0)) == repr(before), flush=True)
 """
     write_jobs(tmp_path, FORKING + code)
     status, out, _ = run_command(tmp_path, 'jobs.py')
