@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from threading import get_ident
-from typing import Any, ClassVar, TypeVar
+from typing import Any, Callable, ClassVar, TypeVar
 
 AnyJob = TypeVar('AnyJob', bound='Job')
 
@@ -103,7 +103,7 @@ def kind_of(job: type[Job]) -> str:
 
 
 _new, _init = object.__new__, object.__init__
-set_attribute = object.__setattr__  # works for classes that refuse it, such as frozen dataclasses
+set_attribute: Callable[[Any, str, Any], None] = object.__setattr__  # frozen dataclasses refuse their own
 
 
 def _set_storages(job: Any, global_storage: dict[Any, Any]) -> None:
