@@ -1,9 +1,9 @@
 """Run a graph of small idempotent Jobs: check, run, recheck, retry, clean up, and draw the result.
 
-A Job is a class. Its ``Check`` raises an exception as long as there is something to do. Then its ``Run`` does it, and
-``Check`` is called again: that verdict counts. ``DEPS`` lists the Jobs that it depends on. ``DoJobber`` runs a root Job
-and everything it depends on, dependencies first. It retries Jobs that fail, and skips those whose dependencies do not
-pass. Since each Job checks before it acts, a script can be run again and again, and needs to store no state::
+A Job is a class. Its ``Check`` raises an exception while there is something to do. Then its ``Run`` does it, and
+``Check`` is called again: only this recheck decides. ``DEPS`` lists the Jobs that it depends on. ``DoJobber`` runs a
+root Job and everything it depends on, dependencies first. It retries Jobs that fail, and skips those whose dependencies
+do not pass. Since each Job checks before it acts, a script can be run again and again, and need not store any state::
 
     from pathlib import Path
     from dojobber import DoJobber, Job
@@ -28,7 +28,7 @@ pass. Since each Job checks before it acts, a script can be run again and again,
     print(engine.nodestatus)  # {'MakeFolder': True, 'WriteGreeting': True}
     print(engine.outcomes['WriteGreeting'].state)  # State.CHANGED
 
-The second time the state is ``State.OK``, since everything was done already. Continue with the help on
+On the second run, the state is ``State.OK``, since everything was done already. For more, see the help on:
 
 ``Job``, ``RunonlyJob``, ``DummyJob``
     the base classes of your Jobs, with their hooks and attributes;
@@ -37,7 +37,7 @@ The second time the state is ``State.OK``, since everything was done already. Co
 ``Outcome``, ``State``
     the record of a Job's result;
 ``Event``, ``EventKind``
-    the records that listeners are called with during the run;
+    the records that listeners receive during a run;
 ``DoJobberError``
     the base of all errors; each carries the offending object as ``culprit``;
 ``dojobber.cli.main``

@@ -35,13 +35,13 @@ __all__ = ['DoJobber', 'DummyJob', 'Job', 'RunonlyJob']
 
 
 class DoJobber:
-    """Runs a graph of Jobs from the leaves up to its root.
+    """Runs a graph of Jobs, dependencies first.
 
     Call ``configure()`` with the root Job, ``set_args()`` if the Jobs take arguments, and ``checknrun()``. Then
     ``success()``, ``partial_success()`` and ``failure()`` summarize the run, ``outcomes`` holds the full record, and
     ``nodestatus``, ``noderesults`` and ``nodeexceptions`` hold one aspect each. ``write_graph()``, ``display_graph()``
-    and notebooks draw it. All of these describe the last ``checknrun()``, even while it is running. With the Jobs of
-    the package's own example::
+    and notebooks draw it. All of these describe the last ``checknrun()``, even while it is running. For example, with
+    the Jobs from the help on the package::
 
         engine = DoJobber()
         engine.configure(WriteGreeting, verbose=True, max_workers=8)
@@ -69,19 +69,13 @@ class DoJobber:
         self._args: tuple[Any, ...] = ()
         self._kwargs: dict[str, Any] = {}
         self._plan: Plan | None = None
-        self._options = RunOptions(
-            no_act=False,
-            cleanup=cleanup,
-            listeners=Listeners((), VerbosePrinter().print_cleanup),
-            max_workers=None,
-            executor=None,
-        )
+        self._options = RunOptions(False, cleanup, Listeners(()), None, None)  # until configure()
         self._claim = Claim()
         """Held by checknrun()."""
         self._jobs_claim = Claim()
         """Held while Jobs run, but not while Cleanups are called."""
         self._results = Results()
-        """Of the last checknrun(); empty after configure()."""
+        """The results of the last checknrun(); empty after configure()."""
         self._cleanups = CleanupStack()
         self._graph: tuple[Plan, JobGraph] | None = None
         """The object that ``graph`` returned, which the caller may have changed, and the plan it belongs to."""
@@ -106,8 +100,8 @@ class DoJobber:
         are not.
 
         Args:
-            no_act: Only call Check, once for each Job. A Job that would run counts as failed, so that its dependents
-                are not checked.
+            no_act: Only call Check, once for each Job. A Job that would run counts as failed, so its dependents are not
+                checked.
             verbose: Print a line for each phase on stderr.
             debug: Print the lines of ``verbose``, the traceback of each failed phase, and a line for each Cleanup.
             cleanup: Call the Cleanups at the end of ``checknrun()``; if false, call ``cleanup()`` yourself. The default
@@ -126,8 +120,8 @@ class DoJobber:
         Raises:
             CycleError: Jobs depend on each other in a cycle.
             DepsError: The root, or something in a ``DEPS``, is not a Job class.
-            PlanError: Another mistake: a Job without Check, two Jobs of one name, a bad number, an executor without
-                cloudpickle; or ``checknrun()`` is running.
+            PlanError: Another mistake: a Job without Check, two Jobs with the same name, an invalid number, an executor
+                that needs cloudpickle, which is missing; or ``checknrun()`` is running.
         """
         if self._claim.is_held:
             raise PlanError('configure() cannot replace the graph that checknrun() is running', root)
@@ -185,7 +179,7 @@ class DoJobber:
             self._claim.release(frame)
 
     def cleanup(self) -> None:
-        """Call the pending Cleanups, those of the latest attempt first. Needed only with ``cleanup=False``.
+        """Call the pending Cleanups, that of the latest attempt first. Needed only with ``cleanup=False``.
 
         If another thread is calling them, this waits until it has finished.
 
@@ -195,7 +189,7 @@ class DoJobber:
                 context. It is raised after all Cleanups.
         """
         if self._jobs_claim.is_held:
-            raise DoJobberError('cleanup() cannot be called while checknrun() runs Jobs: call it afterwards')
+            raise DoJobberError('cleanup() cannot be called while checknrun() runs Jobs; call it afterward')
         directory = current_directory()
         failure = self._cleanups.run(self._options.listeners.notify_cleanup)
         restore_directory(directory)
@@ -225,7 +219,7 @@ class DoJobber:
 
     @property
     def nodestatus(self) -> dict[str, bool | None]:
-        """By Job name: True if it passed, False if it failed, None if it was never run; empty after ``configure()``."""
+        """By Job name: True if it passed, False if not, None if never attempted; empty after ``configure()``."""
         return self._results.status
 
     @property
@@ -246,10 +240,10 @@ class DoJobber:
     def graph(self) -> Any:
         """A python-graph ``digraph`` of the Job names, with an edge from each Job to each of its dependencies.
 
-        After a run, Jobs that were run have the attributes ``style`` (filled) and ``color``: green (passed at the first
-        check), darkgreen (passed after Run) or red (failed). Until the next ``configure()`` this is the same object.
-        You can change its nodes, edges, labels of edges, and attributes. Pictures, except Mermaid, show the changes;
-        your attributes take precedence over theirs.
+        After a run, Jobs that were attempted have the attributes ``style`` (filled) and ``color``: green (passed at the
+        first check), darkgreen (passed after Run) or red (failed). Until the next ``configure()`` this is the same
+        object. You can change its nodes, edges, edge labels, and attributes. Pictures, except Mermaid, show the
+        changes; your attributes take precedence over theirs.
 
         Raises:
             NotConfiguredError: ``configure()`` was not called.
@@ -349,5 +343,5 @@ class DoJobber:
 
     def _configured(self, caller: str) -> Plan:
         if self._plan is None:
-            raise NotConfiguredError(f'{caller} needs a graph of Jobs: call configure() first', caller)
+            raise NotConfiguredError(f'{caller} needs a configured engine: call configure() first', caller)
         return self._plan

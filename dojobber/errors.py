@@ -25,7 +25,7 @@ class DoJobberError(Exception):
 
 
 class PlanError(DoJobberError, RuntimeError):
-    """``configure()`` was given something that cannot work. The engine is unchanged.
+    """An argument of ``configure()``, or a Job in the graph, is invalid. The engine is unchanged.
 
     ``culprit`` is the Job class, the value of the argument, or its name.
     """
@@ -73,7 +73,7 @@ class RemoteError(DoJobberError, RuntimeError):
 
 
 class GraphError(DoJobberError, RuntimeError):
-    """The picture cannot be made.
+    """The picture cannot be drawn, or ``engine.graph`` cannot be created.
 
     ``culprit`` is the format, another invalid argument, the offending part of ``engine.graph``, or the name of the
     missing module.

@@ -1,4 +1,4 @@
-"""The events of a run, with which listeners are called."""
+"""The events of a run, which listeners receive."""
 
 from __future__ import annotations
 
@@ -59,15 +59,16 @@ class Event(NamedTuple):
     """
 
     kind: EventKind
-    """What happened."""
+    """The kind of the event."""
     job: str | None = None
     """Name of the Job; None for events of the whole run."""
     round: int | None = None
-    """Number of the pass over the graph, counted from 1. None for events of the whole run and of Cleanups."""
+    """Number of the round, counted from 1. None for events of the whole run and of Cleanups."""
     attempt: int | None = None
-    """Number of the attempt at this Job, counted from 1; for ``WAITING``, of the next attempt. None if ``round`` is."""
+    """Number of the attempt at this Job, counted from 1; for ``WAITING``, of the next attempt. None if
+    ``round`` is None."""
     seconds: float | None = None
-    """Duration; for ``WAITING``, the expected one."""
+    """Duration in seconds; for ``WAITING``, the expected duration."""
     value: Any = None
     """Depends on the kind: for a phase, the return value of the hook."""
     exception: BaseException | None = None

@@ -18,7 +18,7 @@ class Job:
     A subclass defines these hooks. ``Check`` and ``Run`` are called with the arguments of ``DoJobber.set_args()``.
 
     ``Check(self, *args, **kwargs)``
-        Required. It raises an exception unless the desired state is reached already. Its return value is the Job's
+        Required. It raises an exception unless the desired state is already reached. Its return value is the Job's
         result.
     ``Run(self, *args, **kwargs)``
         Optional. Called if ``Check`` failed, to reach the desired state. Then ``Check`` is called again, whether or not
@@ -60,7 +60,7 @@ class Job:
     def __new__(cls: type[AnyJob], *args: Any, **kwargs: Any) -> AnyJob:
         """Create a Job with empty storages, so that the ``__init__`` of a subclass need not call ``super()``."""
         job = super().__new__(cls)
-        _set_storages(job, {} if not _next_storage else _next_storage.pop((get_ident(), id(cls)), {}))
+        _set_storages(job, _next_storage.pop((get_ident(), id(cls)), {}))
         return job
 
 
@@ -94,15 +94,14 @@ class RunonlyJob(Job):
 
 
 KINDS = (DummyJob, RunonlyJob, Job)
-"""The base classes of Jobs, derived classes first."""
+"""The base classes of Jobs."""
 
 
 def kind_of(job: type[Job]) -> str:
-    """Return the name of the base class of ``job``."""
+    """Return the name of the base class of this package from which ``job`` derives."""
     return next(base.__name__ for base in job.__mro__ if base in KINDS)
 
 
-_new, _init = object.__new__, object.__init__
 set_attribute: Callable[[Any, str, Any], None] = object.__setattr__  # frozen dataclasses refuse their own
 
 
@@ -116,14 +115,14 @@ def instantiate(job_class: Any, global_storage: dict[Any, Any]) -> Any:
     if type(job_class).__call__ is not type.__call__:
         job = _call_class(job_class, global_storage)
     else:
-        if job_class.__new__ is Job.__new__ and job_class.__mro__[-2] is Job:  # which would only call object.__new__
-            job = _new(job_class)
+        if job_class.__new__ is Job.__new__ and job_class.__mro__[-2] is Job:
+            job = object.__new__(job_class)  # as Job.__new__ would
         else:
             job = job_class.__new__(job_class)
             if getattr(job, '_run_verdict', None) is not None:  # the instance was used before
                 set_attribute(job, '_run_verdict', None)
         _set_storages(job, global_storage)
-        if job_class.__init__ is _init:
+        if job_class.__init__ is object.__init__:
             return job
         if isinstance(job, job_class):
             job.__init__()

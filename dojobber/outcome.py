@@ -12,10 +12,10 @@ from .read_only import ReadOnlyDict
 
 
 class State(Enum):
-    """The state of a Job after a run, and whether the Job passed, in ``passed``.
+    """The state of a Job after a run. ``passed`` tells whether the Job passed.
 
-    ``OK`` and ``CHANGED`` Jobs have passed: ``passed`` is True. ``FAILED`` and ``WOULD_RUN`` Jobs have not: it is
-    False. ``BLOCKED`` and ``NOT_RUN`` Jobs were never attempted: it is None.
+    It is True for ``OK`` and ``CHANGED``, False for ``FAILED`` and ``WOULD_RUN``, and None for ``BLOCKED`` and
+    ``NOT_RUN``, which were never attempted.
     """
 
     OK = 'ok'

@@ -38,7 +38,7 @@ class ReadOnlyDict(dict[str, Value]):
 
     def copy(self) -> dict[str, Value]:
         """Return a plain dict with the current content."""
-        return dict(self)
+        return dict(self.items())
 
     __copy__ = copy
 
@@ -59,7 +59,7 @@ class OrderedView(ReadOnlyDict[Value]):
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__()
         self._names = names
-        self._snapshots: dict[int, dict[str, Value]] = {}  # by thread id: its latest iteration
+        self._snapshots: dict[int, dict[str, Value]] = {}  # by thread id: the latest snapshot made in that thread
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
@@ -79,12 +79,6 @@ class OrderedView(ReadOnlyDict[Value]):
         """Return the names and values in plan order."""
         return self._snapshot().items()
 
-    def copy(self) -> dict[str, Value]:
-        """Return a plain dict with the current content."""
-        return dict(self._snapshot())
-
-    __copy__ = copy
-
     def __repr__(self) -> str:
         return repr(self._snapshot())
 
@@ -102,10 +96,10 @@ class OrderedView(ReadOnlyDict[Value]):
     def _snapshot(self) -> dict[str, Value]:
         while True:
             try:
-                now = dict(list(dict.items(self)))
+                snapshot = dict(list(dict.items(self)))
             except RuntimeError:  # another thread has added or removed a Job meanwhile
                 continue
-            if len(now) > 1:
-                now = {name: now[name] for name in self._names if name in now}
-            self._snapshots[get_ident()] = now
-            return now
+            if len(snapshot) > 1:
+                snapshot = {name: snapshot[name] for name in self._names if name in snapshot}
+            self._snapshots[get_ident()] = snapshot
+            return snapshot

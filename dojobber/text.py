@@ -1,4 +1,4 @@
-"""Words for people: errors, values, summaries, durations and escapes. Each works for whatever it is given."""
+"""Text shown to people: errors, values, summaries, durations and escapes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def summary(job: type) -> str:
 
 
 def duration(seconds: float, digits: int = 1) -> str:
-    """Return seconds as people read them: ``12 ms``, ``3.4 s``, ``2m 05s``, ``1h 02m``; without digits, no ms."""
+    """Return seconds as ``12 ms``, ``3.4 s``, ``2m 05s`` or ``1h 02m``. Without digits, it has no ms."""
     if digits and round(seconds * 1000) < 1000:
         return f'{seconds * 1000:.0f} ms'
     if round(seconds, digits) < 60:
@@ -47,6 +47,6 @@ def escape_unencodable(text: str, encoding: str | None) -> str:
 
 
 def escape_unprintable(text: str, encoding: str = 'utf-8') -> str:
-    """Return ``text`` with escapes for all that moves the cursor or changes colors, and that ``encoding`` lacks."""
-    text = ''.join(each if each.isprintable() else each.encode('unicode_escape').decode() for each in text)
+    """Return ``text`` with escapes for characters that control a terminal or are missing in ``encoding``."""
+    text = ''.join(char if char.isprintable() else char.encode('unicode_escape').decode() for char in text)
     return escape_unencodable(text, encoding)

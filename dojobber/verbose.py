@@ -31,7 +31,7 @@ class VerbosePrinter:
             self._print(f'{event.job}.cleanup running')
 
     def print_cleanup(self, event: Event) -> None:
-        """Print that a Cleanup failed; with ``debug``, also that it passed."""
+        """Print a line if a Cleanup failed; with ``debug``, also if it passed."""
         if event.exception is not None:
             self._print(f'{event.job}.cleanup: fail "{error_text(event.exception)}"')
         elif self._debug:
@@ -45,7 +45,7 @@ class VerbosePrinter:
         self._print(line, _indented_traceback(error) if error is not None and self._debug else '')
 
     def _print(self, line: str, details: str = '') -> None:
-        text = _on_one_line(line) + '\n' + details
+        text = line.replace('\r', '\\r').replace('\n', '\\n') + '\n' + details  # the line stays one line
         stream = getattr(sys, 'stderr', None)  # a Job may have deleted it
         if stream is None or stream is self._broken_stream:
             return
@@ -66,7 +66,3 @@ def _indented_traceback(error: BaseException) -> str:
     except Exception:  # some exceptions defeat the formatter, such as a SyntaxError with odd arguments
         text = error_line(error) + '\n'
     return textwrap.indent(text, '  ')
-
-
-def _on_one_line(text: str) -> str:
-    return text.replace('\r', '\\r').replace('\n', '\\n')

@@ -22,7 +22,8 @@ this by seven rules. Comments cite them by number, as in "interrupt rule 3".
    run a signal handler on the loop's jump back, where an ``except`` around the loop does not catch its exception.
 6. **Give every wait a time limit.** A signal that arrives just before a wait does not end it, and on Windows no signal
    does. After each wait, look for finished attempts that an interrupt kept from being queued.
-7. **Pop a Cleanup in the call into C that calls it.** Before that call it is pending; afterwards it has been called.
+7. **Pop a Cleanup in the call into C that calls it.** Before that call it is pending; after it, it
+   has been called.
 
 Tests raise an interrupt at every line of the package in turn (``tests/support/interrupts.py``).
 """

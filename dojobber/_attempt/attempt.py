@@ -8,7 +8,7 @@ from collections.abc import Generator, Sequence
 from functools import partial
 from typing import Any, Callable, NamedTuple, Optional
 
-from .._plan.hooks import LAZY_RESULTS, close_lazy_result
+from .._plan.hooks import LAZY_RESULTS, refuse_lazy_result
 from ..job import instantiate, set_attribute
 from ..outcome import Outcome, State, is_interrupt
 from .cleanup import has_cleanup
@@ -91,6 +91,7 @@ class Attempter:
         return Attempter, (_NO_SETTINGS, id)
 
 
+# int, float and id stand for functions: unlike lambdas, they can be pickled.
 _NO_SETTINGS = AttemptSettings((), {}, {}, False, int, float)
 _make_outcome: Callable[[tuple[Any, ...]], Outcome] = partial(tuple.__new__, Outcome)  # much faster than Outcome()
 
@@ -112,7 +113,6 @@ def _attempt_loop(
         job_class, on_phase = yield outcomes.pop() if outcomes else None
         fork_count = forks[0]  # differs in a child that the Job forks
         phases: dict[str, float] = {}
-        defines_run = False
         for phase in ('check', 'run', 'recheck'):
             started = timer()
             try:
@@ -123,8 +123,8 @@ def _attempt_loop(
                         end_child(None)
                     hook = job.Check
                 elif phase == 'run':
-                    if not defines_run:
-                        raise NotImplementedError(f'{job_class.__name__} has no Run method, so its check stays failed')
+                    if not _defines_run(job):
+                        raise NotImplementedError(f'{job_class.__name__} has no Run method, so nothing was done')
                     on_run_started(job)
                     hook = job.Run
                 else:
@@ -132,7 +132,7 @@ def _attempt_loop(
                     hook = job.Check
                 result = hook(*args, **kwargs)
                 if result is not None and type(result) in LAZY_RESULTS:
-                    _refuse_lazy(result, hook, job_class)
+                    refuse_lazy_result(result, hook, getattr(hook, '__name__', 'a hook'), job_class)
             except BaseException as raised:
                 error = strip_engine_frames(raised, callers_exception, earlier_traceback)
                 result = None
@@ -143,34 +143,18 @@ def _attempt_loop(
                 on_phase(phase, seconds, result, error)
             if error is None:
                 state = _PASSED_STATES.get(phase)
+            elif job is None or phase == 'recheck' or is_interrupt(error):
+                state = State.FAILED
+            elif no_act:
+                state = State.WOULD_RUN if _defines_run(job) else State.FAILED
             else:
-                if phase == 'check':
-                    defines_run = job is not None and _defines_run(job)
-                is_last = phase == 'recheck' or no_act or job is None
-                state = _state_after_failure(error, is_last, no_act and defines_run)
+                state = None
             if state is not None:
                 outcomes.append(_make_outcome((state, 1, result, error, phases, ())))
                 break
             run_verdict = result, error
             earlier_traceback = None if error is None else get_traceback(error)
             result = error = None
-
-
-def _state_after_failure(error: BaseException, is_last: bool, would_run: bool) -> State | None:
-    """Return the state in which a phase that raised ``error`` leaves the Job; None if another phase follows."""
-    if is_interrupt(error):
-        return State.FAILED
-    if not is_last:
-        return None
-    return State.WOULD_RUN if would_run else State.FAILED
-
-
-def _refuse_lazy(result: Any, hook: Any, job_class: Any) -> None:
-    """Raise TypeError if ``result`` shows that the hook is lazy."""
-    kind = close_lazy_result(result, hook)
-    if kind:
-        name = getattr(hook, '__name__', 'a hook')
-        raise TypeError(f'{name} of {job_class.__name__!r} returned {kind}, so calling it did nothing')
 
 
 def _defines_run(job: Any) -> bool:

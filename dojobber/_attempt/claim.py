@@ -6,9 +6,9 @@ from types import FrameType
 
 
 class Claim:
-    """Belongs to the call that takes it first, known by its frame.
+    """Held by the first call that takes it, identified by its frame.
 
-    An interrupt cannot leave it taken for ever (interrupt rule 4): taking it is a single operation of a dict, and it is
+    An interrupt cannot leave it held forever (interrupt rule 4): taking it is a single operation of a dict, and it is
     free as soon as the frame that holds it has ended.
     """
 
@@ -24,7 +24,7 @@ class Claim:
             self.release(holder)
 
     def release(self, frame: FrameType) -> None:
-        """Give it up if ``frame`` holds it."""
+        """Release it if ``frame`` holds it."""
         if self._holders.get('holder') is frame:
             self._holders.pop('holder', None)
 
@@ -49,7 +49,7 @@ def is_on_stack(frame: FrameType, top: FrameType) -> bool:
 
 def _is_running(frame: FrameType) -> bool:
     try:
-        frame.clear()  # refused while the frame runs, harmless afterwards
+        frame.clear()  # refused while the frame runs, harmless afterward
     except RuntimeError:
         return True
     return False

@@ -12,7 +12,7 @@ from bisect import bisect
 from operator import methodcaller
 from typing import Any, Callable
 
-from .._plan.hooks import LAZY_RESULTS, close_lazy_result
+from .._plan.hooks import LAZY_RESULTS, refuse_lazy_result
 from ..events import Event, EventKind
 from ..log import log_critical
 from .claim import Claim, is_on_stack
@@ -43,7 +43,7 @@ def has_cleanup(job: Any) -> bool:
 class CleanupStack:
     """A stack of pending Cleanups. Each is called once, in reverse order of the start of their attempts.
 
-    A Cleanup is pending from the start of its Run, and stays on the stack until it is called.
+    A Cleanup is pending from the start of its Job's Run, and stays on the stack until it is called.
     """
 
     timer = staticmethod(perf_counter)
@@ -93,8 +93,8 @@ class CleanupStack:
     def run(self, notify: Callable[[Event], object], since: int = 0) -> BaseException | None:
         """Call the pending Cleanups of attempts numbered ``since`` or later. Return the error to raise, if any.
 
-        If another thread is calling Cleanups, wait until it has finished. If a Cleanup itself makes this call, or a
-        listener or signal handler during a Cleanup, all others are called.
+        If another thread is calling Cleanups, wait until it has finished. A call from a Cleanup, or from a listener or
+        signal handler in the thread that calls Cleanups, does not wait: it calls all the others.
         """
         errors: list[BaseException | None] = []
         end = self.next_sequence()  # a run that another thread starts meanwhile calls its own Cleanups
@@ -162,9 +162,8 @@ class CleanupStack:
         try:
             # Interrupt rule 7: one call into C pops the Job and calls its Cleanup.
             result = next(map(_call_cleanup, map(self._jobs.pop, (sequence,), (_AlreadyPopped(),))))
-            kind = close_lazy_result(result, job.Cleanup) if type(result) in LAZY_RESULTS else None
-            if kind:
-                raise TypeError(f'Cleanup of {type(job).__name__!r} returned {kind}, so calling it did nothing')
+            if type(result) in LAZY_RESULTS:
+                refuse_lazy_result(result, job.Cleanup, 'Cleanup', type(job))
         except BaseException as raised:
             if sequence in self._jobs:  # an interrupt or a full stack prevented the call
                 raise
@@ -194,8 +193,7 @@ def _enter(directory: str | None, errors: list[BaseException | None]) -> BaseExc
             return None
         if isinstance(error, OSError) and is_gone(directory):
             return error
-        last = error
         if not isinstance(error, PermissionError):
             errors.append(error)
-    log_critical('a Cleanup is called in another directory, since %r cannot be entered: %s', directory, last)
+    log_critical('a Cleanup is called in another directory, since %r cannot be entered: %s', directory, error)
     return None

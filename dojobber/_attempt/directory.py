@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from functools import partial
-from typing import Callable
 
 
 def current_directory() -> str | None:
@@ -22,8 +20,8 @@ def current_directory() -> str | None:
 def enter_directory(directory: str | None) -> None:
     """Make ``directory`` the current one.
 
-    This succeeds if it is the current one already, even without permission to enter it: think of a script started with
-    ``sudo -u`` in somebody's home, or of a Job that has given up its rights.
+    This succeeds if it is the current one already, even without permission to enter it: for example, in a script
+    started with ``sudo -u`` in somebody's home, or after a Job has dropped its privileges.
 
     Raises:
         OSError: It does not exist (also if it is None), or the process may not enter it.
@@ -37,22 +35,8 @@ def enter_directory(directory: str | None) -> None:
             raise
 
 
-def directory_restorer(directory: str | None) -> Callable[[], object]:
-    """Return a function that calls :func:`enter_directory` with ``directory``, only faster."""
-    if directory is None:
-        return partial(enter_directory, None)
-    return partial(_restore_directory, os.chdir, directory)
-
-
-def _restore_directory(chdir: Callable[[str], object], directory: str) -> None:
-    try:
-        chdir(directory)
-    except OSError:
-        enter_directory(directory)
-
-
 def is_gone(directory: str | None) -> bool:
-    """Tell whether ``directory`` no longer exists. If the system does not let us find out, it is not gone."""
+    """Tell whether ``directory`` no longer exists. False if the system does not allow us to find out."""
     if directory is None:
         return True
     try:

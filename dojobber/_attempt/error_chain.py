@@ -11,7 +11,7 @@ from ..outcome import is_interrupt
 MAX_SHOWN = 100
 """The number of chained errors that a traceback shows. CPython 3.11 and 3.12 print nothing at all for a thousand."""
 
-# Of BaseException itself: an exception class may be a frozen dataclass, or have properties of these names.
+# The descriptors of BaseException: an exception class may be a frozen dataclass, or have properties of these names.
 _exception: Any = BaseException
 get_traceback: Callable[[BaseException], TracebackType | None] = _exception.__traceback__.__get__
 get_context: Callable[[BaseException], BaseException | None] = _exception.__context__.__get__
@@ -43,8 +43,7 @@ def chain_errors(errors: Iterable[BaseException | None]) -> BaseException | None
     first = next((error for error in reversed(given) if is_interrupt(error)), given[-1])
     known: set[int] = set()
     segments = [_new_links(error, known) for error in given]
-    own = next(segment for segment in segments if any(link is first for link in segment))
-    place = next(place for place, link in enumerate(own) if link is first)
+    own, place = next((links, place) for links in segments for place, link in enumerate(links) if link is first)
     others = [own[:place] if segment is own else segment for segment in reversed(segments)]
     chain = [*own[place:], *[link for segment in others for link in segment]]
     for number, (error, context) in enumerate(zip(chain, chain[1:]), 1):

@@ -1,4 +1,4 @@
-"""Strips from a Job's exception what is the engine's."""
+"""Strips the engine's frames and the caller's exception from a Job's exception."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def strip_engine_frames(
     Args:
         callers_exception: The exception that the caller of the engine was handling. The Job has nothing to do with it,
             so ``error`` is detached from it.
-        earlier: The traceback of the exception of the phase before. If the Job raises the same object again, Python
+        earlier: The traceback of the previous phase's exception. If the Job raises the same object again, Python
             puts the new entries before these, which are cut off.
     """
     if callers_exception is not None:
@@ -54,7 +54,7 @@ def _detach(error: BaseException, callers_exception: BaseException) -> None:
 
 
 def _cut_off_earlier(entry: TracebackType, earlier: TracebackType | None) -> None:
-    """Cut off the entries of earlier phases and attempts, of an exception object that is raised again and again.
+    """If an exception object is raised repeatedly, cut off the entries of earlier phases and attempts.
 
     The first entry of an earlier attempt belongs to the same hook, but to another instance.
     """
@@ -68,7 +68,7 @@ def _cut_off_earlier(entry: TracebackType, earlier: TracebackType | None) -> Non
 
 
 def _first_argument(entry: TracebackType) -> object:
-    """Return the first argument of the function: the instance, for a hook and for what is wrapped around it."""
+    """Return the first argument of the function, also from ``*args``: the instance, for a hook or a wrapper of it."""
     names = entry.tb_frame.f_code.co_varnames
     value = entry.tb_frame.f_locals.get(names[0]) if names else None
     return value[0] if type(value) is tuple and value else value

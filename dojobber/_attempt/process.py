@@ -1,4 +1,4 @@
-"""Ends the forked child of a Job where it leaves the Job's code.
+"""Ends the forked child of a Job when it returns from the Job's code.
 
 A child that a Job forks returns from ``os.fork()`` into the middle of the run. If the Job does not end it, the child
 would continue the run: the next Jobs, the Cleanups and the rest of the script would run twice.

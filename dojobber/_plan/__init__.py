@@ -1,1 +1,1 @@
-"""Deciding: turns Job classes into a checked plan, and says which Job is next. Calls no Job and reads no clock."""
+"""Turns Job classes into a checked plan, and decides which Job is next. It calls no Job and reads no clock."""

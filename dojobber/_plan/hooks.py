@@ -20,29 +20,29 @@ def is_lazy(hook: Any) -> bool:
 
     ``__wrapped__`` is not followed, since a decorator may well turn a lazy function into one that works at once.
     """
-    return any(code.co_flags & LAZY_CALL_FLAGS for code in _codes(hook, is_wrapped_followed=False))
+    return any(code.co_flags & LAZY_CALL_FLAGS for code in _codes(hook, follow_wrapped=False))
 
 
-def close_lazy_result(result: Any, hook: Any) -> str | None:
-    """Return None if ``result`` is a proper result of ``hook``. Otherwise close it, and return what it is, in words.
+def refuse_lazy_result(result: Any, hook: Any, name: str, job_class: type) -> None:
+    """Close ``result``, whose type is in LAZY_RESULTS, and raise TypeError if it shows that ``hook`` is lazy.
 
-    A coroutine or an async generator is never a result. A generator is one unless its code is that of the hook itself,
-    or of a function that a decorator keeps as ``__wrapped__``.
+    A coroutine or an async generator always does. A generator does if its code is that of the hook itself, or of a
+    function that a decorator keeps as ``__wrapped__``.
     """
-    if type(result) not in LAZY_RESULTS:
-        return None
     if isinstance(result, GeneratorType):
-        if result.gi_code not in _codes(hook, is_wrapped_followed=True):
-            return None
+        if result.gi_code not in _codes(hook, follow_wrapped=True):
+            return
+        kind = 'a generator (it contains a yield)'
         result.close()
-        return 'a generator (it contains a yield)'
-    if isinstance(result, AsyncGeneratorType):
-        return 'an async generator (it is async and contains a yield)'
-    result.close()  # keeps Python from warning that nobody awaited it
-    return 'a coroutine (it is async)'
+    elif isinstance(result, CoroutineType):
+        kind = 'a coroutine (it is async)'
+        result.close()  # keeps Python from warning that nobody awaited it
+    else:
+        kind = 'an async generator (it is async and contains a yield)'
+    raise TypeError(f'{name} of {job_class.__name__!r} returned {kind}, so calling it did nothing')
 
 
-def _codes(hook: Any, is_wrapped_followed: bool) -> list[CodeType]:
+def _codes(hook: Any, follow_wrapped: bool) -> list[CodeType]:
     """Return the code objects of ``hook`` and of the functions that it wraps."""
     codes = []
     for _ in range(MAX_WRAPPERS):
@@ -52,10 +52,10 @@ def _codes(hook: Any, is_wrapped_followed: bool) -> list[CodeType]:
             hook = hook.func
         elif isinstance(hook, FunctionType):
             codes.append(hook.__code__)
-            hook = vars(hook).get('__wrapped__') if is_wrapped_followed else None
+            hook = vars(hook).get('__wrapped__') if follow_wrapped else None
         elif hook is None or isinstance(hook, type):
             break
-        elif is_wrapped_followed and hasattr(hook, '__wrapped__'):
+        elif follow_wrapped and hasattr(hook, '__wrapped__'):
             hook = hook.__wrapped__
         else:
             call = next((vars(base)['__call__'] for base in type(hook).__mro__ if '__call__' in vars(base)), None)

@@ -15,7 +15,7 @@ from ..text import value_text
 from .validate import check_hooks, checked_delay, checked_deps, checked_tries, is_job, read_settings
 
 MAX_SPELLING_CHECKS = 200
-"""The number of Job names whose spelling is compared with an unknown one; to compare 100,000 would take seconds."""
+"""How many Job names are compared with an unknown name; comparing 100,000 would take seconds."""
 
 
 class Step(NamedTuple):
@@ -25,24 +25,24 @@ class Step(NamedTuple):
     dependencies: tuple[str, ...]
     """Names of the Jobs in DEPS, in order, without duplicates."""
     tries: float
-    """Number of attempts, at least 1."""
+    """Maximum number of attempts, at least 1."""
     retry_delay: float
-    """Seconds between the starts of two attempts."""
+    """Minimum number of seconds between the starts of two attempts."""
 
 
 class Plan(NamedTuple):
-    """A root Job and everything it depends on, checked, in run order: depth first, each Job after its dependencies."""
+    """A root Job and everything it depends on, checked, in plan order: depth first, each Job after its dependencies."""
 
     steps: dict[str, Step]
-    """By Job name, in run order."""
+    """By Job name, in plan order."""
     names: tuple[str, ...]
-    """Job names in run order. In all modules, the index of a Job is its position in this tuple."""
+    """Job names in plan order. In all modules, the index of a Job is its position in this tuple."""
     dependencies: tuple[tuple[int, ...], ...]
     """For each Job, the indexes of its dependencies, all smaller than its own."""
 
     @property
     def root(self) -> str:
-        """Name of the root Job, which is the last in run order."""
+        """Name of the root Job, which is the last in plan order."""
         return self.names[-1]
 
     def subplan(self, node: type[Job] | str) -> Plan:
@@ -58,7 +58,7 @@ class Plan(NamedTuple):
             hint = f'; did you mean {" or ".join(map(repr, similar))}?' if similar else ''
             raise UnknownJobError(f'{value_text(node)} is not in the graph that was configured{hint}', node)
         if isinstance(node, type) and step.job is not node:
-            raise UnknownJobError(f'{node!r} is not the {name!r} of the graph, which is {step.job!r}', node)
+            raise UnknownJobError(f'{node!r} is not in the graph, whose {name!r} is {step.job!r}', node)
         return _ordered_plan(_post_order(name, lambda name: self.steps[name].dependencies), self.steps)
 
 
@@ -101,20 +101,19 @@ def make_plan(root: type[Job], default_tries: float, default_retry_delay: float)
         return step.dependencies
 
     try:
-        names = list(_post_order(root.__name__, add_step))
+        plan = _ordered_plan(_post_order(root.__name__, add_step), steps)
     except _CycleFoundError as error:
         cycle = [jobs[name] for name in error.names]
         path = ' -> '.join(error.names)
         raise CycleError(f'Jobs depend on each other in a cycle: {path}', cycle) from None
-    plan = _ordered_plan(names, steps)
     if logger.isEnabledFor(logging.DEBUG):
         for name, (_, *details) in plan.steps.items():
             logger.debug('planned %r depending on %r, tries %s, retry delay %s s', name, *details)
     return plan
 
 
-def _ordered_plan(run_order: Iterable[str], steps: dict[str, Step]) -> Plan:
-    names = tuple(run_order)
+def _ordered_plan(names_in_order: Iterable[str], steps: dict[str, Step]) -> Plan:
+    names = tuple(names_in_order)
     index_of = {name: index for index, name in enumerate(names)}
     ordered = {name: steps[name] for name in names}
     dependencies = tuple([tuple([index_of[name] for name in step.dependencies]) for step in ordered.values()])
@@ -168,15 +167,11 @@ class _CycleFoundError(Exception):
     def __init__(self, names: list[str]) -> None:
         super().__init__()
         self.names = names
-        """Of the Jobs on the cycle; the last is the first again."""
-
-
-def _qualified_name(job: type[Job]) -> str:
-    return f'{job.__module__}.{job.__qualname__}'
+        """The names of the Jobs on the cycle; the last is the first again."""
 
 
 def _duplicate_error(first: type[Job], second: type[Job]) -> PlanError:
-    """Return the error of two classes of one name."""
+    """Return the error for two classes with the same name."""
 
     def file_of(job: type[Job]) -> Any:
         return getattr(sys.modules.get(job.__module__), '__file__', job.__module__)
@@ -184,10 +179,10 @@ def _duplicate_error(first: type[Job], second: type[Job]) -> PlanError:
     if first.__qualname__ == second.__qualname__ and file_of(first) == file_of(second):
         modules = ' and '.join(dict.fromkeys([first.__module__, second.__module__]))
         message = (
-            f'the class {first.__qualname__!r} was made twice, in {modules}, and both are in the graph: '
-            'import its file under one name, or run all code again that uses it'
+            f'the class {first.__qualname__!r} was defined twice, in {modules}, and both are in the graph: '
+            'import its file under one name, or rerun all code that uses it'
         )
     else:
-        origins = f'{_qualified_name(first)} and {_qualified_name(second)}'
+        origins = ' and '.join(f'{job.__module__}.{job.__qualname__}' for job in (first, second))
         message = f'two different Jobs are named {first.__name__!r}, {origins}: rename one'
     return PlanError(message, second)

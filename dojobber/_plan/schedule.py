@@ -1,4 +1,4 @@
-"""Which Job to run next. A Schedule is queried and updated; it runs nothing and reads no clock."""
+"""Decides which Job to attempt next. A Schedule is queried and updated; it runs nothing and reads no clock."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Schedule:
 
     Args:
         dependencies: The indexes of each Job's dependencies, which are smaller than its own.
-        tries: Each Job's number of attempts: infinity is allowed, and a fraction is rounded up.
+        tries: Each Job's maximum number of attempts; infinity is allowed, and a fraction is rounded up.
         delays: Seconds between the starts of two attempts of each Job.
     """
 
     def __init__(self, dependencies: Sequence[Sequence[int]], tries: Sequence[float], delays: Sequence[float]) -> None:
-        # Each list, but the two heaps at the end, has one item per Job, in plan order.
+        # Each list, except the two heaps at the end, has one item per Job, in plan order.
         self._unpassed = list(map(len, dependencies))  # number of dependencies that have not passed
         self._dependents: list[list[int]] = [[] for _ in dependencies]
         for dependent, indexes in enumerate(dependencies):

@@ -95,7 +95,7 @@ _IS_ABSTRACT = 1 << 20  # the class flag inspect.TPFLAGS_IS_ABSTRACT; inspect is
 
 
 def check_hooks(job: type[Job]) -> None:
-    """Make sure that Check, Run and Cleanup can be called, and that the call does the work.
+    """Make sure that Check, Run and Cleanup are callable and not lazy.
 
     Raises:
         PlanError: Check is missing, a hook is not callable or is lazy, or the class is abstract.
@@ -106,8 +106,7 @@ def check_hooks(job: type[Job]) -> None:
         hooks = tuple([_read(job, name) for name in HOOKS])
     check, run, _ = hooks
     if not callable(check) and not hasattr(type(_definition(job, 'Check')), '__get__'):  # a descriptor is accepted
-        is_misspelled = hasattr(job, 'check')
-        hint = 'is it the one called check?' if is_misspelled else 'derive from DummyJob if it only groups others'
+        hint = 'rename its method check' if hasattr(job, 'check') else 'derive from DummyJob if it only groups Jobs'
         raise PlanError(f'{job.__name__!r} has no Check method; {hint}', job)
     if check is RunonlyJob.Check and run is None:
         raise PlanError(f'{job.__name__!r} is a RunonlyJob and has neither a Run method nor a Check of its own', job)
@@ -140,7 +139,7 @@ def _check_unusual_hook(job: type[Job], name: str, hook: Any) -> None:
 
 
 def checked_tries(value: Any, label: str, job: type[Job] | None = None) -> float:
-    """Return ``value`` if it is a number of attempts: at least 1.
+    """Return ``value`` if it is a valid number of attempts, at least 1.
 
     Raises:
         PlanError: It is not; the message calls it ``label``.
@@ -152,12 +151,12 @@ def checked_tries(value: Any, label: str, job: type[Job] | None = None) -> float
 
 
 def checked_delay(value: Any, label: str, job: type[Job] | None = None) -> float:
-    """Return ``value`` as a float if it is a number of seconds: finite and at least 0.
+    """Return ``value`` as a float if it is a valid number of seconds, finite and at least 0.
 
     Raises:
         PlanError: It is not; the message calls it ``label``.
     """
-    with contextlib.suppress(OverflowError):  # of an integer that is too large for a float
+    with contextlib.suppress(OverflowError):  # an integer may be too large for a float
         if _is_at_least(0, value) and (seconds := float(value)) < math.inf:
             return seconds
     raise _number_error(label, 'a finite number of seconds, at least 0,', value, job)

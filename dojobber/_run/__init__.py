@@ -1,1 +1,1 @@
-"""One run of a plan: its results, and who stores, announces and drives what happens."""
+"""One run of a plan: runs the Jobs, records the results, and notifies the listeners."""

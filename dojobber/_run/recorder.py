@@ -1,4 +1,4 @@
-"""Stores the results of attempts, and notifies the listeners: the only place that does either."""
+"""Records the results of attempts, and notifies the listeners of them."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Recorder:
         name = self._names[index]
         job = self._plan.steps[name].job
         if getattr(job, 'Cleanup', None) is not None:
-            error = DoJobberError('not called: the wait for this Job, which still runs, was interrupted', job)
+            error = DoJobberError('not called: the wait for this Job was interrupted, and it is still running', job)
             capture_error(self._listeners.notify_cleanup, Event(EventKind.CLEANUP, name, exception=error))
 
     def waiting(self, now: float, due: float, index: int) -> None:
@@ -113,7 +113,7 @@ class Recorder:
             self._notify(EventKind.WAITING, index, seconds=due - now, value=due)
 
     def close(self, failure: BaseException | None) -> None:
-        """End the run. If an exception, ``failure``, has ended it, attempts that still run fail with that."""
+        """End the run. If ``failure`` has ended it, attempts that are still running fail with it."""
         if failure is not None:
             for index in list(self._running):
                 self._fail(index, failure)

@@ -12,7 +12,7 @@ NOT_RUN = Outcome(State.NOT_RUN)
 
 _BLOCKING = frozenset({State.FAILED, State.WOULD_RUN, State.BLOCKED})
 
-_set_item: Callable[[Any, str, Any], None] = dict.__setitem__  # ReadOnlyDict refuses its own
+_set_item: Callable[[Any, str, Any], None] = dict.__setitem__  # the __setitem__ of a ReadOnlyDict always raises
 
 Updater = Callable[[Any, str, Outcome], None]
 """Writes the outcome of a Job into a view."""
@@ -112,7 +112,7 @@ class Results:
             self._write(update, view, name)
 
     def block(self, name: str) -> None:
-        """Mark as BLOCKED all Jobs that depend on a Job, directly or not, whose last attempt has failed."""
+        """Mark all Jobs that depend on ``name``, directly or not, as BLOCKED. Its last attempt has failed."""
         if self._dependents is None:
             self._dependents = {job: [] for job in self._names}
             for dependent, step in self._steps.items():

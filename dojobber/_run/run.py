@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._attempt.attempt import AttemptSettings
 from .._attempt.claim import Claim
 from .._attempt.cleanup import CleanupStack
-from .._attempt.directory import current_directory, directory_restorer, enter_directory
+from .._attempt.directory import current_directory, enter_directory
 from .._attempt.error_chain import capture_error, chain_errors, get_context, set_context
 from .._plan.plan import Plan
 from .._plan.schedule import Schedule
@@ -53,7 +54,7 @@ class Run:
         directory = current_directory()
         self._cleanups.directory = directory
         first = self._cleanups.next_sequence()  # pending Cleanups of earlier runs have smaller numbers
-        settings = AttemptSettings(args, kwargs, {}, self._options.no_act, directory_restorer(directory))
+        settings = AttemptSettings(args, kwargs, {}, self._options.no_act, partial(enter_directory, directory))
         failure = None
         try:
             try:

@@ -602,7 +602,7 @@ class TestUnusable:
         assert engine.nodestatus == {'First': True, 'Second': False, 'Root': None}
         assert engine.nodeexceptions == {'Second': caught.value}
         assert lines == [
-            'Second.cleanup: fail "not called: the wait for this Job, which still runs, was interrupted"',
+            'Second.cleanup: fail "not called: the wait for this Job was interrupted, and it is still running"',
         ]
 
     def test_a_process_pool_without_cloudpickle_is_refused(self, monkeypatch):
@@ -977,7 +977,7 @@ class TestScripts:
             mark_reached(tmp_path, 'go')
             lines, errors = output_of(process)
         assert lines == ['cleaned First True', *INTERRUPTED]
-        assert errors.startswith('Slow.cleanup: fail "not called: the wait for this Job, which still runs')
+        assert errors.startswith('Slow.cleanup: fail "not called: the wait for this Job was interrupted')
         assert errors.count('\n') == 1
 
 

@@ -7,10 +7,11 @@ import io
 import os
 import pathlib
 import time
+from functools import partial
 
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob
 from dojobber._attempt.attempt import Attempter, AttemptSettings
-from dojobber._attempt.directory import directory_restorer
+from dojobber._attempt.directory import enter_directory
 
 
 def job(name, deps=(), base=Job, **members):
@@ -115,7 +116,7 @@ def run_attempt(
 ):
     """Run one attempt and return its outcome."""
     storage = {} if global_storage is None else global_storage
-    setting = AttemptSettings(args, kwargs, storage, no_act, directory_restorer(directory or os.getcwd()))
+    setting = AttemptSettings(args, kwargs, storage, no_act, partial(enter_directory, directory or os.getcwd()))
     return Attempter(setting, on_run_started).send((job_class, report))
 
 

@@ -118,7 +118,7 @@ def test_a_job_that_waits_for_its_retry_delays_no_other():
 
 
 def test_two_classes_of_one_name_are_refused():
-    with pytest.raises(PlanError, match="'Same' was made twice"):
+    with pytest.raises(PlanError, match="'Same' was defined twice"):
         make_engine(job('Root', [job('Same'), job('Same')]))
 
 

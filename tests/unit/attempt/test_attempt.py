@@ -8,6 +8,7 @@ import os
 import pickle
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 
 import pytest
@@ -15,7 +16,7 @@ from support.factories import changing, failing, job, run_attempt
 
 from dojobber import DummyJob, Job, RunonlyJob, State
 from dojobber._attempt.attempt import Attempter, AttempterPool, AttemptSettings
-from dojobber._attempt.directory import directory_restorer
+from dojobber._attempt.directory import enter_directory
 
 
 def cleaning(name, **members):
@@ -298,7 +299,9 @@ class TestOddClasses:
         try:
             raise LookupError('of the script')
         except LookupError:
-            attempter = Attempter(AttemptSettings((), {}, {}, False, directory_restorer(os.getcwd())), lambda job: None)
+            attempter = Attempter(
+                AttemptSettings((), {}, {}, False, partial(enter_directory, os.getcwd())), lambda job: None
+            )
             states = [attempter.send((job_class, None)).state for job_class in (odd, job('Next'))]
         assert states == [State.FAILED, State.OK]
 
@@ -389,7 +392,7 @@ class TestDirectory:
         assert calls == []
 
     def test_phases_fail_if_the_run_started_in_a_directory_that_does_not_exist(self):
-        settings = AttemptSettings((), {}, {}, False, directory_restorer(None))
+        settings = AttemptSettings((), {}, {}, False, partial(enter_directory, None))
         outcome = Attempter(settings, lambda job: None).send((job('Fine'), None))
         assert isinstance(outcome.exception, FileNotFoundError)
         assert outcome.exception.errno == errno.ENOENT

@@ -306,7 +306,7 @@ def test_a_class_created_twice_has_another_error_than_two_classes_of_the_same_na
     sys.modules['parts'] = module
     try:
         twins[1].__module__ = 'parts'
-        with pytest.raises(PlanError, match="'Load' was made twice"):
+        with pytest.raises(PlanError, match="'Load' was defined twice"):
             DoJobber().configure(job('Root', twins))
     finally:
         del sys.modules['parts']

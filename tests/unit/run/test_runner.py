@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from support.factories import FakeClock, changing, failing, job
@@ -12,7 +13,7 @@ from support.workers import LIMIT
 from dojobber import Outcome, State
 from dojobber._attempt.attempt import AttemptSettings
 from dojobber._attempt.cleanup import CleanupStack
-from dojobber._attempt.directory import directory_restorer
+from dojobber._attempt.directory import enter_directory
 from dojobber._plan.plan import make_plan
 from dojobber._plan.schedule import Schedule
 from dojobber._run.listeners import Listeners
@@ -39,7 +40,7 @@ class RunUnderTest:
         listeners = Listeners([self.events.append] if listeners is None else listeners, self.skipped.append)
         self.runner = Runner(
             plan,
-            AttemptSettings((), {}, {}, no_act, directory_restorer(os.getcwd())),
+            AttemptSettings((), {}, {}, no_act, partial(enter_directory, os.getcwd())),
             Recorder(plan, schedule, self.results, listeners, self.cleanups),
             self.clock,
         )

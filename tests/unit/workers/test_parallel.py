@@ -854,7 +854,7 @@ class TestInterrupts:
         assert log == ['B', 'A']
         assert engine.nodestatus == {'A': True, 'B': True, 'C': False, 'Root': None}
         assert lines == [
-            'C.cleanup: fail "not called: the wait for this Job, which still runs, was interrupted"',
+            'C.cleanup: fail "not called: the wait for this Job was interrupted, and it is still running"',
         ]
 
 
