@@ -37,7 +37,7 @@ On the second run, the state is ``State.OK``, since everything was done already.
 ``Outcome``, ``State``
     the record of a Job's result;
 ``Event``, ``EventKind``
-    the records that listeners receive during a run;
+    the records that listeners receive during a run (``Listener`` is the type of a listener);
 ``DoJobberError``
     the base of all errors; each carries the offending object as ``culprit``;
 ``dojobber.cli.main``
@@ -53,13 +53,14 @@ from .errors import (
     DepsError,
     DoJobberError,
     GraphError,
+    JobsFailedError,
     NotConfiguredError,
     PlanError,
     RemoteError,
     StorageConflictError,
     UnknownJobError,
 )
-from .events import Event, EventKind
+from .events import Event, EventKind, Listener
 from .job import DummyJob, Job, RunonlyJob
 from .outcome import Outcome, State
 
@@ -73,6 +74,8 @@ __all__ = [
     'EventKind',
     'GraphError',
     'Job',
+    'JobsFailedError',
+    'Listener',
     'NotConfiguredError',
     'Outcome',
     'PlanError',

@@ -15,7 +15,7 @@ from ._attempt.cleanup import CleanupStack
 from ._attempt.directory import current_directory
 from ._plan.plan import Plan, make_plan
 from ._run.listeners import Listeners, checked_listeners, log_event
-from ._run.results import Results
+from ._run.results import Results, failure_error
 from ._run.run import Run, RunOptions, raise_unchanged, restore_directory
 from ._workers.executors import check_workers
 from ._workers.loop import Clock
@@ -146,17 +146,17 @@ class DoJobber:
         """Set the arguments of every Check and Run, replacing those set before. ``configure()`` keeps them."""
         self._args, self._kwargs = args, kwargs
 
-    def checknrun(self, node: type[Job] | str | None = None) -> None:
+    def checknrun(self, node: type[Job] | str | Iterable[type[Job] | str] | None = None) -> None:
         """Run the Jobs, dependencies first, and then call the pending Cleanups. Each call runs all Jobs anew.
 
         The current directory is restored at the end and, when Jobs run one at a time, before each phase.
 
         Args:
-            node: Run only this Job, given as class or name, and its dependencies.
+            node: Run only this Job, given as class or name, or each Job of a list, and what these depend on.
 
         Raises:
             NotConfiguredError: ``configure()`` was not called.
-            UnknownJobError: ``node`` is not in the graph.
+            UnknownJobError: ``node`` is not in the graph, or is an empty list.
             DoJobberError: ``checknrun()`` of this engine is already running. A Job or a listener may have called it.
             RemoteError: The arguments of ``set_args()`` cannot be sent to the processes of the executor.
             BaseException: An interrupt, the error of a Cleanup, or the error of a broken executor. It is raised after
@@ -206,6 +206,19 @@ class DoJobber:
     def failure(self) -> bool:
         """Tell whether a Job did not pass in the last ``checknrun()``. True if there was none since ``configure()``."""
         return not self.success()
+
+    def raise_for_failure(self) -> None:
+        """Raise an error unless every Job passed in the last ``checknrun()``.
+
+        Raises:
+            JobsFailedError: It lists the Jobs that failed, with their errors.
+            NotConfiguredError: There was no ``checknrun()`` since ``configure()``.
+        """
+        outcomes = self.outcomes
+        if not outcomes:
+            raise NotConfiguredError('raise_for_failure() needs a run: call checknrun() first', 'raise_for_failure()')
+        if not self.success():
+            raise failure_error(outcomes)
 
     @property
     def outcomes(self) -> dict[str, Outcome]:

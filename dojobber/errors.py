@@ -6,7 +6,10 @@ what was expected. ``culprit`` holds the object.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+from .outcome import Outcome
 
 
 class DoJobberError(Exception):
@@ -70,6 +73,20 @@ class RemoteError(DoJobberError, RuntimeError):
     ``culprit`` is the Job class, its name, the key of ``global_storage``, or a description of the object. It can
     be None, as for the arguments of ``set_args()``.
     """
+
+
+class JobsFailedError(DoJobberError, RuntimeError):
+    """``raise_for_failure()`` found Jobs that did not pass. ``culprit`` is a tuple of the names of those that failed.
+
+    The message lists these, each with its error and that of its Run, and counts the others. ``outcomes`` holds all.
+    """
+
+    outcomes: Mapping[str, Outcome]
+    """The outcome of each Job, by name."""
+
+    def __init__(self, message: str, culprit: Any = None, outcomes: Mapping[str, Outcome] | None = None) -> None:
+        super().__init__(message, culprit)
+        self.outcomes = outcomes or {}
 
 
 class GraphError(DoJobberError, RuntimeError):

@@ -76,3 +76,4 @@ class Event(NamedTuple):
 
 
 Listener = Callable[[Event], object]
+"""The type of a listener."""

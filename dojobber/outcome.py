@@ -57,8 +57,9 @@ class Outcome(NamedTuple):
     """The record of one Job's result in one ``checknrun()``. It is immutable.
 
     ``state`` is its ``State`` after ``tries`` attempts. ``result`` is the return value of the passing Check,
-    ``exception`` the error of a Job that did not pass. ``seconds`` is the time that all attempts took, and ``phases``
-    divides it by phase. ``blocked_by`` names the dependencies that kept it from being attempted.
+    ``exception`` the error of a Job that did not pass, and ``run_exception`` that of its Run. ``seconds`` is the time
+    that all attempts took, and ``phases`` divides it by phase. ``blocked_by`` names the dependencies that kept it from
+    being attempted.
     """
 
     state: State
@@ -73,6 +74,8 @@ class Outcome(NamedTuple):
     """Seconds by phase (``'check'``, ``'run'``, ``'recheck'``) over all attempts. Phases not reached are missing."""
     blocked_by: tuple[str, ...] = ()
     """Names of its direct dependencies that failed, would run or are blocked themselves, in the order of ``DEPS``."""
+    run_exception: BaseException | None = None
+    """What the Run of its last attempt raised, whatever the recheck decided; None if it raised nothing."""
 
     @property
     def seconds(self) -> float:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
+MAX_OUTPUT_LINES = 10
+"""The number of lines that are shown of a failed command's output."""
+
 
 def error_text(error: BaseException) -> str:
     """Return the message of ``error``, even if its ``__str__`` fails."""
@@ -14,6 +20,47 @@ def error_text(error: BaseException) -> str:
 def error_line(error: BaseException) -> str:
     """Return the type and the message of ``error``, as the last line of a traceback shows them."""
     return f'{type(error).__name__}: {error_text(error)}'
+
+
+def error_details(error: BaseException) -> str:
+    """Return the message of ``error`` with what people need to understand it. It may have several lines.
+
+    A KeyError is shown with its type, a bare ``assert`` by its source line, any other error without a message by its
+    type. The error of a command that failed is followed by the end of its output.
+    """
+    text = error_text(error)
+    if isinstance(error, KeyError) and text:
+        text = f'{type(error).__name__}: {text}'  # the message is only the key
+    elif isinstance(error, AssertionError) and not text:
+        text = _source_line(error)
+    return '\n'.join([text or type(error).__name__, *command_output(error)])
+
+
+def command_output(error: BaseException) -> list[str]:
+    """Return the last lines that a failed command wrote to stderr, or else to stdout, if they were captured."""
+    subprocess: Any = sys.modules.get('subprocess')  # if it is not imported, its errors cannot be raised
+    if subprocess is None or not isinstance(error, (subprocess.CalledProcessError, subprocess.TimeoutExpired)):
+        return []
+    output: Any = error.stderr or error.output or ''
+    text = output.decode(errors='replace') if isinstance(output, bytes) else str(output)
+    return text.rstrip().splitlines()[-MAX_OUTPUT_LINES:]
+
+
+def _source_line(error: AssertionError) -> str:
+    """Return the line of source code that raised ``error``; empty if it is not known."""
+    import linecache
+
+    entry, cause = (_members[name].__get__(error) for name in ('__traceback__', '__cause__'))
+    if entry is None:  # it was raised in another process, where its cause has the traceback
+        lines = [line.strip() for line in error_text(cause).splitlines()] if cause is not None else []
+        return next((line for line in reversed(lines) if line.startswith('assert')), '')
+    while entry.tb_next is not None:
+        entry = entry.tb_next
+    code, module = entry.tb_frame.f_code, entry.tb_frame.f_globals
+    return linecache.getline(code.co_filename, entry.tb_lineno, module).strip()
+
+
+_members: Any = vars(BaseException)  # exception classes may redefine these names
 
 
 def value_text(value: object) -> str:

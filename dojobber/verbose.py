@@ -6,7 +6,7 @@ import sys
 import traceback
 
 from .events import Event, EventKind
-from .text import error_line, error_text, escape_unencodable
+from .text import command_output, error_line, error_text, escape_unencodable
 
 PHASES = (EventKind.CHECK, EventKind.RUN, EventKind.RECHECK)
 
@@ -65,4 +65,5 @@ def _indented_traceback(error: BaseException) -> str:
         text = ''.join(traceback.format_exception(type(error), error, error.__traceback__))
     except Exception:  # some exceptions defeat the formatter, such as a SyntaxError with odd arguments
         text = error_line(error) + '\n'
+    text += ''.join([f'{line}\n' for line in command_output(error)])
     return textwrap.indent(text, '  ')

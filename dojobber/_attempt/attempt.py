@@ -109,10 +109,11 @@ def _attempt_loop(
         job: Any = None
         result: Any = None
         error: BaseException | None = None
-        run_verdict = hook = on_phase = job_class = earlier_traceback = None
+        run_verdict = run_error = hook = on_phase = job_class = earlier_traceback = None
         job_class, on_phase = yield outcomes.pop() if outcomes else None
         fork_count = forks[0]  # differs in a child that the Job forks
         phases: dict[str, float] = {}
+        has_run = False
         for phase in ('check', 'run', 'recheck'):
             started = timer()
             try:
@@ -123,7 +124,8 @@ def _attempt_loop(
                         end_child(None)
                     hook = job.Check
                 elif phase == 'run':
-                    if not _defines_run(job):
+                    has_run = _defines_run(job)
+                    if not has_run:
                         raise NotImplementedError(f'{job_class.__name__} has no Run method, so nothing was done')
                     on_run_started(job)
                     hook = job.Run
@@ -141,6 +143,8 @@ def _attempt_loop(
             phases[phase] = seconds = timer() - started
             if on_phase:
                 on_phase(phase, seconds, result, error)
+            if phase == 'run' and has_run:
+                run_error = error
             if error is None:
                 state = _PASSED_STATES.get(phase)
             elif job is None or phase == 'recheck' or is_interrupt(error):
@@ -150,7 +154,7 @@ def _attempt_loop(
             else:
                 state = None
             if state is not None:
-                outcomes.append(_make_outcome((state, 1, result, error, phases, ())))
+                outcomes.append(_make_outcome((state, 1, result, error, phases, (), run_error)))
                 break
             run_verdict = result, error
             earlier_traceback = None if error is None else get_traceback(error)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from .._plan.plan import Plan
 from ..job import kind_of
 from ..outcome import Outcome
-from ..text import error_text, summary
+from ..text import error_details, summary
 
 
 class Node(NamedTuple):
@@ -36,6 +36,6 @@ def nodes_of(plan: Plan, outcomes: Mapping[str, Outcome]) -> list[Node]:
     for name, step in plan.steps.items():
         outcome = outcomes.get(name)
         error = outcome.exception if outcome else None
-        text = '' if error is None else error_text(error) or type(error).__name__
+        text = '' if error is None else error_details(error)
         nodes.append(Node(name, step.dependencies, kind_of(step.job), summary(step.job), outcome, text))
     return nodes

@@ -45,12 +45,19 @@ class Plan(NamedTuple):
         """Name of the root Job, which is the last in plan order."""
         return self.names[-1]
 
-    def subplan(self, node: type[Job] | str) -> Plan:
-        """Return the plan of one Job, given as class or name, and everything it depends on.
+    def subplan(self, node: type[Job] | str | Iterable[type[Job] | str]) -> Plan:
+        """Return the plan of one Job, given as class or name, or of several, and everything they depend on.
 
         Raises:
-            UnknownJobError: The plan has no such Job.
+            UnknownJobError: The plan has no such Job, or none is given.
         """
+        nodes: Iterable[Any] = [node] if isinstance(node, (type, str)) or not isinstance(node, Iterable) else node
+        names = [self._name_of(node) for node in nodes]
+        if not names:
+            raise UnknownJobError('a list of Jobs to run must not be empty', node)
+        return _ordered_plan(_post_order(names, lambda name: self.steps[name].dependencies), self.steps)
+
+    def _name_of(self, node: Any) -> str:
         name = node.__name__ if isinstance(node, type) else node
         step = self.steps.get(name) if isinstance(name, str) else None
         if step is None:
@@ -59,7 +66,7 @@ class Plan(NamedTuple):
             raise UnknownJobError(f'{value_text(node)} is not in the graph that was configured{hint}', node)
         if isinstance(node, type) and step.job is not node:
             raise UnknownJobError(f'{node!r} is not in the graph, whose {name!r} is {step.job!r}', node)
-        return _ordered_plan(_post_order(name, lambda name: self.steps[name].dependencies), self.steps)
+        return name
 
 
 def make_plan(root: type[Job], default_tries: float, default_retry_delay: float) -> Plan:
@@ -101,7 +108,7 @@ def make_plan(root: type[Job], default_tries: float, default_retry_delay: float)
         return step.dependencies
 
     try:
-        plan = _ordered_plan(_post_order(root.__name__, add_step), steps)
+        plan = _ordered_plan(_post_order([root.__name__], add_step), steps)
     except _CycleFoundError as error:
         cycle = [jobs[name] for name in error.names]
         path = ' -> '.join(error.names)
@@ -120,14 +127,14 @@ def _ordered_plan(names_in_order: Iterable[str], steps: dict[str, Step]) -> Plan
     return Plan(ordered, names, dependencies)
 
 
-def _post_order(root: str, dependencies_of: Callable[[str], tuple[str, ...]]) -> Iterator[str]:
-    """Yield the names of ``root`` and everything it depends on, depth first, each once and after its dependencies.
+def _post_order(roots: Iterable[str], dependencies_of: Callable[[str], tuple[str, ...]]) -> Iterator[str]:
+    """Yield the names of ``roots`` and everything they depend on, depth first, each once and after its dependencies.
 
     It does not recurse, since a chain of dependencies may be longer than Python's stack allows.
     """
-    path: dict[str, None] = {root: None}  # from the root to the current Job; a dict for fast membership tests
+    path: dict[str, None] = {}  # from a root to the current Job; a dict for fast membership tests
     done: set[str] = set()
-    stack = [(root, iter(dependencies_of(root)))]
+    stack: list[tuple[str | None, Iterator[str]]] = [(None, iter(roots))]
     while stack:
         name, dependencies = stack[-1]
         for dependency in dependencies:
@@ -141,9 +148,10 @@ def _post_order(root: str, dependencies_of: Callable[[str], tuple[str, ...]]) ->
             break
         else:
             stack.pop()
-            del path[name]
-            done.add(name)
-            yield name
+            if name is not None:
+                del path[name]
+                done.add(name)
+                yield name
 
 
 def _similar(name: str, names: Iterable[str]) -> list[str]:

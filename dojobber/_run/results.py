@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any, Callable
 
 from .._plan.plan import Plan
+from ..errors import JobsFailedError
 from ..outcome import Outcome, State, merge_attempts
 from ..read_only import OrderedView, ReadOnlyDict
+from ..text import error_details
 
 NOT_RUN = Outcome(State.NOT_RUN)
+
+MAX_FAILED_SHOWN = 20
+"""The number of failed Jobs that an error message shows."""
 
 _BLOCKING = frozenset({State.FAILED, State.WOULD_RUN, State.BLOCKED})
 
@@ -32,6 +40,26 @@ def _update_errors(view: ReadOnlyDict[BaseException], name: str, outcome: Outcom
         _set_item(view, name, outcome.exception)
     else:
         dict.pop(view, name, None)
+
+
+def failure_error(outcomes: Mapping[str, Outcome]) -> JobsFailedError:
+    """Return the error that lists the Jobs that failed or would run, and counts all that did not pass."""
+    counts = Counter(outcome.state for outcome in outcomes.values())
+    totals = ', '.join(f'{counts[state]} {state.value}' for state in State if counts[state] and not state.passed)
+    failed = {name: outcome for name, outcome in outcomes.items() if outcome.state in (State.FAILED, State.WOULD_RUN)}
+    lines = [f'{totals}, of {len(outcomes)} Job{"s" * (len(outcomes) != 1)}']
+    for name, outcome in itertools.islice(failed.items(), MAX_FAILED_SHOWN):
+        lines += _details(name, outcome.exception)
+        if outcome.run_exception is not None and outcome.run_exception is not outcome.exception:
+            lines += _details('    its Run', outcome.run_exception)
+    if len(failed) > MAX_FAILED_SHOWN:
+        lines.append(f'and {len(failed) - MAX_FAILED_SHOWN} more')
+    return JobsFailedError('\n'.join(lines), tuple(failed), outcomes)
+
+
+def _details(label: str, error: BaseException | None) -> list[str]:
+    first, *rest = error_details(error).splitlines() if error is not None else ['']
+    return [f'{label}: {first}', *[f'        {line}' for line in rest]]
 
 
 class Results:

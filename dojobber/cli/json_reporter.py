@@ -9,7 +9,7 @@ from ..__version__ import __version__
 from .._plan.plan import Plan
 from ..job import kind_of
 from ..outcome import Outcome, State
-from ..text import error_text, summary, value_text
+from ..text import error_details, error_text, summary, value_text
 from .reporter import Reporter, RunResult
 from .streams import Output
 
@@ -65,14 +65,16 @@ class JsonReporter(Reporter):
             'phases': dict(outcome.phases),
             'result': _jsonable(outcome.result),
             'error': _error(outcome.exception),
-            'run_error': _error(self.run_errors.get(name)),
+            'run_error': _error(outcome.run_exception),
             'cleanup_error': _error(self.cleanup_errors.get(name)),
             'blocked_by': list(outcome.blocked_by),
         }
 
 
 def _error(error: BaseException | None) -> dict[str, str] | None:
-    return None if error is None else {'type': type(error).__name__, 'message': error_text(error)}
+    if error is None:
+        return None
+    return {'type': type(error).__name__, 'message': error_text(error), 'details': error_details(error)}
 
 
 def _jsonable(value: Any) -> Any:

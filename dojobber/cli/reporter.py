@@ -11,7 +11,7 @@ from typing import NamedTuple
 from .._plan.plan import Plan
 from ..events import Event, EventKind
 from ..outcome import Outcome, State, is_interrupt
-from ..text import error_text, escape_unprintable
+from ..text import error_details, escape_unprintable
 from .notices import Notices
 
 
@@ -39,8 +39,6 @@ class Reporter:
         self.tries: dict[str, float] = {name: 1 if no_act else step.tries for name, step in plan.steps.items()}
         """Maximum number of attempts by Job name."""
         self._delays = {name: step.retry_delay for name, step in plan.steps.items()}
-        # The RUN event of other Jobs carries only the error that Run is missing.
-        self._jobs_with_run = {name for name, step in plan.steps.items() if getattr(step.job, 'Run', None) is not None}
         self.done: int = 0
         self.failed: int = 0
         self.running: dict[str, float] = {}
@@ -49,8 +47,6 @@ class Reporter:
         """Number of the next attempt, and when it is due on the monotonic clock, by Job name."""
         self.interrupted_by: str | None = None
         """Name of the signal that has arrived."""
-        self.run_errors: dict[str, BaseException] = {}
-        """The error that the last Run of each Job raised, by Job name."""
         self.cleanup_errors: dict[str, BaseException] = {}
         """The error of the last failing Cleanup of each Job, by Job name; the latest error comes last."""
         self._notices: Notices | None = None
@@ -79,10 +75,7 @@ class Reporter:
         if event.kind is EventKind.ATTEMPT_STARTED:
             self.interrupted_by = None  # the run goes on: a Job has caught the exception of the signal
             self.waiting.pop(name, None)
-            self.run_errors.pop(name, None)
             self.running[name] = monotonic()
-        elif event.kind is EventKind.RUN and event.exception is not None and name in self._jobs_with_run:
-            self.run_errors[name] = event.exception
         elif event.kind is EventKind.ATTEMPT_FINISHED:
             self._attempt_finished(name, event.attempt or 1, event.value)
         elif event.kind is EventKind.CLEANUP_STARTED:
@@ -115,10 +108,7 @@ def error_lines(error: BaseException | None) -> list[str]:
     """Return the lines of the error message, escaped and without blank lines at the ends; no lines for None."""
     if error is None:
         return []
-    text = error_text(error)
-    if isinstance(error, KeyError) and text:
-        text = f'{type(error).__name__}: {text}'  # the message is only the key
-    text = '\n'.join(line.rstrip() for line in re.split(r'\r\n|\r|\n', text)).strip('\n')
+    text = '\n'.join(line.rstrip() for line in re.split(r'\r\n|\r|\n', error_details(error))).strip('\n')
     return [escape_unprintable(line.expandtabs()) for line in (text or type(error).__name__).split('\n')]
 
 

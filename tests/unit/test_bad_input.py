@@ -157,7 +157,23 @@ class TestChecknrun:
     @pytest.mark.parametrize(
         'node',
         [
-            *['', 'root', 'Root ', b'Root', 5, 0, False, math.nan, [], ['Root'], {}, set(), object(), print],
+            *[
+                '',
+                'root',
+                'Root ',
+                b'Root',
+                5,
+                0,
+                False,
+                math.nan,
+                [],
+                ['Other'],
+                ['Root', 5],
+                {},
+                set(),
+                object(),
+                print,
+            ],
             *[int, type, Job, DummyJob, job('Root'), job('Root')()],
         ],
     )

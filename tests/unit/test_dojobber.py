@@ -22,6 +22,7 @@ from dojobber import (
     DoJobber,
     DoJobberError,
     DummyJob,
+    JobsFailedError,
     NotConfiguredError,
     Outcome,
     PlanError,
@@ -295,6 +296,63 @@ class TestOutcomes:
         assert outcome.seconds == sum(outcome.phases.values()) > 0
 
 
+class TestRaiseForFailure:
+    def test_it_raises_nothing_if_every_job_has_passed(self):
+        run_engine(job('Root', [changing('Leaf')])).raise_for_failure()
+
+    def test_it_needs_a_run(self):
+        engine = DoJobber()
+        with pytest.raises(NotConfiguredError, match='call checknrun'):
+            engine.raise_for_failure()
+        engine.configure(job('Root'))
+        with pytest.raises(NotConfiguredError, match='call checknrun'):
+            engine.raise_for_failure()
+
+    def test_its_message_lists_the_failed_jobs_with_their_errors_and_counts_the_others(self):
+        def run(self):
+            raise OSError('no space left\non the disk')
+
+        engine = run_engine(
+            job('Root', [failing('Full', Run=run), job('Fine'), failing('Old'), job('Next', [failing('Old2')])])
+        )
+        with pytest.raises(JobsFailedError) as caught:
+            engine.raise_for_failure()
+        assert str(caught.value).splitlines() == [
+            '3 failed, 2 blocked, of 6 Jobs',
+            'Full: Full is not done',
+            '    its Run: no space left',
+            '        on the disk',
+            'Old: Old is not done',
+            'Old2: Old2 is not done',
+        ]
+        assert isinstance(caught.value, RuntimeError)
+        assert caught.value.culprit == ('Full', 'Old', 'Old2')
+        assert caught.value.outcomes is engine.outcomes
+        assert pickle.loads(pickle.dumps(caught.value)).culprit == ('Full', 'Old', 'Old2')
+
+    def test_a_long_list_of_failed_jobs_is_cut_short(self):
+        engine = run_engine(job('Root', [failing(f'J{number}') for number in range(30)]), default_tries=1)
+        with pytest.raises(JobsFailedError) as caught:
+            engine.raise_for_failure()
+        assert str(caught.value).splitlines()[-2:] == ['J19: J19 is not done', 'and 10 more']
+        assert len(caught.value.culprit) == 30
+
+    def test_jobs_that_would_run_and_jobs_not_run_have_not_passed(self):
+        with pytest.raises(JobsFailedError, match=r'^1 would run, of 1 Job\nRoot: Root is not done$'):
+            run_engine(failing('Root'), no_act=True).raise_for_failure()
+
+        def interrupt(self):
+            raise KeyboardInterrupt
+
+        engine = make_engine(job('Root', [job('Leaf', Check=interrupt), job('Later')]))
+        with pytest.raises(KeyboardInterrupt):
+            engine.checknrun()
+        with pytest.raises(
+            JobsFailedError, match=r'^1 failed, 1 blocked, 1 not run, of 3 Jobs\nLeaf: KeyboardInterrupt$'
+        ):
+            engine.raise_for_failure()
+
+
 class TestChecknrun:
     def test_checknrun_returns_none(self):
         assert make_engine(job('Fine')).checknrun() is None
@@ -320,7 +378,27 @@ class TestChecknrun:
         engine.checknrun('Middle')
         assert engine.nodestatus == {'Broken': False, 'Middle': None}
 
-    @pytest.mark.parametrize('node', ['Lefa', 'root', '', 5, object(), failing('Leaf'), int, ['Leaf']])
+    @pytest.mark.parametrize('nodes', [['Middle', 'Other'], ('Other', 'Middle'), {'Middle': 1, 'Other': 2}])
+    def test_a_list_of_jobs_is_run_with_everything_they_depend_on(self, nodes):
+        middle, other = job('Middle', [job('Leaf')]), job('Other', [job('Deep')])
+        engine = make_engine(job('Root', [middle, job('Unasked'), other]))
+        engine.checknrun(nodes)
+        assert set(engine.outcomes) == {'Leaf', 'Middle', 'Deep', 'Other'}
+        assert list(engine.outcomes)[-1] == list(nodes)[-1]
+        assert engine.success()
+        engine.checknrun([middle, 'Leaf', middle])
+        assert list(engine.outcomes) == ['Leaf', 'Middle']
+
+    def test_an_empty_list_of_jobs_and_a_list_with_a_stranger_are_refused(self):
+        engine = make_engine(job('Root', [job('Leaf')]))
+        with pytest.raises(UnknownJobError, match='must not be empty'):
+            engine.checknrun([])
+        with pytest.raises(UnknownJobError, match=r"'Lefa' is not in the graph.*did you mean 'Leaf'") as caught:
+            engine.checknrun(['Root', 'Lefa'])
+        assert caught.value.culprit == 'Lefa'
+        assert not engine.outcomes
+
+    @pytest.mark.parametrize('node', ['Lefa', 'root', '', 5, object(), failing('Leaf'), int])
     def test_a_job_that_is_not_in_the_graph_is_refused_and_nothing_changes(self, node):
         engine = run_engine(job('Root', [job('Leaf')]))
         with pytest.raises(UnknownJobError, match=r'not in the graph|not the .* of the graph') as caught:

@@ -82,6 +82,7 @@ def public_interface():
             bases = ', '.join(base.__name__ for base in value.__bases__ if base is not object)
             lines += ['', f'class {name}({bases})', *(f'    {line}' for line in members_of(value))]
     lines += ['', f'dojobber.cli.main{signature_of(dojobber.cli.main)}']
+    lines += [f'dojobber.Listener = {dojobber.Listener}'.replace('typing.', '')]
     lines += [f'dojobber.{name}: str' for name in dojobber.__all__ if isinstance(getattr(dojobber, name), str)]
     return '\n'.join(lines[1:]) + '\n'
 

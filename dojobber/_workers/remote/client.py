@@ -167,7 +167,7 @@ def _load_response(pickled: bytes) -> Response:
 
 def _load_result(response: Response) -> tuple[Outcome, Sequence[PhaseReport]]:
     outcome, reports = _load(response.result)
-    errors = [outcome.exception, *(report.error for report in reports)]
+    errors = [outcome.exception, outcome.run_exception, *(report.error for report in reports)]
     linked: set[int] = set()
     for error, text, chain in zip(errors, response.tracebacks, response.chains):
         if error is not None and id(error) not in linked:  # a RunonlyJob raises the same error in run and recheck

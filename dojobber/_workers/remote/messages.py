@@ -46,7 +46,7 @@ class Response(NamedTuple):
     result: bytes
     """The outcome and the phase reports."""
     tracebacks: list[str]
-    """The traceback of the outcome's exception, then of each report's error; an empty string for no exception."""
+    """The tracebacks of the outcome's exception and ``run_exception``, and of each report's error; empty for none."""
     chains: list[Chain | None]
     """The chains of the same exceptions; None for an exception that is not chained."""
     changes: bytes

@@ -54,11 +54,12 @@ def _attempt(request: Request, results: list[AttemptResult]) -> tuple[str, LazyS
 
 def _response(outcome: Outcome, reports: Sequence[PhaseReport]) -> Response:
     """Return the response, with errors in place of values that do not survive pickling."""
-    errors = [outcome.exception, *(report.error for report in reports)]
+    errors = [outcome.exception, outcome.run_exception, *(report.error for report in reports)]
     result = (
         outcome._replace(
             result=picklable_or_error(outcome.result),
             exception=picklable_or_error(outcome.exception),
+            run_exception=picklable_or_error(outcome.run_exception),
             phases=dict(outcome.phases),
         ),
         [
@@ -75,8 +76,8 @@ def _error_response(error: BaseException) -> Response:
     text = f'a worker cannot run the Job: {_uninterrupted(safe_error_line, error)}'
     failure = KeyboardInterrupt(text) if is_interrupt(error) else RemoteError(text)
     result = dumps((Outcome(State.FAILED, 1, None, failure, {}), [PhaseReport('check', 0.0, None, failure)]))
-    tracebacks = [_uninterrupted(_traceback_of, error)] * 2
-    return Response(result, tracebacks, [None] * 2, dumps(StorageDiff({}, ())), None)
+    tracebacks = [_uninterrupted(_traceback_of, error)] * 3
+    return Response(result, tracebacks, [None] * 3, dumps(StorageDiff({}, ())), None)
 
 
 def _uninterrupted(describe: Callable[[BaseException], str], error: BaseException) -> str:

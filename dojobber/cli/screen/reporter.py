@@ -95,7 +95,7 @@ class ScreenReporter(Reporter):
         """Print the outcome of a Job with its whole error messages."""
         error, indent = _indented(outcome.exception), ' ' * (self._width + 4)
         self._write(self._head(name, outcome) + error, outcome.state)
-        run_error = self.run_errors.get(name)
+        run_error = outcome.run_exception
         if run_error is not None and not error.endswith(_indented(run_error)):  # else it is shown already
             self._write(f'{indent}its Run{_indented(run_error, indent)}', outcome.state)
 

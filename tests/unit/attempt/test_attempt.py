@@ -71,6 +71,35 @@ def test_the_exception_of_the_outcome_is_that_of_the_recheck():
     assert (outcome.state, outcome.exception.args, outcome.result) == (State.FAILED, (2,), None)
 
 
+@pytest.mark.parametrize('passes', [True, False])
+def test_the_run_exception_of_the_outcome_is_what_run_raised(passes):
+    error = OSError('no space left')
+
+    def check(self):
+        if not (passes and self.storage):
+            raise ValueError
+
+    def run(self):
+        self.storage['ran'] = True
+        raise error
+
+    outcome = run_attempt(job('Root', Check=check, Run=run))
+    assert outcome.run_exception is error
+    assert outcome.state is (State.CHANGED if passes else State.FAILED)
+
+
+def test_there_is_no_run_exception_if_run_raised_nothing_or_was_not_called():
+    for job_class in job('Passes'), changing('Changes'), failing('Fails'), job('NoRun', Check=raising(ValueError())):
+        assert run_attempt(job_class).run_exception is None
+    assert run_attempt(failing('Fails', Run=raising(OSError())), no_act=True).run_exception is None
+
+
+def test_an_interrupt_of_run_is_the_exception_and_the_run_exception():
+    interrupt = KeyboardInterrupt()
+    outcome = run_attempt(failing('Root', Run=raising(interrupt)))
+    assert (outcome.exception, outcome.run_exception) == (interrupt, interrupt)
+
+
 def test_the_run_phase_of_a_job_without_run_fails_with_a_message_that_says_so():
     errors = []
     outcome = run_attempt(

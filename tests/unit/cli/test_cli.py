@@ -267,7 +267,7 @@ DOCUMENT = {
     'no_act': False,
     'exit_status': 1,
     'interrupted_by': None,
-    'cleanup_error': {'type': 'OSError', 'message': 'in use'},
+    'cleanup_error': {'type': 'OSError', 'message': 'in use', 'details': 'in use'},
     'seconds': float,
     'totals': {'ok': 1, 'changed': 1, 'failed': 1, 'blocked': 1, 'would run': 0, 'not run': 0},
     'jobs': [
@@ -280,7 +280,7 @@ DOCUMENT = {
             'result': None,
             'error': None,
             'run_error': None,
-            'cleanup_error': {'type': 'OSError', 'message': 'in use'},
+            'cleanup_error': {'type': 'OSError', 'message': 'in use', 'details': 'in use'},
             'blocked_by': [],
         },
         {
@@ -302,7 +302,7 @@ DOCUMENT = {
             'seconds': float,
             'phases': {'check': float, 'run': float, 'recheck': float},
             'result': None,
-            'error': {'type': 'ValueError', 'message': 'Broken is broken'},
+            'error': {'type': 'ValueError', 'message': 'Broken is broken', 'details': 'Broken is broken'},
             'run_error': None,
             'cleanup_error': None,
             'blocked_by': [],
@@ -453,7 +453,7 @@ def test_a_cleanup_that_calls_sys_exit_has_failed(tmp_path, status):
     assert (code, err) == (1, f'Exits.cleanup: fail "{status}"\n')
     assert out.splitlines()[-1].startswith('1 job: 1 changed')
     document = json.loads(run_command(tmp_path, 'jobs.py', '--json')[1])
-    assert document['cleanup_error'] == {'type': 'SystemExit', 'message': str(status)}
+    assert document['cleanup_error'] == {'type': 'SystemExit', 'message': str(status), 'details': str(status)}
 
 
 RUN_ERRORS = """
@@ -538,7 +538,7 @@ def test_the_json_document_has_the_error_of_a_cleanup_after_a_signal(tmp_path):
     code, out, _ = run_command(tmp_path, 'jobs.py', '--json')
     document = json.loads(out)
     assert (code, document['interrupted_by']) == (130, 'SIGINT')
-    assert document['cleanup_error'] == {'type': 'OSError', 'message': 'in use'}
+    assert document['cleanup_error'] == {'type': 'OSError', 'message': 'in use', 'details': 'in use'}
 
 
 def test_signal_handlers_are_restored_after_the_run(capsys):

@@ -224,9 +224,9 @@ def test_a_failed_attempt_gets_a_line_on_stderr_without_a_bar(capsys):
 
 def test_an_error_message_of_many_lines_is_indented(capsys):
     text = '\nthe build failed:\r\n\tmain.c:3: \x1b[31merror\n\n  ^~~~ here  \n\n'
-    outcomes = {'Build': Outcome(State.FAILED, 1, exception=RuntimeError(text))}
+    run_exception = OSError('make: 2 errors\nstop.')
+    outcomes = {'Build': Outcome(State.FAILED, 1, exception=RuntimeError(text), run_exception=run_exception)}
     reporter = ScreenReporter(plan_of({'Build': 1}))
-    reporter(Event(EventKind.RUN, 'Build', 1, 1, exception=OSError('make: 2 errors\nstop.')))
     report(reporter, outcomes, 1.0)
     assert capsys.readouterr().out.splitlines() == [
         '✗ Build  failed     0 ms: the build failed:',

@@ -13,6 +13,7 @@ import types
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.asserts import mount
 from support.factories import changing, failing, job, mark_reached, wait_until_reached
 from support.pickling import (
     Caching,
@@ -31,6 +32,7 @@ from dojobber._attempt.attempt import AttempterPool, AttemptSettings
 from dojobber._plan.plan import make_plan
 from dojobber._workers.remote.client import RemoteClient, RemoteTraceback
 from dojobber._workers.remote.worker import run_request
+from dojobber.text import error_details
 
 
 class RemoteRun:
@@ -374,6 +376,27 @@ class TestException:
         assert "PlainError: ('why', 5)" in str(error.__cause__)
         assert os.sep + 'attempt.py' not in str(error.__cause__)
 
+    def test_the_run_exception_arrives_with_its_traceback(self):
+        def run(self):
+            raise KeyError('in run')
+
+        result = RemoteRun(failing('Broken', Run=run), with_reports=False).attempt('Broken')
+        error = result.outcome.run_exception
+        assert (type(error), error.args) == (KeyError, ('in run',))
+        assert 'in run' in str(error.__cause__)
+
+    def test_a_run_exception_that_cannot_be_pickled_is_replaced(self):
+        def run(self):
+            raise PlainError(threading.Lock())
+
+        error = RemoteRun(failing('Broken', Run=run)).attempt('Broken').outcome.run_exception
+        assert isinstance(error, RemoteError)
+        assert 'cannot be sent' in str(error)
+
+    def test_a_bare_assert_in_a_worker_is_shown_by_its_source_line(self):
+        error = RemoteRun(job('Broken', Check=mount)).attempt('Broken').outcome.exception
+        assert error_details(error) == 'assert disk_is_mounted  # shown, too'
+
     def test_the_exception_of_each_phase_has_its_own_traceback(self):
         def run(self):
             raise KeyError('in run')
@@ -457,7 +480,7 @@ class TestException:
 
     def test_an_exception_that_was_not_raised_has_no_traceback(self):
         response = pickle.loads(run_request(RemoteRun(job('Fine')).request_of('Fine')))
-        assert response.tracebacks == ['', '']
+        assert response.tracebacks == ['', '', '']
 
 
 class TestGlobalStorage:
