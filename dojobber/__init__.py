@@ -40,6 +40,8 @@ On the second run, the state is ``State.OK``, since everything was done already.
     the records that listeners receive during a run (``Listener`` is the type of a listener);
 ``DoJobberError``
     the base of all errors; each carries the offending object as ``culprit``;
+``DoJobberWarning``
+    the category of warnings about probable mistakes in Job classes;
 ``dojobber.cli.main``
     the command line, which a script can call, too; ``dojobber --help`` lists its options.
 
@@ -49,9 +51,11 @@ The README is the manual.
 from .__version__ import __version__
 from .dojobber import DoJobber
 from .errors import (
+    ArgumentsError,
     CycleError,
     DepsError,
     DoJobberError,
+    DoJobberWarning,
     GraphError,
     JobsFailedError,
     NotConfiguredError,
@@ -65,10 +69,12 @@ from .job import DummyJob, Job, RunonlyJob
 from .outcome import Outcome, State
 
 __all__ = [
+    'ArgumentsError',
     'CycleError',
     'DepsError',
     'DoJobber',
     'DoJobberError',
+    'DoJobberWarning',
     'DummyJob',
     'Event',
     'EventKind',

@@ -146,6 +146,24 @@ class DoJobber:
         """Set the arguments of every Check and Run, replacing those set before. ``configure()`` keeps them."""
         self._args, self._kwargs = args, kwargs
 
+    def check_args(self, node: type[Job] | str | Iterable[type[Job] | str] | None = None) -> None:
+        """Check that every Check and Run can be called with the arguments of ``set_args()``. Calls none of them.
+
+        ``checknrun()`` does not do this: there, a Job whose arguments do not fit fails at its turn.
+
+        Args:
+            node: Check only what ``checknrun(node)`` would run.
+
+        Raises:
+            ArgumentsError: It lists each hook with its missing and unexpected arguments.
+            NotConfiguredError: ``configure()`` was not called.
+            UnknownJobError: ``node`` is not in the graph, or is an empty list.
+        """
+        from ._plan.arguments import check_arguments
+
+        plan = self._configured('check_args()')
+        check_arguments(plan if node is None else plan.subplan(node), self._args, self._kwargs)
+
     def checknrun(self, node: type[Job] | str | Iterable[type[Job] | str] | None = None) -> None:
         """Run the Jobs, dependencies first, and then call the pending Cleanups. Each call runs all Jobs anew.
 

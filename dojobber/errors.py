@@ -27,6 +27,10 @@ class DoJobberError(Exception):
         self.culprit = culprit
 
 
+class DoJobberWarning(UserWarning):
+    """Something in a Job class is probably a mistake, such as a method ``run`` where ``Run`` is missing."""
+
+
 class PlanError(DoJobberError, RuntimeError):
     """An argument of ``configure()``, or a Job in the graph, is invalid. The engine is unchanged.
 
@@ -48,6 +52,14 @@ class CycleError(PlanError):
     def cycle(self) -> list[Any]:
         """The Job classes on the cycle. Each depends on the next; the last is the first one again."""
         return list(self.culprit)
+
+
+class ArgumentsError(DoJobberError, TypeError):
+    """Some Check or Run cannot be called with the arguments of ``set_args()``. ``check_args()`` raises it.
+
+    The message lists each hook with its missing and unexpected arguments. ``culprit`` is a tuple of the names of the
+    Jobs.
+    """
 
 
 class UnknownJobError(DoJobberError, LookupError):

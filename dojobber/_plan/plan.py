@@ -5,13 +5,15 @@ from __future__ import annotations
 import heapq
 import logging
 import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, Callable, NamedTuple
 
-from ..errors import CycleError, DepsError, PlanError, UnknownJobError
+from ..errors import CycleError, DepsError, DoJobberWarning, PlanError, UnknownJobError
 from ..job import Job
 from ..log import logger
 from ..text import value_text
+from .mistakes import mistakes
 from .validate import check_hooks, checked_delay, checked_deps, checked_tries, is_job, read_settings
 
 MAX_SPELLING_CHECKS = 200
@@ -80,6 +82,9 @@ def make_plan(root: type[Job], default_tries: float, default_retry_delay: float)
         CycleError: Jobs depend on each other in a cycle.
         DepsError: ``root`` or something in DEPS is not a Job class, or DEPS cannot be read.
         PlanError: Another mistake in the arguments or in a Job; the message names it.
+
+    Warns:
+        DoJobberWarning: Something in a Job is probably a mistake.
     """
     tries = checked_tries(default_tries, 'default_tries')
     delay = checked_delay(default_retry_delay, 'default_retry_delay')
@@ -87,11 +92,13 @@ def make_plan(root: type[Job], default_tries: float, default_retry_delay: float)
         raise DepsError(f'the root must be a Job class, not {value_text(root)}', root)
     jobs: dict[str, type[Job]] = {root.__name__: root}
     steps: dict[str, Step] = {}
+    warned: list[str] = []
 
     def add_step(name: str) -> tuple[str, ...]:
         """Check a Job, add its step, and return the names of its dependencies."""
         job = jobs[name]
         check_hooks(job)
+        warned.extend(mistakes(job))
         deps, own_tries, own_delay = read_settings(job)
         dependencies: dict[str, None] = {}
         for dependency in checked_deps(job, deps):
@@ -113,6 +120,8 @@ def make_plan(root: type[Job], default_tries: float, default_retry_delay: float)
         cycle = [jobs[name] for name in error.names]
         path = ' -> '.join(error.names)
         raise CycleError(f'Jobs depend on each other in a cycle: {path}', cycle) from None
+    for warning in warned:
+        warnings.warn(warning, DoJobberWarning, stacklevel=3)  # at the line that called configure()
     if logger.isEnabledFor(logging.DEBUG):
         for name, (_, *details) in plan.steps.items():
             logger.debug('planned %r depending on %r, tries %s, retry delay %s s', name, *details)

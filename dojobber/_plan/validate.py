@@ -105,11 +105,12 @@ def check_hooks(job: type[Job]) -> None:
     except Exception:  # Check is missing, or a descriptor raises
         hooks = tuple([_read(job, name) for name in HOOKS])
     check, run, _ = hooks
-    if not callable(check) and not hasattr(type(_definition(job, 'Check')), '__get__'):  # a descriptor is accepted
+    if not callable(check) and not hasattr(type(definition_of(job, 'Check')), '__get__'):  # a descriptor is accepted
         hint = 'rename its method check' if hasattr(job, 'check') else 'derive from DummyJob if it only groups Jobs'
         raise PlanError(f'{job.__name__!r} has no Check method; {hint}', job)
     if check is RunonlyJob.Check and run is None:
-        raise PlanError(f'{job.__name__!r} is a RunonlyJob and has neither a Run method nor a Check of its own', job)
+        hint = ': rename its method run' if hasattr(job, 'run') else ''
+        raise PlanError(f'{job.__name__!r} is a RunonlyJob without a Run method or a Check of its own{hint}', job)
     for name, hook in zip(HOOKS, hooks):
         if hook is not None and not _is_plain_function(hook):
             _check_unusual_hook(job, name, hook)
@@ -125,13 +126,13 @@ def _is_plain_function(hook: Any) -> bool:
     )
 
 
-def _definition(job: type[Job], name: str) -> Any:
+def definition_of(job: type[Job], name: str) -> Any:
     """Return the hook as the class defines it, before any descriptor is applied; None if it is missing."""
     return next((vars(base)[name] for base in job.__mro__ if name in vars(base)), None)
 
 
 def _check_unusual_hook(job: type[Job], name: str, hook: Any) -> None:
-    definition = _definition(job, name)
+    definition = definition_of(job, name)
     if not callable(hook) and not hasattr(type(definition), '__get__'):
         raise PlanError(f'{name} of {job.__name__!r} must be a method, not {value_text(hook)}', job)
     if is_lazy(definition):

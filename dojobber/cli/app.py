@@ -7,6 +7,7 @@ import contextlib
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from enum import IntEnum
 from time import monotonic
@@ -14,7 +15,7 @@ from typing import NoReturn
 
 from .._plan.plan import Plan, make_plan
 from ..dojobber import DoJobber
-from ..errors import DoJobberError, UnknownJobError
+from ..errors import ArgumentsError, DoJobberError, DoJobberWarning, UnknownJobError
 from ..events import Event, EventKind, Listener
 from ..job import Job
 from ..outcome import State, is_interrupt
@@ -106,7 +107,7 @@ def _parse_and_run(root: type[Job] | None, argv: Sequence[str] | None, output: O
         output.reserve()
     try:
         root = root or load_root(options.root)
-        plan = make_plan(root, options.tries, options.retry_delay)
+        plan = _make_plan(root, options)
         if options.only is not None:
             plan = _subplan(plan, options.only)
         return (_show_plan if options.list or options.tree else _run)(root, plan, options, output)
@@ -114,8 +115,19 @@ def _parse_and_run(root: type[Job] | None, argv: Sequence[str] | None, output: O
         if options.debug and error.__cause__ is not None:
             cause = error.__cause__
             print_to_stderr(''.join(traceback.format_exception(type(cause), cause, cause.__traceback__)).rstrip('\n'))
-        print_to_stderr(f'{options.prog}: {escape_unprintable(str(error))}')
+        lines = map(escape_unprintable, str(error).split('\n') if isinstance(error, ArgumentsError) else [str(error)])
+        print_to_stderr(f'{options.prog}: ' + '\n'.join(lines))
         return ExitStatus.USAGE_ERROR
+
+
+def _make_plan(root: type[Job], options: argparse.Namespace) -> Plan:
+    """Return the plan of all Jobs, and print warnings about them. ``configure()`` does not repeat these."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always', DoJobberWarning)
+        plan = make_plan(root, options.tries, options.retry_delay)
+    for warning in caught:
+        print_to_stderr(f'{options.prog}: warning: {escape_unprintable(str(warning.message))}')
+    return plan
 
 
 def _at_least_failure(status: int) -> int:
@@ -180,6 +192,8 @@ def _make_engine(root: type[Job], options: argparse.Namespace, listeners: list[L
         listeners=listeners,
     )
     engine.set_args(**dict(options.arguments))
+    if not (options.list or options.tree):
+        engine.check_args(options.only)
     if options.graph is not None:
         check_graph(engine, options.graph, options.rankdir)
     return engine

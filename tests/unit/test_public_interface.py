@@ -6,6 +6,7 @@ line that goes breaks a promise of the manual; a new one is a promise.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import enum
 import inspect
@@ -55,7 +56,8 @@ def members_of(kind):
     if issubclass(kind, enum.Enum):
         yield from (f'{member.name} = {member.value!r}' for member in kind)
     else:
-        yield f'called with {signature_of(kind)}'
+        with contextlib.suppress(ValueError):  # a warning has the signature of Python's own
+            yield f'called with {signature_of(kind)}'
     is_record = hasattr(kind, '_fields')
     found = {}
     for base in kind.__mro__[::-1]:

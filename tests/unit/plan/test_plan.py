@@ -192,7 +192,7 @@ def test_a_job_without_check_is_refused(members):
 
 def test_a_runonly_job_with_neither_run_nor_check_is_refused():
     culprit = type('Culprit', (RunonlyJob,), {})
-    with pytest.raises(PlanError, match=r"'Culprit' .* neither a Run") as caught:
+    with pytest.raises(PlanError, match=r"'Culprit' .* without a Run") as caught:
         planned(culprit)
     assert caught.value.culprit is culprit
 

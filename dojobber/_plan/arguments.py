@@ -1,0 +1,71 @@
+"""Compares the arguments of ``set_args()`` with what each Check and Run accepts."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partialmethod
+from types import FunctionType
+from typing import Any
+
+from ..errors import ArgumentsError
+from .plan import Plan
+from .validate import definition_of
+
+
+def check_arguments(plan: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    """Make sure that each Check and Run of the plan can be called with these arguments.
+
+    Raises:
+        ArgumentsError: It lists all missing and unexpected arguments.
+    """
+    lines: list[str] = []
+    jobs: dict[str, None] = {}
+    for name, step in plan.steps.items():
+        for hook in 'Check', 'Run':
+            faults = ', '.join(_faults(step.job, hook, args, kwargs))
+            if faults:
+                lines.append(f'{name}.{hook}: {faults}')
+                jobs[name] = None
+    if lines:
+        raise ArgumentsError('\n'.join(['the arguments of set_args() do not fit all Jobs', *lines]), tuple(jobs))
+
+
+def _faults(job: Any, hook: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[str]:
+    parameters = _parameters(job, hook)
+    if parameters is None:
+        return
+    kinds = {parameter.kind for parameter in parameters.values()}
+    positional = [name for name, parameter in parameters.items() if parameter.kind in _POSITIONAL]
+    by_name = [name for name, parameter in parameters.items() if parameter.kind in _BY_NAME]
+    given = positional[: len(args)]
+    for name, parameter in parameters.items():
+        is_given = name in given or (name in by_name and name in kwargs)
+        if not is_given and parameter.default is parameter.empty and parameter.kind not in _COLLECTING:
+            yield f'missing {name!r}'
+    if len(args) > len(positional) and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        yield f'{len(args) - len(positional)} unexpected positional'
+    for name in kwargs:
+        if name in given and name in by_name:
+            yield f'{name!r} given twice'
+        elif name not in by_name and inspect.Parameter.VAR_KEYWORD not in kinds:
+            yield f'unexpected {name!r}'
+
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_COLLECTING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def _parameters(job: Any, hook: str) -> Mapping[str, inspect.Parameter] | None:
+    """Return the parameters of a hook without ``self``; None if it is missing, or cannot be known without calling code.
+
+    A decorator counts as it is: it may well add or remove arguments of the function that it wraps.
+    """
+    definition = definition_of(job, hook)
+    if not isinstance(definition, (FunctionType, staticmethod, classmethod, partialmethod)):
+        return None
+    try:
+        return inspect.signature(definition.__get__(object(), job), follow_wrapped=False).parameters
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,104 @@
+"""Mistakes in Job classes that would otherwise pass in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from types import CodeType, FunctionType
+from typing import Any
+from weakref import WeakSet
+
+from ..errors import DepsError
+from ..job import DummyJob, Job
+from .validate import is_job
+
+_MEANT = {
+    'check': 'Check',
+    'run': 'Run',
+    'cleanup': 'Cleanup',
+    'tries': 'TRIES',
+    'retry_delay': 'RETRY_DELAY',
+    **dict.fromkeys(['dep', 'deps', 'depend', 'depends', 'dependency', 'dependencies', 'depends_on'], 'DEPS'),
+}
+"""What an attribute with a name like this, in upper or lower case, was probably meant to be."""
+
+_MAX_INNOCENT = 10_000
+
+_innocent = {*vars(object), *vars(Job)}
+"""Names of attributes that are known to be none of these."""
+
+_warned: WeakSet[type] = WeakSet()
+
+
+def mistakes(job: type[Job]) -> Sequence[str]:
+    """Return a warning for each probable mistake in a class and its base classes, but only once for each class.
+
+    Raises:
+        DepsError: An attribute of the class is a misspelled DEPS.
+    """
+    if job.__mro__[1] is Job and _innocent.issuperset(job.__dict__):  # as nearly all classes, so this must be fast
+        return ()
+    suspects = [kind for kind in job.__mro__ if not _innocent.issuperset(kind.__dict__)]
+    is_dummy = job.Check is DummyJob.Check  # type: ignore[attr-defined]  # check_hooks() has found it
+    found = [warning for kind in suspects if issubclass(kind, Job) for warning in _misspelled(job, kind)]
+    if is_dummy:
+        found += [
+            f'{job.__name__!r} is a DummyJob, whose Check passes, so its {hook} is never called: give it a Check, or '
+            'derive it from Job or RunonlyJob'
+            for hook in ('Run', 'Cleanup')
+            if getattr(job, hook, None) is not None
+        ]
+    return found if found and _is_first_warning(job) else ()
+
+
+def _misspelled(job: type[Job], kind: type[Job]) -> Iterator[str]:
+    """Yield warnings about the attributes that ``job`` has from ``kind``."""
+    for name, value in list(vars(kind).items()):
+        meant = _MEANT.get(name.lower(), name)
+        if meant == name:
+            if len(_innocent) < _MAX_INNOCENT:
+                _innocent.add(name)
+        elif meant == 'DEPS':
+            if 'DEPS' not in vars(kind) and _holds_jobs(value):
+                raise DepsError(f'{name} of {kind.__name__!r} has no effect: is it meant to be DEPS?', kind)
+        elif _is_meant(job, meant, value) and not _is_mentioned(job, name):
+            yield f'{name} of {kind.__name__!r} has no effect: is it meant to be {meant}?'
+
+
+def _holds_jobs(value: Any) -> bool:
+    return is_job(value) or (
+        isinstance(value, (list, tuple, set, frozenset)) and bool(value) and all(map(is_job, value))
+    )
+
+
+def _is_meant(job: type[Job], meant: str, value: Any) -> bool:
+    """Tell whether ``value`` could be that hook or setting, which the class lacks."""
+    kinds = (int, float) if meant.isupper() else FunctionType
+    return isinstance(value, kinds) and getattr(job, meant, None) is None
+
+
+def _is_mentioned(job: type[Job], name: str) -> bool:
+    """Tell whether a function of the class or its bases, other than the one of that name, mentions that name."""
+    for kind in job.__mro__:
+        if kind is Job or kind is object:
+            continue
+        for key, value in vars(kind).items():
+            functions = [value.fget, value.fset] if isinstance(value, property) else [getattr(value, '__func__', value)]
+            codes = [function.__code__ for function in functions if isinstance(function, FunctionType)]
+            if key != name and any(_mentions(code, name) for code in codes):
+                return True
+    return False
+
+
+def _mentions(code: CodeType, name: str) -> bool:
+    if name in code.co_names or name in code.co_consts:
+        return True
+    return any(_mentions(constant, name) for constant in code.co_consts if isinstance(constant, CodeType))
+
+
+def _is_first_warning(job: type[Job]) -> bool:
+    try:
+        is_first = job not in _warned
+        _warned.add(job)
+    except TypeError:  # its metaclass makes it unhashable
+        return True
+    return is_first
