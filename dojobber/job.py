@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copyreg
+import functools
 from collections.abc import Iterable
 from threading import get_ident
-from typing import Any, Callable, ClassVar, TypeVar
+from typing import Any, Callable, ClassVar, TypeVar, cast
 
 AnyJob = TypeVar('AnyJob', bound='Job')
 
@@ -63,6 +65,20 @@ class Job:
         _set_storages(job, _next_storage.pop((get_ident(), id(cls)), {}))
         return job
 
+    @classmethod
+    def named(cls: type[AnyJob], name: str, /, **attributes: Any) -> type[AnyJob]:
+        """Return a subclass called ``name`` with these class attributes, for Jobs that differ only in their data.
+
+        For example, ``DEPS = [MakeFolder.named(f'Make {path}', PATH=path) for path in PATHS]``. The subclass keeps the
+        docstring of this class, unless ``__doc__`` is given. It can be pickled if this class can.
+
+        Raises:
+            TypeError: ``name`` is not a string.
+        """
+        members = {'__module__': cls.__module__, '__doc__': vars(cls).get('__doc__'), **attributes}
+        metaclass: Any = type(cls)
+        return cast('type[AnyJob]', _named_type(metaclass)(name, (cls,), {**members, _GIVEN: tuple(attributes)}))
+
 
 class DummyJob(Job):
     """A Job that does nothing itself. It groups the Jobs in its ``DEPS`` under one name, and passes after they pass."""
@@ -91,6 +107,33 @@ class RunonlyJob(Job):
         if exception is not None:
             raise exception
         return result
+
+
+_GIVEN = '_given_to_named'
+"""The class attribute with the names of the attributes that ``Job.named()`` was given."""
+
+
+@functools.cache
+def _named_type(metaclass: Any) -> Any:
+    """Return a subclass of a metaclass, whose instances are pickled by :func:`_reduce_named`."""
+    named = NamedJobType if metaclass is type else type(f'Named{metaclass.__name__}', (metaclass,), {})
+    copyreg.pickle(named, _reduce_named)
+    return named
+
+
+class NamedJobType(type):
+    """The metaclass of what ``Job.named()`` returns: pickle finds other classes only by their name in a module."""
+
+
+def _reduce_named(job: type[Job]) -> Any:
+    own = vars(job)
+    if _GIVEN not in own:
+        return job.__qualname__  # a class statement has derived it, so it is found by name
+    return _make_named, (job.__bases__[0], job.__name__, {name: own[name] for name in own[_GIVEN] if name in own})
+
+
+def _make_named(base: type[Job], name: str, attributes: dict[str, Any]) -> type[Job]:
+    return base.named(name, **attributes)
 
 
 KINDS = (DummyJob, RunonlyJob, Job)

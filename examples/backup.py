@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Back up folders: each folder on the command line becomes a Job of its own, created with type().
+"""Back up folders: each folder on the command line becomes a Job of its own, created with named().
 
     mkdir disk
     python examples/backup.py disk benchmarks examples --verbose
@@ -91,9 +91,9 @@ def main():
         if [other.name for other in folders].count(folder.name) > 1:
             parser.error(f'two folders are called {folder.name}')
 
-    # Classes created by type() work like any others. Jobs are identified by their names, so these must differ.
-    jobs = [type(f'Back up {folder.name}', (BackUp,), {'FOLDER': folder}) for folder in folders]
-    everything = type('Back up everything', (DummyJob,), {'DEPS': jobs})
+    # Jobs are identified by their names, so these must differ.
+    jobs = [BackUp.named(f'Back up {folder.name}', FOLDER=folder) for folder in folders]
+    everything = DummyJob.named('Back up everything', DEPS=jobs)
 
     engine = DoJobber()
     engine.configure(everything, verbose=options.verbose, default_tries=1)

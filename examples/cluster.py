@@ -78,14 +78,14 @@ class AddPrimes(CountPrimes):
 
 def count(low: int, high: int) -> type[CountPrimes]:
     """Return a Job that counts the primes of a range."""
-    return type(f'Count{low}to{high}', (CountPrimes,), {'low': low, 'high': high})
+    return CountPrimes.named(f'Count{low}to{high}', low=low, high=high)
 
 
 def add(jobs: list[type[CountPrimes]]) -> type[CountPrimes]:
     """Return a Job that adds up the counts of ``jobs``, whose ranges are adjacent."""
     low, high = jobs[0].low, jobs[-1].high
     parts = [(job.low, job.high) for job in jobs]
-    return type(f'Add{low}to{high}', (AddPrimes,), {'DEPS': jobs, 'low': low, 'high': high, 'parts': parts})
+    return AddPrimes.named(f'Add{low}to{high}', DEPS=jobs, low=low, high=high, parts=parts)
 
 
 def graph(below: int, jobs: int) -> type[CountPrimes]:

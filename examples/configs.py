@@ -100,10 +100,10 @@ def main():
     names = [path.relative_to(options.templates) for path in files(options.templates)]
     if not names:
         parser.error(f'no templates in {options.templates}')
-    jobs = [type(f'Update {name}', (UpdateFile,), {'FILE': name}) for name in names]
+    jobs = [UpdateFile.named(f'Update {name}', FILE=name) for name in names]
 
     engine = DoJobber()
-    engine.configure(type('UpdateAll', (DummyJob,), {'DEPS': jobs}), no_act=options.dry_run, default_tries=1)
+    engine.configure(DummyJob.named('UpdateAll', DEPS=jobs), no_act=options.dry_run, default_tries=1)
     engine.set_args(templates=options.templates, target=options.target, values=dict(options.value))
     engine.checknrun()
 

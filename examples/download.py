@@ -103,11 +103,11 @@ def main():
         match = re.fullmatch(r'([0-9a-f]{64}) [ *]([^/\\]+)', line)
         if not match:
             parser.error(f'{options.list}: expected a checksum and the name of a file, not {line!r}')
-        jobs.append(type(f'Download {match[2]}', (Download,), {'SHA256': match[1], 'NAME': match[2]}))
+        jobs.append(Download.named(f'Download {match[2]}', SHA256=match[1], NAME=match[2]))
 
     engine = DoJobber()
     engine.configure(
-        type('DownloadAll', (DummyJob,), {'DEPS': jobs}),
+        DummyJob.named('DownloadAll', DEPS=jobs),
         default_retry_delay=options.retry_delay,
         max_workers=options.jobs,
     )

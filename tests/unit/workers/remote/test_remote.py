@@ -280,6 +280,11 @@ class TestRequest:
         alone = job('Top')
         assert abs(len(RemoteRun(top).request_of('Top')) - len(RemoteRun(alone).request_of('Top'))) < 100
 
+    def test_a_named_job_is_sent_with_its_attributes(self):
+        made = DummyJob.named('All', DEPS=[job('Leaf')], WHO='Ada', Check=lambda self: self.WHO)
+        assert RemoteRun(made).attempt('All').outcome.result == 'Ada'
+        assert b'Leaf' not in RemoteRun(made).request_of('All')  # the graph below it stays here
+
     def test_a_job_is_sent_without_the_dependencies_of_its_bases(self):
         base = job('Base', [job(f'Leaf{number}') for number in range(1000)])
         top = type('Top', (base,), {})
