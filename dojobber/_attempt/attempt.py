@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import deque
 from collections.abc import Generator, Sequence
 from functools import partial
 from typing import Any, Callable, NamedTuple, Optional
@@ -44,7 +43,7 @@ class AttemptSettings(NamedTuple):
     restore_directory: Callable[[], object]
     """Called before every phase. If it raises, that phase fails."""
     timer: Callable[[], float] = perf_counter
-    """Returns the time in seconds; measures each phase."""
+    """The clock, in seconds, by which each phase is timed."""
 
 
 class AttemptResult(NamedTuple):
@@ -62,7 +61,7 @@ class Attempter:
 
     One generator runs all attempts. A stored exception keeps its frames alive, and each frame keeps its caller alive;
     but a suspended generator has no caller, so no exception keeps the frames and variables of the engine alive. Keep
-    this object as long as the exceptions: on Python 3.12, the frame of a destroyed generator is given a caller.
+    this object alive as long as the exceptions: on Python 3.12, the frame of a destroyed generator is given a caller.
 
     It is not thread-safe.
 
@@ -73,7 +72,8 @@ class Attempter:
     send: Callable[[tuple[Any, PhaseCallback | None]], Outcome]
     """Attempt a Job, given its class and a callback for its phases (or None), and return the outcome.
 
-    It raises only exceptions of the callback and interrupts between two phases. Then call :meth:`renew`.
+    If it raises (an exception of the callback, an interrupt between two phases, an error of the engine such as a full
+    stack), call :meth:`renew` before the next attempt.
     """
 
     def __init__(self, settings: AttemptSettings, on_run_started: Callable[[Any], object]) -> None:
@@ -91,10 +91,11 @@ class Attempter:
         return Attempter, (_NO_SETTINGS, id)
 
 
-# int, float and id stand for functions: unlike lambdas, they can be pickled.
+# int, float, and id in __reduce__ are placeholder functions: unlike lambdas, they can be pickled.
 _NO_SETTINGS = AttemptSettings((), {}, {}, False, int, float)
 _make_outcome: Callable[[tuple[Any, ...]], Outcome] = partial(tuple.__new__, Outcome)  # much faster than Outcome()
 
+# A Run that returns decides nothing, so 'run' is missing.
 _PASSED_STATES = {'check': State.OK, 'recheck': State.CHANGED}
 
 
@@ -115,7 +116,7 @@ def _attempt_loop(
         phases: dict[str, float] = {}
         has_run = False
         for phase in ('check', 'run', 'recheck'):
-            started = timer()
+            started_at = timer()
             try:
                 restore_directory()
                 if phase == 'check':
@@ -134,13 +135,13 @@ def _attempt_loop(
                     hook = job.Check
                 result = hook(*args, **kwargs)
                 if result is not None and type(result) in LAZY_RESULTS:
-                    refuse_lazy_result(result, hook, getattr(hook, '__name__', 'a hook'), job_class)
+                    refuse_lazy_result(result, hook, 'Run' if phase == 'run' else 'Check', job_class)
             except BaseException as raised:
                 error = strip_engine_frames(raised, callers_exception, earlier_traceback)
                 result = None
             if forks[0] != fork_count:
                 end_child(error)
-            phases[phase] = seconds = timer() - started
+            phases[phase] = seconds = timer() - started_at
             if on_phase:
                 on_phase(phase, seconds, result, error)
             if phase == 'run' and has_run:
@@ -164,7 +165,10 @@ def _attempt_loop(
 def _defines_run(job: Any) -> bool:
     try:
         return getattr(job, 'Run', None) is not None
-    except (Exception, SystemExit):  # from a property or __getattr__; the run phase will raise it again
+    except (
+        Exception,
+        SystemExit,
+    ):  # from a property or __getattr__; a run phase raises it again
         return True
 
 
@@ -173,8 +177,8 @@ class AttempterPool:
 
     def __init__(self, settings: AttemptSettings) -> None:
         self._settings = settings
-        self._idle: deque[tuple[Attempter, list[Any]]] = deque()
-        """Each with a list: the instance of its current attempt, once the Run of that instance has started."""
+        self._idle: list[tuple[Attempter, list[Any]]] = []
+        """Idle Attempters, each with the list to which it adds an instance just before its Run."""
 
     def __call__(self, job_class: Any, with_reports: bool) -> AttemptResult:
         """Attempt a Job and return the result. It raises nothing."""

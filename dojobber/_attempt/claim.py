@@ -1,4 +1,4 @@
-"""A claim that one call holds at a time, without a lock."""
+"""A claim that at most one call holds at a time, without a lock."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from types import FrameType
 
 
 class Claim:
-    """Held by the first call that takes it, identified by its frame.
+    """A claim. The first call that takes it holds it; a call is identified by its frame.
 
-    An interrupt cannot leave it held forever (interrupt rule 4): taking it is a single operation of a dict, and it is
-    free as soon as the frame that holds it has ended.
+    An interrupt cannot leave it held forever (interrupt rule 4): a single operation of a dict takes it, and the
+    next call that takes it releases it first if the frame of its holder has ended.
     """
 
     def __init__(self) -> None:

@@ -1,14 +1,14 @@
 """The stack of pending Cleanups.
 
 Threads, listeners, signal handlers and Cleanups may all call ``cleanup()``, at any time. The call that pops a Job also
-calls its Cleanup (interrupt rule 7), so each is called once. Other threads wait, which keeps the order.
+calls its Cleanup (interrupt rule 7), so every Cleanup is called once. Only one thread calls Cleanups at a time, to keep
+the order; the others wait.
 """
 
 from __future__ import annotations
 
 import itertools
 import sys
-from bisect import bisect
 from operator import methodcaller
 from typing import Any, Callable
 
@@ -22,7 +22,7 @@ from .error_chain import capture_error, chain_errors
 from .frames import strip_engine_frames
 from .process import end_child, forks
 
-POLL_INTERVAL = 0.05  # seconds between two checks whether another thread has finished
+POLL_INTERVAL = 0.05  # seconds between two checks of whether the thread that calls Cleanups has finished
 
 _call_cleanup = methodcaller('Cleanup')
 
@@ -33,10 +33,10 @@ class _AlreadyPopped:
 
 
 def has_cleanup(job: Any) -> bool:
-    """Tell whether an instance has a Cleanup. A property that raises counts: calling the Cleanup raises its error."""
+    """Tell whether an instance has a Cleanup. A property that raises counts: the call will raise its error."""
     try:
         return getattr(job, 'Cleanup', None) is not None
-    except (Exception, SystemExit):  # from a property; or from __getattr__ if there is no Cleanup
+    except (Exception, SystemExit):  # from a property; or from __getattr__, which Python calls if there is no Cleanup
         return any('Cleanup' in vars(base) for base in type(job).__mro__)
 
 
@@ -47,20 +47,20 @@ class CleanupStack:
     """
 
     timer = staticmethod(perf_counter)
-    """Returns the time in seconds; measures each Cleanup."""
+    """The clock, in seconds, by which each Cleanup is timed."""
 
     def __init__(self) -> None:
         self._jobs: dict[int, Any] = {}
-        """The instances whose Cleanup is pending, by sequence number of the attempt."""
-        self._order: list[tuple[int, str | None]] = []
-        """Sorted sequence numbers, each with the directory for the Cleanup. Some Jobs may have been popped already."""
+        """Instances whose Run was started, by sequence number of the attempt. Some may have no Cleanup."""
+        self._directories: dict[int, str | None] = {}
+        """The directory for each Cleanup, by the same number."""
         self.directory: str | None = None
-        """The directory in which the Cleanups that are pushed next will be called."""
+        """The directory in which the Cleanups of Jobs pushed from now on will be called."""
         self._numbers = itertools.count()
         self._claim = Claim()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state to copy and pickle, without iterators: Python 3.14 and later cannot pickle them."""
+        """Return the state to copy and pickle, without the ``itertools.count``, which Python 3.14 cannot pickle."""
         return {**vars(self), '_numbers': self.next_sequence()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -78,23 +78,20 @@ class CleanupStack:
                 (interrupt rule 3).
         """
         sequence = self.next_sequence() if sequence is None else sequence
+        self._directories.setdefault(sequence, self.directory)
         self._jobs[sequence] = job
-        position = bisect(self._order, (sequence,))
-        if position == len(self._order) or self._order[position][0] != sequence:
-            self._order.insert(position, (sequence, self.directory))
 
     def drop_last_if_no_cleanup(self) -> None:
         """Drop the last Job, whose attempt has ended, if it has no Cleanup."""
-        if self._order:
-            sequence, _ = self._order[-1]
-            if not has_cleanup(self._jobs.get(sequence)):
-                self._forget(sequence)
+        sequence = next(reversed(self._jobs), None)
+        if sequence is not None and not has_cleanup(self._jobs.get(sequence)):
+            self._forget(sequence)
 
     def run(self, notify: Callable[[Event], object], since: int = 0) -> BaseException | None:
         """Call the pending Cleanups of attempts numbered ``since`` or later. Return the error to raise, if any.
 
         If another thread is calling Cleanups, wait until it has finished. A call from a Cleanup, or from a listener or
-        signal handler in the thread that calls Cleanups, does not wait: it calls all the others.
+        signal handler in the thread that calls Cleanups, does not wait: it calls those that are still pending.
         """
         errors: list[BaseException | None] = []
         end = self.next_sequence()  # a run that another thread starts meanwhile calls its own Cleanups
@@ -125,24 +122,14 @@ class CleanupStack:
         self, sequences: range, notify: Callable[[Event], object], errors: list[BaseException | None]
     ) -> None:
         # In its own function: interrupt rule 5.
-        while True:
-            position = bisect(self._order, (sequences.stop,)) - 1
-            if position < 0 or self._order[position][0] < sequences.start:
-                return
-            sequence, directory = self._order[position]
-            if sequence in self._jobs:
-                self._run_one(sequence, directory, notify, errors)
-            self._forget(sequence)
+        for sequence in sorted(self._jobs, reverse=True):
+            if sequence in sequences:
+                self._run_one(sequence, notify, errors)
+                self._forget(sequence)
 
-    def _run_one(
-        self,
-        sequence: int,
-        directory: str | None,
-        notify: Callable[[Event], object],
-        errors: list[BaseException | None],
-    ) -> None:
-        job = self._jobs[sequence]
-        if not has_cleanup(job):
+    def _run_one(self, sequence: int, notify: Callable[[Event], object], errors: list[BaseException | None]) -> None:
+        job, directory = self._jobs.get(sequence), self._directories.get(sequence)
+        if not has_cleanup(job):  # or another call has popped it
             return
         name = type(job).__name__
         errors.append(capture_error(notify, Event(EventKind.CLEANUP_STARTED, name)))
@@ -152,8 +139,6 @@ class CleanupStack:
         error = _enter(directory, errors)
         if error is None:
             error = self._call(sequence, job, errors)
-        else:
-            errors.append(error)
         event = Event(EventKind.CLEANUP, name, seconds=self.timer() - started, exception=error)
         errors.append(capture_error(notify, event))
 
@@ -167,7 +152,7 @@ class CleanupStack:
         except BaseException as raised:
             if sequence in self._jobs:  # an interrupt or a full stack prevented the call
                 raise
-            error = strip_engine_frames(raised, None)  # None: the engine's caller will see it, so it keeps its context
+            error = strip_engine_frames(raised, None)  # None: keep its context, since the caller will see it
             errors.append(error)  # within this block, so that an interrupt gets the error as its context
         if forks[0] != fork_count:
             end_child(error)
@@ -175,9 +160,7 @@ class CleanupStack:
 
     def _forget(self, sequence: int) -> None:
         self._jobs.pop(sequence, None)
-        position = bisect(self._order, (sequence,))
-        if position < len(self._order) and self._order[position][0] == sequence:
-            del self._order[position]
+        self._directories.pop(sequence, None)
 
 
 def _enter(directory: str | None, errors: list[BaseException | None]) -> BaseException | None:
@@ -185,13 +168,14 @@ def _enter(directory: str | None, errors: list[BaseException | None]) -> BaseExc
 
     It must not be called if the directory no longer exists, since relative paths would mean something else. If the
     process may no longer enter the directory, perhaps because a Job dropped its privileges, the Cleanup is called, so
-    that nothing is left behind. Other errors are added to ``errors``.
+    that nothing is left behind. All errors but that one are added to ``errors``.
     """
     for _ in range(2):  # twice, since the first error may be an interrupt
         error = capture_error(enter_directory, directory)
         if error is None:
             return None
         if isinstance(error, OSError) and is_gone(directory):
+            errors.append(error)
             return error
         if not isinstance(error, PermissionError):
             errors.append(error)

@@ -1,8 +1,8 @@
 """The system's clocks and sleep, even where a test has replaced those of the ``time`` module, as freezegun does.
 
 If the clock stood still, a Job that waits for its next attempt would wait forever. So these functions come from a
-second copy of the built-in module, which no other module uses. time-machine also replaces functions in that copy, but
-not those of the monotonic clock in ``clock_gettime()``, which Linux has.
+second copy of the built-in module, which no other module uses. time-machine patches that copy, too, but leaves
+``clock_gettime(CLOCK_MONOTONIC)`` alone, which is used on Linux.
 """
 
 from __future__ import annotations

@@ -21,10 +21,10 @@ def enter_directory(directory: str | None) -> None:
     """Make ``directory`` the current one.
 
     This succeeds if it is the current one already, even without permission to enter it: for example, in a script
-    started with ``sudo -u`` in somebody's home, or after a Job has dropped its privileges.
+    started with ``sudo -u`` in another user's home, or after a Job has dropped its privileges.
 
     Raises:
-        OSError: It does not exist (also if it is None), or the process may not enter it.
+        OSError: ``directory`` is None or does not exist, or the process may not enter it.
     """
     if directory is None:
         raise FileNotFoundError(errno.ENOENT, 'the directory in which the run started does not exist')
@@ -36,7 +36,7 @@ def enter_directory(directory: str | None) -> None:
 
 
 def is_gone(directory: str | None) -> bool:
-    """Tell whether ``directory`` no longer exists. False if the system does not allow us to find out."""
+    """Tell whether ``directory`` no longer exists. Return False if the process may not find out."""
     if directory is None:
         return True
     try:

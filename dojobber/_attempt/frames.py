@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from types import TracebackType
 
-from .error_chain import get_context, get_traceback, set_context
+from .error_chain import get_context, get_traceback, new_links, set_context
 
 _PACKAGE = __name__.partition('.')[0]
 
@@ -27,10 +27,12 @@ def strip_engine_frames(
         callers_exception: The exception that the caller of the engine was handling. The Job has nothing to do with it,
             so ``error`` is detached from it.
         earlier: The traceback of the previous phase's exception. If the Job raises the same object again, Python
-            puts the new entries before these, which are cut off.
+            adds the new entries in front of it, and it is cut off.
     """
     if callers_exception is not None:
-        _detach(error, callers_exception)
+        for link in new_links(error, set()):
+            if get_context(link) is callers_exception:
+                set_context(link, None)
     entry = get_traceback(error)
     while entry is not None:
         module = entry.tb_frame.f_globals.get('__name__')
@@ -40,17 +42,6 @@ def strip_engine_frames(
     if entry is not None and entry.tb_next is not None:
         _cut_off_earlier(entry, earlier)
     return BaseException.with_traceback(error, entry)
-
-
-def _detach(error: BaseException, callers_exception: BaseException) -> None:
-    seen = set()
-    link: BaseException | None = error
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
-        context = get_context(link)
-        if context is callers_exception:
-            set_context(link, None)
-        link = context
 
 
 def _cut_off_earlier(entry: TracebackType, earlier: TracebackType | None) -> None:
@@ -68,7 +59,7 @@ def _cut_off_earlier(entry: TracebackType, earlier: TracebackType | None) -> Non
 
 
 def _first_argument(entry: TracebackType) -> object:
-    """Return the first argument of the function, also from ``*args``: the instance, for a hook or a wrapper of it."""
+    """Return the first argument, or the first item of ``*args``: in a hook or its wrapper, the instance."""
     names = entry.tb_frame.f_code.co_varnames
     value = entry.tb_frame.f_locals.get(names[0]) if names else None
     return value[0] if type(value) is tuple and value else value

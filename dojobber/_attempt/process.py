@@ -13,7 +13,7 @@ import traceback
 from typing import NoReturn
 
 forks = [0]
-"""The number of forks between the first Python process and this one. Reading it is much cheaper than ``getpid()``."""
+"""The number of forks that lead from the first Python process to this one. Reading it is cheaper than ``getpid()``."""
 
 
 def _count() -> None:
@@ -25,7 +25,7 @@ if hasattr(os, 'register_at_fork'):
 
 
 def end_child(error: BaseException | None) -> NoReturn:
-    """End this process at once, as Python ends a script that raises ``error``; None means that it raises nothing."""
+    """End this process at once, with the exit status of a script that raises ``error``; None means that it succeeds."""
     status = 0 if error is None else 1
     with contextlib.suppress(BaseException):
         if isinstance(error, SystemExit):

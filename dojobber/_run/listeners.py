@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from .._attempt.process import end_child, forks
 from ..errors import PlanError
-from ..events import Event, EventKind, Listener
+from ..events import Event, Listener
 from ..log import log_critical, logger
 from ..outcome import is_interrupt
 
@@ -34,23 +33,17 @@ class Listeners:
         """
         fork_count = forks[0]
         for listener in self._listeners:
-            error = None
             try:
                 listener(event)
-            except BaseException as raised:
-                error = raised
-                if forks[0] == fork_count:
-                    if is_interrupt(raised):
-                        raise
-                    log_critical('listener %r raised and is dropped', listener)
-                    self._listeners = [other for other in self._listeners if other is not listener]
+            except BaseException as error:
+                if forks[0] != fork_count:
+                    end_child(error)
+                if is_interrupt(error):
+                    raise
+                log_critical('listener %r raised and is dropped', listener)
+                self._listeners = [other for other in self._listeners if other is not listener]
             if forks[0] != fork_count:
-                end_child(error)
-
-    def emit(self, kind: EventKind, **fields: Any) -> None:
-        """Create an event and notify the listeners, if there are any."""
-        if self._listeners:
-            self.notify(Event(kind, **fields))
+                end_child(None)
 
     def notify_cleanup(self, event: Event) -> None:
         """Call the printer and the listeners with an event of a Cleanup."""
@@ -60,7 +53,7 @@ class Listeners:
 
 
 def checked_listeners(listeners: Iterable[Listener]) -> list[Listener]:
-    """Check the argument of ``configure()``, and return it as a list.
+    """Check the ``listeners`` of ``configure()``, and return them as a list.
 
     Raises:
         PlanError: It is not an iterable of callables.

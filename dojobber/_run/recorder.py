@@ -76,17 +76,17 @@ class Recorder:
         recorded = self._record(index, AttemptResult(failed, [PhaseReport(EventKind.CHECK.value, 0.0, None, result)]))
         return recorded._replace(fatal=result) if isinstance(result, BrokenExecutor) else recorded
 
-    def _record(self, index: int, attempt: AttemptResult) -> Recorded:
-        if index not in self._running:  # it is recorded already
+    def _record(self, index: int, result: AttemptResult) -> Recorded:
+        if index not in self._running:  # this attempt is recorded already
             return Recorded(False)
-        outcome = attempt.outcome
+        outcome = result.outcome
         sequence, earlier = self._running[index]
-        errors: list[BaseException | None] = []  # from listeners and signal handlers; all events are emitted anyway
-        if self._outcome_of(index) is earlier:  # it is not stored yet
-            if attempt.pending_cleanup is not None:
-                self.cleanups.push(attempt.pending_cleanup, sequence)
+        errors: list[BaseException | None] = []  # of listeners and signal handlers
+        if self._outcome_of(index) is earlier:  # its outcome is not stored yet
+            if result.pending_cleanup is not None:
+                self.cleanups.push(result.pending_cleanup, sequence)
             if self.is_listening:
-                errors += [capture_error(self._phase_ended, index, *report) for report in attempt.reports]
+                errors += [capture_error(self._phase_ended, index, *report) for report in result.reports]
             self._store(index, outcome)
         self._running.pop(index, None)
         if self.is_listening:
@@ -99,7 +99,7 @@ class Recorder:
         self._running.pop(index, None)
 
     def abandoned(self, index: int, interrupt: BaseException) -> None:
-        """Record that the wait for an attempt was interrupted while it is still running. Its Cleanup is not called."""
+        """Record that the wait for an attempt was interrupted. It is still running, so its Cleanup is not called."""
         capture_error(self._fail, index, interrupt)
         name = self._names[index]
         job = self._plan.steps[name].job
@@ -108,7 +108,7 @@ class Recorder:
             capture_error(self._listeners.notify_cleanup, Event(EventKind.CLEANUP, name, exception=error))
 
     def waiting(self, now: float, due: float, index: int) -> None:
-        """Notify the listeners that the next attempt, of this Job, starts at ``due``, in monotonic seconds."""
+        """Notify the listeners that no Job is ready before ``due``, when this one is, in monotonic seconds."""
         if self.is_listening:
             self._notify(EventKind.WAITING, index, seconds=due - now, value=due)
 
@@ -119,16 +119,16 @@ class Recorder:
                 self._fail(index, failure)
         self.results.complete(failure is not None)
 
-    def _fail(self, index: int, interrupt: BaseException) -> None:
-        """Record that an attempt failed with ``interrupt``, or only notify the listeners if its outcome is stored."""
+    def _fail(self, index: int, error: BaseException) -> None:
+        """Record that ``error`` ended an attempt, or only notify the listeners if its outcome is stored."""
         _, earlier = self._running[index]
-        outcome = Outcome(State.FAILED, 1, None, interrupt)
-        latest = self._outcome_of(index)
-        if latest is earlier:
+        outcome = Outcome(State.FAILED, 1, None, error)
+        total = self._outcome_of(index)
+        if total is earlier:
             self._store(index, outcome)
-        else:  # latest covers all attempts of the Job: subtract the earlier ones
-            phases = {phase: seconds - earlier.phases.get(phase, 0.0) for phase, seconds in latest.phases.items()}
-            outcome = latest._replace(phases=phases)
+        else:  # total covers all attempts of the Job: subtract the earlier ones
+            phases = {phase: seconds - earlier.phases.get(phase, 0.0) for phase, seconds in total.phases.items()}
+            outcome = total._replace(phases=phases)
         self._running.pop(index, None)
         if self.is_listening:
             self._notify_finished(index, outcome)

@@ -63,13 +63,13 @@ def _details(label: str, error: BaseException | None) -> list[str]:
 
 
 class Results:
-    """The outcome of each Job so far, and views of them by Job name.
+    """The outcome of each Job so far, and views of the outcomes by Job name.
 
     Only the caller's thread records outcomes; any thread may read them. A view is created when it is first read. During
     the run, it is then updated with each outcome.
 
     Args:
-        plan: The plan that is run; None if there was no run, so that there are no Jobs.
+        plan: The plan that is run. None, before the first run, means no Jobs.
     """
 
     def __init__(self, plan: Plan | None = None) -> None:
@@ -103,7 +103,7 @@ class Results:
 
     @property
     def errors(self) -> ReadOnlyDict[BaseException]:
-        """The error, for Jobs that have failed."""
+        """The error of each Job whose latest attempt did not pass."""
         return self._view(_update_errors, lambda: OrderedView(self._names))
 
     def _view(self, update: Updater, make_live: Callable[[], ReadOnlyDict[Any]]) -> ReadOnlyDict[Any]:
@@ -140,7 +140,7 @@ class Results:
             self._write(update, view, name)
 
     def block(self, name: str) -> None:
-        """Mark all Jobs that depend on ``name``, directly or not, as BLOCKED. Its last attempt has failed."""
+        """Mark as BLOCKED all Jobs that depend, directly or indirectly, on ``name``, whose last attempt has failed."""
         if self._dependents is None:
             self._dependents = {job: [] for job in self._names}
             for dependent, step in self._steps.items():
@@ -154,9 +154,9 @@ class Results:
                     _set_item(self.outcomes, dependent, Outcome(State.BLOCKED, blocked_by=(blocker,)))
                     blockers.append(dependent)
 
-    def complete(self, is_interrupted: bool = False) -> None:
+    def complete(self, has_failed: bool = False) -> None:
         """End the run: complete ``blocked_by`` of each Job, and repair updates that an interrupt left half done."""
-        if is_interrupted or not self.all_passed:
+        if has_failed or not self.all_passed:
             self._repair()
         self._is_complete = True
         self._views = {}  # new ones are plain copies, with the Jobs in plan order

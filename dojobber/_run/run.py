@@ -14,7 +14,7 @@ from .._attempt.error_chain import capture_error, chain_errors, get_context, set
 from .._plan.plan import Plan
 from .._plan.schedule import Schedule
 from .._workers.loop import Clock
-from ..events import EventKind
+from ..events import Event, EventKind
 from ..log import log_critical
 from .listeners import Listeners
 from .recorder import Recorder
@@ -36,7 +36,7 @@ class RunOptions(NamedTuple):
 
 
 class Run:
-    """Runs a plan once and calls the pending Cleanups."""
+    """One ``checknrun()``: uses a :class:`Runner` for the Jobs, then calls their Cleanups."""
 
     def __init__(self, plan: Plan, options: RunOptions, results: Results, cleanups: CleanupStack, clock: Clock) -> None:
         self._plan, self._options, self._results, self._cleanups, self._clock = plan, options, results, cleanups, clock
@@ -50,10 +50,10 @@ class Run:
         Raises:
             BaseException: The exception that ended the run, or an error of a Cleanup.
         """
-        started = self._clock.monotonic()
+        started_at = self._clock.monotonic()
         directory = current_directory()
         self._cleanups.directory = directory
-        first = self._cleanups.next_sequence()  # pending Cleanups of earlier runs have smaller numbers
+        since = self._cleanups.next_sequence()  # pending Cleanups of earlier runs have smaller numbers
         settings = AttemptSettings(args, kwargs, {}, self._options.no_act, partial(enter_directory, directory))
         failure = None
         try:
@@ -61,17 +61,17 @@ class Run:
                 self._run_jobs(settings, jobs_claim)
             except BaseException as error:
                 failure = error
-            failure = self._clean_up(failure, first)
+            failure = self._clean_up(failure, since)
         except BaseException as error:  # an interrupt between two statements above
-            failure = self._clean_up(chain_errors([failure, error]), first)
+            failure = self._clean_up(chain_errors([failure, error]), since)
         interrupt = capture_error(restore_directory, directory)
         if interrupt is not None:
             failure = chain_errors([failure, interrupt])
             restore_directory(directory)  # again, since it was interrupted
         if self._options.listeners:
-            seconds = self._clock.monotonic() - started
-            fields = {'seconds': seconds, 'value': self._results.outcomes, 'exception': failure}
-            interrupt = capture_error(self._options.listeners.emit, EventKind.RUN_FINISHED, **fields)
+            seconds = self._clock.monotonic() - started_at
+            event = Event(EventKind.RUN_FINISHED, seconds=seconds, value=self._results.outcomes, exception=failure)
+            interrupt = capture_error(self._options.listeners.notify, event)
             failure = chain_errors([failure, interrupt])
         raise_unchanged(failure)
 
@@ -83,7 +83,7 @@ class Run:
         failure = None
         try:
             jobs_claim.take(sys._getframe())
-            options.listeners.emit(EventKind.RUN_STARTED, value=plan.names)
+            options.listeners.notify(Event(EventKind.RUN_STARTED, value=plan.names))
             Runner(plan, settings, recorder, self._clock).run(options.max_workers, options.executor)
         except BaseException as error:
             failure = error
@@ -92,10 +92,10 @@ class Run:
             jobs_claim.release(sys._getframe())
             recorder.close(failure)
 
-    def _clean_up(self, failure: BaseException | None, first: int) -> BaseException | None:
-        """Call the Cleanups of this run, if the options say so. Return the error to raise, if any."""
+    def _clean_up(self, failure: BaseException | None, since: int) -> BaseException | None:
+        """Call the pending Cleanups of this run, unless ``cleanup`` is false. Return the error to raise, if any."""
         if self._options.cleanup:
-            failure = chain_errors([failure, self._cleanups.run(self._options.listeners.notify_cleanup, first)])
+            failure = chain_errors([failure, self._cleanups.run(self._options.listeners.notify_cleanup, since)])
         return failure
 
 

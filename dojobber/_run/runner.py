@@ -16,7 +16,7 @@ from .recorder import Recorder
 
 
 class Runner:
-    """Runs the Jobs of a plan once."""
+    """Runs the Jobs of a plan once, on the workers that ``max_workers`` and ``executor`` select."""
 
     def __init__(self, plan: Plan, settings: AttemptSettings, recorder: Recorder, clock: Clock) -> None:
         self._plan, self._settings, self._recorder, self._clock = plan, settings, recorder, clock
@@ -46,12 +46,12 @@ class Runner:
         self._execute(InlineWorkers(recorder, self._jobs, attempter))
 
     def _run_on_threads(self, executor: Any, max_running: float) -> None:
-        """Run the Jobs on threads. These share the current directory, so it is not restored before each phase."""
+        """Run the Jobs on threads. Threads share one current directory, so it is not restored before each phase."""
         recorder = self._recorder
-        attempters = recorder.results.attempter = AttempterPool(self._settings._replace(restore_directory=lambda: None))
+        pool = recorder.results.attempter = AttempterPool(self._settings._replace(restore_directory=lambda: None))
 
         def attempt(index: int) -> AttemptResult:
-            return attempters(self._jobs[index], recorder.is_listening)
+            return pool(self._jobs[index], recorder.is_listening)
 
         threads: OwnThreads | ExecutorThreads
         if executor is None:

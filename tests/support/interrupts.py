@@ -11,10 +11,15 @@ import dojobber
 PACKAGE = os.path.dirname(dojobber.__file__)
 
 
-def call_interrupted(function, number, event='line'):
-    """Call ``function`` with a KeyboardInterrupt at one place; return whether it was reached, and what was raised.
+def raise_interrupt():
+    raise KeyboardInterrupt
+
+
+def call_interrupted(function, number, event='line', handler=raise_interrupt):
+    """Call ``function``, and ``handler`` at one place; return whether that was reached, and what was raised.
 
     Args:
+        handler: By default it raises a KeyboardInterrupt.
         number: The place, counted from 1, among the lines of this package that the current thread runs.
         event: ``'line'``, or ``'call'`` to count calls of functions instead.
     """
@@ -27,7 +32,7 @@ def call_interrupted(function, number, event='line'):
         if traced_event == event:
             count += 1
             if count == number:
-                raise KeyboardInterrupt(f'{frame.f_code.co_filename}:{frame.f_lineno}')  # this also ends the tracing
+                handler()  # an exception also ends the tracing
         return trace
 
     before = sys.gettrace()

@@ -7,7 +7,7 @@ import os
 
 import pytest
 from support.factories import changing, job, run_attempt
-from support.interrupts import interrupt_everywhere
+from support.interrupts import call_interrupted, interrupt_everywhere
 
 from dojobber import Event, EventKind
 from dojobber._attempt.cleanup import CleanupStack
@@ -112,6 +112,21 @@ class TestCleanupStack:
         interrupts = [returned[0] for raised, returned in results if raised is None]
         assert all(isinstance(error, KeyboardInterrupt) for error in interrupts)
         assert len(interrupts) > 10
+
+    def test_a_signal_handler_may_call_the_cleanups_at_any_line(self):
+        number, was_reached = 0, True
+        while was_reached:
+            number += 1
+            log, results = [], []
+            cleanups = self.pending(log, 'A', 'B', 'C')
+
+            def run(cleanups=cleanups, results=results):
+                results.append(cleanups.run(lambda event: None))
+
+            was_reached, error = call_interrupted(run, number, handler=run)
+            assert (error, set(results)) == (None, {None})
+            assert log == ['C', 'B', 'A']
+        assert number > 50
 
     def test_an_interrupt_between_two_cleanups_has_the_error_of_the_first_as_its_context(self):
         seen = []
