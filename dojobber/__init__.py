@@ -28,7 +28,7 @@ do not pass. Since each Job checks before it acts, a script can be run again and
     print(engine.nodestatus)  # {'MakeFolder': True, 'WriteGreeting': True}
     print(engine.outcomes['WriteGreeting'].state)  # State.CHANGED
 
-On the second run, the state is ``State.OK``, since everything was done already. For more, see the help on:
+On the second run, the state is ``State.OK``, since everything was already done. For more, see the help on:
 
 ``Job``, ``RunonlyJob``, ``DummyJob``
     the base classes of your Jobs, with their hooks and attributes;

@@ -69,7 +69,7 @@ class DoJobber:
         self._args: tuple[Any, ...] = ()
         self._kwargs: dict[str, Any] = {}
         self._plan: Plan | None = None
-        self._options = RunOptions(False, cleanup, Listeners(()), None, None)  # until configure()
+        self._options = RunOptions(False, cleanup, listeners=Listeners(()), max_workers=None, executor=None)
         self._claim = Claim()
         """Held by checknrun()."""
         self._jobs_claim = Claim()
@@ -94,15 +94,16 @@ class DoJobber:
         executor: Executor | None = None,
         listeners: Iterable[Listener] = (),
     ) -> None:
-        """Set the Job to be done, ``root``, and the options. The graph consists of the root and all its dependencies.
+        """Set the root Job and the options. The graph consists of the root and everything it depends on.
 
-        If this raises, nothing has changed. Otherwise the results of earlier runs are forgotten, but pending Cleanups
-        are not.
+        If this raises, the engine is unchanged. Otherwise the results of earlier runs are discarded, and pending
+        Cleanups are kept.
 
         Args:
-            no_act: Only call Check, once for each Job. A Job that would run counts as failed, so its dependents are not
-                checked.
-            verbose: Print a line for each phase on stderr.
+            root: The Job you want done.
+            no_act: Call only Check, and only once for each Job. A Job that would run counts as failed, so its
+                dependents are not checked.
+            verbose: Print a line for each phase on stderr. Failed Cleanups are always printed.
             debug: Print the lines of ``verbose``, the traceback of each failed phase, and a line for each Cleanup.
             cleanup: Call the Cleanups at the end of ``checknrun()``; if false, call ``cleanup()`` yourself. The default
                 is that of ``DoJobber()``.
@@ -147,15 +148,15 @@ class DoJobber:
         self._args, self._kwargs = args, kwargs
 
     def check_args(self, node: type[Job] | str | Iterable[type[Job] | str] | None = None) -> None:
-        """Check that every Check and Run can be called with the arguments of ``set_args()``. Calls none of them.
+        """Make sure that every Check and Run can be called with the arguments of ``set_args()``, without calling them.
 
-        ``checknrun()`` does not do this: there, a Job whose arguments do not fit fails at its turn.
+        ``checknrun()`` does not do this: there, a Job whose arguments do not fit fails when it is attempted.
 
         Args:
-            node: Check only what ``checknrun(node)`` would run.
+            node: Check only the Jobs that ``checknrun(node)`` would run.
 
         Raises:
-            ArgumentsError: It lists each hook with its missing and unexpected arguments.
+            ArgumentsError: They do not fit. The message lists each hook with its missing and unexpected arguments.
             NotConfiguredError: ``configure()`` was not called.
             UnknownJobError: ``node`` is not in the graph, or is an empty list.
         """
@@ -165,7 +166,7 @@ class DoJobber:
         check_arguments(plan if node is None else plan.subplan(node), self._args, self._kwargs)
 
     def checknrun(self, node: type[Job] | str | Iterable[type[Job] | str] | None = None) -> None:
-        """Run the Jobs, dependencies first, and then call the pending Cleanups. Each call runs all Jobs anew.
+        """Run the Jobs, dependencies first, and then the pending Cleanups. Each call runs all Jobs anew.
 
         The current directory is restored at the end and, when Jobs run one at a time, before each phase.
 
@@ -175,7 +176,8 @@ class DoJobber:
         Raises:
             NotConfiguredError: ``configure()`` was not called.
             UnknownJobError: ``node`` is not in the graph, or is an empty list.
-            DoJobberError: ``checknrun()`` of this engine is already running. A Job or a listener may have called it.
+            DoJobberError: ``checknrun()`` of this engine is already running; a Job or a listener may have
+                called it again.
             RemoteError: The arguments of ``set_args()`` cannot be sent to the processes of the executor.
             BaseException: An interrupt, the error of a Cleanup, or the error of a broken executor. It is raised after
                 the Cleanups. A Job that fails raises nothing.
@@ -197,7 +199,7 @@ class DoJobber:
             self._claim.release(frame)
 
     def cleanup(self) -> None:
-        """Call the pending Cleanups, that of the latest attempt first. Needed only with ``cleanup=False``.
+        """Call the pending Cleanups, in reverse order of their attempts. Needed only with ``cleanup=False``.
 
         If another thread is calling them, this waits until it has finished.
 
@@ -229,7 +231,7 @@ class DoJobber:
         """Raise an error unless every Job passed in the last ``checknrun()``.
 
         Raises:
-            JobsFailedError: It lists the Jobs that failed, with their errors.
+            JobsFailedError: Some did not pass. The message lists those that failed, with their errors.
             NotConfiguredError: There was no ``checknrun()`` since ``configure()``.
         """
         outcomes = self.outcomes
@@ -243,7 +245,7 @@ class DoJobber:
         """The outcome of each Job of the last ``checknrun()``, by name; empty after ``configure()``.
 
         Each Job comes after its dependencies, here and in ``nodestatus``, ``noderesults`` and ``nodeexceptions``. All
-        of these are read-only, are updated during their run, and can be read by any thread. Later runs do not change
+        of these are read-only, are updated during the run, and can be read by any thread. Later runs do not change
         them.
         """
         return self._results.outcomes
@@ -295,7 +297,7 @@ class DoJobber:
 
         Args:
             filed: A path or a binary file object. A text-mode file works, too; a text buffer only with text formats.
-            fmt: ``'dot'`` and ``'mermaid'`` need no renderer, all other formats need Graphviz or graphviz-pure. The
+            fmt: ``'dot'`` and ``'mermaid'`` need no renderer; all other formats need Graphviz or graphviz-pure. The
                 default for a path is its suffix, where ``.gv`` means dot and ``.mmd`` means mermaid, or else png.
             rankdir: ``'TB'`` draws a Job above its dependencies; ``'LR'``, ``'BT'`` and ``'RL'`` turn the picture.
             timeout: Seconds after which the renderer is stopped; ``math.inf`` is allowed.
@@ -314,7 +316,7 @@ class DoJobber:
     def display_graph(self) -> None:
         """Show the picture of the graph on the screen or, without a screen, print its path.
 
-        The picture is an SVG file in the directory for temporary files. It is kept, since a viewer may open it later.
+        The picture is an SVG file in the temporary directory. It is kept, since a viewer may open it later.
 
         Raises:
             NotConfiguredError: ``configure()`` was not called.

@@ -32,16 +32,16 @@ class DoJobberWarning(UserWarning):
 
 
 class PlanError(DoJobberError, RuntimeError):
-    """An argument of ``configure()``, or a Job in the graph, is invalid. The engine is unchanged.
+    """An argument of ``configure()`` or a Job is invalid, or ``checknrun()`` is running. The engine is unchanged.
 
     ``culprit`` is the Job class, the value of the argument, or its name.
     """
 
 
 class DepsError(PlanError, TypeError):
-    """Something in ``DEPS``, or the root, is not a Job class.
+    """The root, or something in a ``DEPS``, is not a Job class, or a ``DEPS`` is misspelled or cannot be read.
 
-    ``culprit`` is the Job class with these ``DEPS``, or the value given as root.
+    ``culprit`` is the Job class with these ``DEPS`` or the misspelled name, or the value given as root.
     """
 
 
@@ -50,12 +50,12 @@ class CycleError(PlanError):
 
     @property
     def cycle(self) -> list[Any]:
-        """The Job classes on the cycle. Each depends on the next; the last is the first one again."""
+        """The Job classes on the cycle. Each depends on the next; the last repeats the first."""
         return list(self.culprit)
 
 
 class ArgumentsError(DoJobberError, TypeError):
-    """Some Check or Run cannot be called with the arguments of ``set_args()``. ``check_args()`` raises it.
+    """A Check or Run cannot be called with the arguments of ``set_args()``. ``check_args()`` raises it.
 
     The message lists each hook with its missing and unexpected arguments. ``culprit`` is a tuple of the names of the
     Jobs.
@@ -63,11 +63,11 @@ class ArgumentsError(DoJobberError, TypeError):
 
 
 class UnknownJobError(DoJobberError, LookupError):
-    """``checknrun()`` was given a Job that is not in the graph. ``culprit`` is that argument, a class or a name."""
+    """A Job that is not in the graph was given, or an empty list. ``culprit`` is that Job or list, as given."""
 
 
 class NotConfiguredError(DoJobberError, RuntimeError):
-    """``configure()`` must be called first. ``culprit`` is the name of the method or attribute that was used."""
+    """``configure()`` or ``checknrun()`` must be called first. ``culprit`` is the name of what was used."""
 
 
 class StorageConflictError(DoJobberError, RuntimeError):
@@ -90,7 +90,8 @@ class RemoteError(DoJobberError, RuntimeError):
 class JobsFailedError(DoJobberError, RuntimeError):
     """``raise_for_failure()`` found Jobs that did not pass. ``culprit`` is a tuple of the names of those that failed.
 
-    The message lists these, each with its error and that of its Run, and counts the others. ``outcomes`` holds all.
+    With ``no_act``, Jobs that would run count as failed. The message counts all that did not pass, and shows the first
+    of those in ``culprit``, each with its error and that of its Run. ``outcomes`` holds the outcome of every Job.
     """
 
     outcomes: Mapping[str, Outcome]

@@ -27,7 +27,7 @@ class EventKind(Enum):
     RECHECK = 'recheck'
     """The check after Run ended, with the same fields."""
     WAITING = 'waiting'
-    """No Job can be attempted for ``seconds``. ``job`` is next, when the monotonic clock reaches ``value``."""
+    """No Job can be attempted for ``seconds``. The next is ``job``, when the monotonic clock reaches ``value``."""
     ATTEMPT_FINISHED = 'attempt finished'
     """The attempt ended: it took ``seconds``. ``value`` is the Job's ``Outcome`` so far, over all attempts, and
     ``exception`` the error of this attempt."""
@@ -35,14 +35,14 @@ class EventKind(Enum):
     """The Cleanup of an attempt at ``job`` is about to be called, at the end of a run or by ``cleanup()``."""
     CLEANUP = 'cleanup'
     """The Cleanup ended: it took ``seconds``, and may have raised ``exception``. If an interrupt ended the wait for a
-    Job that is still running, its Cleanup is not called, and this event is emitted alone, without seconds."""
+    Job that is still running, its Cleanup is not called, and this event comes without CLEANUP_STARTED and seconds."""
     RUN_FINISHED = 'run finished'
-    """The run ended: it took ``seconds``, with its Cleanups. ``value`` maps Job names to Outcomes. ``checknrun()`` will
-    raise ``exception``, if any."""
+    """The run ended: it took ``seconds``, including its Cleanups. ``value`` maps Job names to Outcomes. ``checknrun()``
+    will raise ``exception``, if any."""
 
 
 class Event(NamedTuple):
-    """Something that happened in a run. It is immutable; each listener is called with it.
+    """An immutable record of something that happened in a run. Each listener is called with it.
 
     ``kind`` is the ``EventKind``, ``job`` the name of the Job; ``round`` and ``attempt`` number the attempt. The
     meaning of ``seconds``, ``value`` and ``exception`` depends on the kind. Fields that do not apply are None. A

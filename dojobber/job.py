@@ -11,7 +11,7 @@ from typing import Any, Callable, ClassVar, TypeVar, cast
 AnyJob = TypeVar('AnyJob', bound='Job')
 
 _next_storage: dict[tuple[int, int], dict[Any, Any]] = {}
-"""By thread id and ``id()`` of the class, the global storage for the instance that is about to be created."""
+"""The global storage of the instance about to be created, by thread id and ``id()`` of the class."""
 
 
 class Job:
@@ -29,14 +29,14 @@ class Job:
         Optional. Called at the end of the run, once for each attempt whose ``Run`` was started, in reverse order.
 
     In ``Check`` and ``Run``, ``SystemExit`` fails the Job like any other error, and ``KeyboardInterrupt`` ends the run.
-    An error in a ``Cleanup`` fails no Job; it is raised when all Cleanups have been called.
+    An error in a ``Cleanup`` does not fail the Job; it is raised after all Cleanups have been called.
 
     ``DEPS`` lists the Job classes that it depends on. ``TRIES`` is the maximum number of attempts, and ``RETRY_DELAY``
     the minimum number of seconds between the starts of two attempts.
 
     Each attempt creates a new instance, without arguments. Its hooks share two dicts: ``self.storage`` belongs to the
-    attempt, ``self.global_storage`` to all Jobs of a ``checknrun()``. If you create an instance yourself, perhaps to
-    test its hooks, both are empty.
+    attempt, ``self.global_storage`` to all Jobs of a ``checknrun()``. If you create an instance yourself, for example
+    to test its hooks, both are empty.
     """
 
     DEPS: ClassVar[Iterable[type[Job]]] = ()
@@ -81,21 +81,21 @@ class Job:
 
 
 class DummyJob(Job):
-    """A Job that does nothing itself. It groups the Jobs in its ``DEPS`` under one name, and passes after they pass."""
+    """A Job that does nothing itself. It groups the Jobs in its ``DEPS`` under one name, and passes once they pass."""
 
     def Check(self, *args: Any, **kwargs: Any) -> Any:
-        """Pass."""
+        """Always pass."""
 
 
 class RunonlyJob(Job):
-    """A Job without a ``Check`` of its own: its ``Run`` is called every time, and decides.
+    """A Job without a ``Check`` of its own: each attempt calls its ``Run``, which decides.
 
     The return value of ``Run`` is the Job's result; an exception fails the attempt. With ``no_act`` it never passes,
     since ``Run`` is not called. Prefer a Job with a ``Check`` where possible.
     """
 
     def Check(self, *args: Any, **kwargs: Any) -> Any:
-        """Fail before ``Run`` was called; afterward, return its result or raise its error.
+        """Fail if ``Run`` was not called yet; otherwise return its result or raise its error.
 
         Raises:
             RuntimeError: ``Run`` was not called yet.
@@ -162,7 +162,7 @@ def instantiate(job_class: Any, global_storage: dict[Any, Any]) -> Any:
             job = object.__new__(job_class)  # as Job.__new__ would
         else:
             job = job_class.__new__(job_class)
-            if getattr(job, '_run_verdict', None) is not None:  # the instance was used before
+            if getattr(job, '_run_verdict', None) is not None:  # its __new__ returned an instance that was used before
                 set_attribute(job, '_run_verdict', None)
         _set_storages(job, global_storage)
         if job_class.__init__ is object.__init__:

@@ -17,7 +17,7 @@ def log_critical(text: str, *args: object) -> None:
     """Log something that the user could not find out otherwise, with the exception being handled, if any.
 
     ``logging.config`` disables the loggers that it does not know, so this logger is enabled again. If the log cannot be
-    written, perhaps because stderr is closed, nothing else happens.
+    written, perhaps because stderr is closed, the message is lost.
     """
     with contextlib.suppress(Exception):
         logger.disabled = False

@@ -12,7 +12,7 @@ from .read_only import ReadOnlyDict
 
 
 class State(Enum):
-    """The state of a Job after a run. ``passed`` tells whether the Job passed.
+    """The state of a Job during or after a run. ``passed`` tells whether the Job passed.
 
     It is True for ``OK`` and ``CHANGED``, False for ``FAILED`` and ``WOULD_RUN``, and None for ``BLOCKED`` and
     ``NOT_RUN``, which were never attempted.
@@ -27,7 +27,7 @@ class State(Enum):
     BLOCKED = 'blocked'
     """Never attempted, because a dependency did not pass or is blocked itself."""
     WOULD_RUN = 'would run'
-    """Only with ``no_act``, which does not call Run: the check failed, and the Job has a Run."""
+    """Only with ``no_act``: the check failed, and the Job has a Run, which was not called."""
     NOT_RUN = 'not run'
     """Never attempted: the run was interrupted, or has not reached the Job yet."""
 
@@ -58,8 +58,8 @@ class Outcome(NamedTuple):
 
     ``state`` is its ``State`` after ``tries`` attempts. ``result`` is the return value of the passing Check,
     ``exception`` the error of a Job that did not pass, and ``run_exception`` that of its Run. ``seconds`` is the time
-    that all attempts took, and ``phases`` divides it by phase. ``blocked_by`` names the dependencies that kept it from
-    being attempted.
+    that all attempts took, and ``phases`` breaks it down by phase. ``blocked_by`` names the dependencies that kept it
+    from being attempted.
     """
 
     state: State
@@ -75,7 +75,7 @@ class Outcome(NamedTuple):
     blocked_by: tuple[str, ...] = ()
     """Names of its direct dependencies that failed, would run or are blocked themselves, in the order of ``DEPS``."""
     run_exception: BaseException | None = None
-    """What the Run of its last attempt raised, whatever the recheck decided; None if it raised nothing."""
+    """The error of the Run of its last attempt, even if the recheck passed; None if there was none."""
 
     @property
     def seconds(self) -> float:

@@ -1,4 +1,4 @@
-"""Dicts for users, which only the engine can change."""
+"""Dicts that users can read and only the engine can change."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class ReadOnlyDict(dict[str, Value]):
     """A dict that only the engine can change. Compared, printed, copied or pickled, it behaves like a plain dict.
 
     The engine writes each change into it at once. So it is always up to date, even for C code that reads the dict
-    directly, and a lookup costs as much as in a plain dict.
+    directly, and a lookup is as fast as in a plain dict.
     """
 
     __slots__ = ()
 
     def __init__(self, content: Mapping[str, Value] | None = None) -> None:
-        if self:
+        if self:  # a second call of __init__ would change it
             self._refuse()
         super().__init__(content or {})
 
@@ -50,8 +50,7 @@ class ReadOnlyDict(dict[str, Value]):
 class OrderedView(ReadOnlyDict[Value]):
     """A read-only dict to which Jobs are added, and from which they are removed, during the run.
 
-    Iteration goes through the Jobs that it held at the beginning, in plan order. Changes by another thread do not
-    disturb it.
+    Iteration covers the Jobs that the dict held when it began, in plan order. Other threads do not disturb it.
     """
 
     __slots__ = ('_names', '_snapshots')

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 MAX_OUTPUT_LINES = 10
-"""The number of lines that are shown of a failed command's output."""
+"""The largest number of lines to show of a failed command's output."""
 
 
 def error_text(error: BaseException) -> str:
@@ -23,7 +23,7 @@ def error_line(error: BaseException) -> str:
 
 
 def error_details(error: BaseException) -> str:
-    """Return the message of ``error`` with what people need to understand it. It may have several lines.
+    """Return the message of ``error`` with the details needed to understand it. It may have several lines.
 
     A KeyError is shown with its type, a bare ``assert`` by its source line, any other error without a message by its
     type. The error of a command that failed is followed by the end of its output.
@@ -51,7 +51,7 @@ def _source_line(error: AssertionError) -> str:
     import linecache
 
     entry, cause = (_members[name].__get__(error) for name in ('__traceback__', '__cause__'))
-    if entry is None:  # it was raised in another process, where its cause has the traceback
+    if entry is None:  # it was raised in another process; its cause holds the traceback as text
         lines = [line.strip() for line in error_text(cause).splitlines()] if cause is not None else []
         return next((line for line in reversed(lines) if line.startswith('assert')), '')
     while entry.tb_next is not None:
@@ -78,7 +78,7 @@ def summary(job: type) -> str:
 
 
 def duration(seconds: float, digits: int = 1) -> str:
-    """Return seconds as ``12 ms``, ``3.4 s``, ``2m 05s`` or ``1h 02m``. Without digits, it has no ms."""
+    """Return seconds as ``12 ms``, ``3.4 s``, ``2m 05s`` or ``1h 02m``. With ``digits=0``, it has no ms."""
     if digits and round(seconds * 1000) < 1000:
         return f'{seconds * 1000:.0f} ms'
     if round(seconds, digits) < 60:

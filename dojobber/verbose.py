@@ -12,7 +12,7 @@ PHASES = (EventKind.CHECK, EventKind.RUN, EventKind.RECHECK)
 
 
 class VerbosePrinter:
-    """A listener that prints a line for each phase.
+    """A listener that prints a line for each phase and each failed Cleanup; with ``debug``, for all Cleanups.
 
     It looks up ``sys.stderr`` for each line, and prints nothing more to a stream that is closed or broken.
     """
@@ -31,7 +31,7 @@ class VerbosePrinter:
             self._print(f'{event.job}.cleanup running')
 
     def print_cleanup(self, event: Event) -> None:
-        """Print a line if a Cleanup failed; with ``debug``, also if it passed."""
+        """Print a line if the Cleanup failed; with ``debug``, also if it passed."""
         if event.exception is not None:
             self._print(f'{event.job}.cleanup: fail "{error_text(event.exception)}"')
         elif self._debug:
@@ -63,7 +63,7 @@ def _indented_traceback(error: BaseException) -> str:
 
     try:
         text = ''.join(traceback.format_exception(type(error), error, error.__traceback__))
-    except Exception:  # some exceptions defeat the formatter, such as a SyntaxError with odd arguments
+    except Exception:  # it fails for some exceptions, such as a SyntaxError with odd arguments
         text = error_line(error) + '\n'
     text += ''.join([f'{line}\n' for line in command_output(error)])
     return textwrap.indent(text, '  ')

@@ -1,1 +1,1 @@
-"""Turns Job classes into a checked plan, and decides which Job is next. It calls no Job and reads no clock."""
+"""Turns Job classes into a checked plan, and decides which Job is next. It calls no hooks and reads no clock."""

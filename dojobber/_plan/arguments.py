@@ -17,7 +17,7 @@ def check_arguments(plan: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) 
     """Make sure that each Check and Run of the plan can be called with these arguments.
 
     Raises:
-        ArgumentsError: It lists all missing and unexpected arguments.
+        ArgumentsError: A Check or Run does not accept them. The message lists all missing and unexpected arguments.
     """
     lines: list[str] = []
     jobs: dict[str, None] = {}
@@ -38,15 +38,15 @@ def _faults(job: Any, hook: str, args: Sequence[Any], kwargs: Mapping[str, Any])
     kinds = {parameter.kind for parameter in parameters.values()}
     positional = [name for name, parameter in parameters.items() if parameter.kind in _POSITIONAL]
     by_name = [name for name, parameter in parameters.items() if parameter.kind in _BY_NAME]
-    given = positional[: len(args)]
+    filled = positional[: len(args)]
     for name, parameter in parameters.items():
-        is_given = name in given or (name in by_name and name in kwargs)
+        is_given = name in filled or (name in by_name and name in kwargs)
         if not is_given and parameter.default is parameter.empty and parameter.kind not in _COLLECTING:
             yield f'missing {name!r}'
     if len(args) > len(positional) and inspect.Parameter.VAR_POSITIONAL not in kinds:
-        yield f'{len(args) - len(positional)} unexpected positional'
+        yield f'unexpected positional arguments: {len(args) - len(positional)}'
     for name in kwargs:
-        if name in given and name in by_name:
+        if name in filled and name in by_name:
             yield f'{name!r} given twice'
         elif name not in by_name and inspect.Parameter.VAR_KEYWORD not in kinds:
             yield f'unexpected {name!r}'
@@ -58,9 +58,9 @@ _COLLECTING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def _parameters(job: Any, hook: str) -> Mapping[str, inspect.Parameter] | None:
-    """Return the parameters of a hook without ``self``; None if it is missing, or cannot be known without calling code.
+    """Return the parameters of a hook without ``self``; None if it is missing or they cannot be known without a call.
 
-    A decorator counts as it is: it may well add or remove arguments of the function that it wraps.
+    ``__wrapped__`` is not followed, since a decorator may add or remove arguments.
     """
     definition = definition_of(job, hook)
     if not isinstance(definition, (FunctionType, staticmethod, classmethod, partialmethod)):

@@ -1,4 +1,4 @@
-"""Lazy hooks, which do nothing when they are called: async functions and generator functions."""
+"""Detects lazy hooks: async functions and generator functions, which do nothing when they are called."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ LAZY_CALL_FLAGS = 0x20 | 0x80 | 0x200
 LAZY_RESULTS = frozenset({AsyncGeneratorType, CoroutineType, GeneratorType})
 
 MAX_WRAPPERS = 100
-"""The number of nested wrappers to look through; a function may be wrapped in itself."""
+"""The largest number of nested wrappers to look through; a function may wrap itself."""
 
 
 def is_lazy(hook: Any) -> bool:
-    """Tell whether calling ``hook``, taken from the class, only returns an object that would do the work later.
+    """Tell whether calling ``hook``, as the class defines it, only returns an object that would do the work later.
 
-    ``__wrapped__`` is not followed, since a decorator may well turn a lazy function into one that works at once.
+    ``__wrapped__`` is not followed, since a decorator may turn a lazy function into one that does the work at once.
     """
     return any(code.co_flags & LAZY_CALL_FLAGS for code in _codes(hook, follow_wrapped=False))
 
 
 def refuse_lazy_result(result: Any, hook: Any, name: str, job_class: type) -> None:
-    """Close ``result``, whose type is in LAZY_RESULTS, and raise TypeError if it shows that ``hook`` is lazy.
+    """Raise TypeError if ``result``, whose type is in LAZY_RESULTS, shows that ``hook`` is lazy.
 
-    A coroutine or an async generator always does. A generator does if its code is that of the hook itself, or of a
-    function that a decorator keeps as ``__wrapped__``.
+    A coroutine or an async generator always shows it. A generator shows it if its code is that of the hook, or of a
+    function that a decorator keeps as ``__wrapped__``. Coroutines and these generators are closed.
     """
     if isinstance(result, GeneratorType):
         if result.gi_code not in _codes(hook, follow_wrapped=True):

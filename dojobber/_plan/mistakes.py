@@ -1,4 +1,4 @@
-"""Mistakes in Job classes that would otherwise pass in silence."""
+"""Finds mistakes in Job classes that would otherwise go unnoticed."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ _MEANT = {
     'retry_delay': 'RETRY_DELAY',
     **dict.fromkeys(['dep', 'deps', 'depend', 'depends', 'dependency', 'dependencies', 'depends_on'], 'DEPS'),
 }
-"""What an attribute with a name like this, in upper or lower case, was probably meant to be."""
+"""By name of an attribute in lower case: the name that was probably meant."""
 
-_MAX_INNOCENT = 10_000
+_MAX_HARMLESS = 10_000
 
-_innocent = {*vars(object), *vars(Job)}
-"""Names of attributes that are known to be none of these."""
+_harmless = {*vars(object), *vars(Job)}
+"""Names of attributes that are known not to be misspelled."""
 
 _warned: WeakSet[type] = WeakSet()
 
 
 def mistakes(job: type[Job]) -> Sequence[str]:
-    """Return a warning for each probable mistake in a class and its base classes, but only once for each class.
+    """Return a warning for each probable mistake in a class and its bases, but only in the first call for that class.
 
     Raises:
         DepsError: An attribute of the class is a misspelled DEPS.
     """
-    if job.__mro__[1] is Job and _innocent.issuperset(job.__dict__):  # as nearly all classes, so this must be fast
+    if job.__mro__[1] is Job and _harmless.issuperset(job.__dict__):  # true of nearly all classes, so it must be fast
         return ()
-    suspects = [kind for kind in job.__mro__ if not _innocent.issuperset(kind.__dict__)]
+    suspects = [kind for kind in job.__mro__ if not _harmless.issuperset(kind.__dict__)]
     is_dummy = job.Check is DummyJob.Check  # type: ignore[attr-defined]  # check_hooks() has found it
     found = [warning for kind in suspects if issubclass(kind, Job) for warning in _misspelled(job, kind)]
     if is_dummy:
         found += [
-            f'{job.__name__!r} is a DummyJob, whose Check passes, so its {hook} is never called: give it a Check, or '
-            'derive it from Job or RunonlyJob'
+            f'{job.__name__!r} is a DummyJob, whose Check passes, so its {hook} is never called: give it '
+            'a Check, or derive it from RunonlyJob if it is to run each time'
             for hook in ('Run', 'Cleanup')
             if getattr(job, hook, None) is not None
         ]
@@ -51,12 +51,12 @@ def mistakes(job: type[Job]) -> Sequence[str]:
 
 
 def _misspelled(job: type[Job], kind: type[Job]) -> Iterator[str]:
-    """Yield warnings about the attributes that ``job`` has from ``kind``."""
+    """Yield warnings about the attributes that ``kind``, a class in the MRO of ``job``, defines."""
     for name, value in list(vars(kind).items()):
         meant = _MEANT.get(name.lower(), name)
         if meant == name:
-            if len(_innocent) < _MAX_INNOCENT:
-                _innocent.add(name)
+            if len(_harmless) < _MAX_HARMLESS:
+                _harmless.add(name)
         elif meant == 'DEPS':
             if 'DEPS' not in vars(kind) and _holds_jobs(value):
                 raise DepsError(f'{name} of {kind.__name__!r} has no effect: is it meant to be DEPS?', kind)
@@ -71,13 +71,13 @@ def _holds_jobs(value: Any) -> bool:
 
 
 def _is_meant(job: type[Job], meant: str, value: Any) -> bool:
-    """Tell whether ``value`` could be that hook or setting, which the class lacks."""
+    """Tell whether the class lacks the hook or setting ``meant``, and ``value`` could be it."""
     kinds = (int, float) if meant.isupper() else FunctionType
     return isinstance(value, kinds) and getattr(job, meant, None) is None
 
 
 def _is_mentioned(job: type[Job], name: str) -> bool:
-    """Tell whether a function of the class or its bases, other than the one of that name, mentions that name."""
+    """Tell whether a function of the class or its bases, other than the one called ``name``, mentions that name."""
     for kind in job.__mro__:
         if kind is Job or kind is object:
             continue

@@ -17,7 +17,7 @@ from .mistakes import mistakes
 from .validate import check_hooks, checked_delay, checked_deps, checked_tries, is_job, read_settings
 
 MAX_SPELLING_CHECKS = 200
-"""How many Job names are compared with an unknown name; comparing 100,000 would take seconds."""
+"""The number of Job names to compare with an unknown name; comparing 100,000 would take seconds."""
 
 
 class Step(NamedTuple):
@@ -33,7 +33,7 @@ class Step(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """A root Job and everything it depends on, checked, in plan order: depth first, each Job after its dependencies."""
+    """Root Jobs and everything they depend on, checked, in plan order: depth first, each Job after its dependencies."""
 
     steps: dict[str, Step]
     """By Job name, in plan order."""
@@ -44,19 +44,19 @@ class Plan(NamedTuple):
 
     @property
     def root(self) -> str:
-        """Name of the root Job, which is the last in plan order."""
+        """Name of the root Job, which is the last in plan order; of several roots, the last."""
         return self.names[-1]
 
     def subplan(self, node: type[Job] | str | Iterable[type[Job] | str]) -> Plan:
         """Return the plan of one Job, given as class or name, or of several, and everything they depend on.
 
         Raises:
-            UnknownJobError: The plan has no such Job, or none is given.
+            UnknownJobError: A Job is not in the plan, or the list is empty.
         """
         nodes: Iterable[Any] = [node] if isinstance(node, (type, str)) or not isinstance(node, Iterable) else node
         names = [self._name_of(node) for node in nodes]
         if not names:
-            raise UnknownJobError('a list of Jobs to run must not be empty', node)
+            raise UnknownJobError('the list of Jobs must not be empty', node)
         return _ordered_plan(_post_order(names, lambda name: self.steps[name].dependencies), self.steps)
 
     def _name_of(self, node: Any) -> str:
@@ -164,7 +164,7 @@ def _post_order(roots: Iterable[str], dependencies_of: Callable[[str], tuple[str
 
 
 def _similar(name: str, names: Iterable[str]) -> list[str]:
-    """Return the names of which ``name`` may be a misspelling."""
+    """Return the names that ``name`` may be a misspelling of."""
     import difflib
 
     def letter_pairs(text: str) -> set[str]:
@@ -196,10 +196,10 @@ def _duplicate_error(first: type[Job], second: type[Job]) -> PlanError:
     if first.__qualname__ == second.__qualname__ and file_of(first) == file_of(second):
         modules = ' and '.join(dict.fromkeys([first.__module__, second.__module__]))
         message = (
-            f'the class {first.__qualname__!r} was defined twice, in {modules}, and both are in the graph: '
+            f'the class {first.__qualname__!r} was defined twice, in {modules}, and both definitions are in the graph: '
             'import its file under one name, or rerun all code that uses it'
         )
     else:
         origins = ' and '.join(f'{job.__module__}.{job.__qualname__}' for job in (first, second))
-        message = f'two different Jobs are named {first.__name__!r}, {origins}: rename one'
+        message = f'two different Jobs are named {first.__name__!r}: {origins}; rename one'
     return PlanError(message, second)

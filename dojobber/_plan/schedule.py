@@ -30,7 +30,7 @@ class Schedule:
         self._tries_left = list(tries)
         self._delays = delays
         self._started_at = [0.0] * len(tries)
-        # A priority is the pair (round, index) as one number that sorts alike: round * number of Jobs + index.
+        # A priority is the pair (round, index) as one number that sorts the same way: round * number of Jobs + index.
         self._count = len(tries)
         self._priorities = list(range(self._count, 2 * self._count))
         self._ready = [self._priorities[index] for index, count in enumerate(self._unpassed) if not count]  # a heap

@@ -76,9 +76,9 @@ def _list_deps(job: type[Job], deps: Any) -> list[Any]:
 
 
 def _replace_iterator(job: type[Job], iterator: Any, dependencies: tuple[Any, ...]) -> None:
-    """Replace DEPS with a tuple on the class that defines it, since an iterator can be read only once.
+    """Replace DEPS with a tuple in the class that defines it, since an iterator can be read only once.
 
-    If a descriptor returned the iterator, nothing is replaced: it returns a new one each time.
+    If a descriptor returned the iterator, nothing is replaced: the descriptor returns a new one each time.
     """
     for owner in job.__mro__:
         if vars(owner).get('DEPS') is iterator:
@@ -95,7 +95,7 @@ _IS_ABSTRACT = 1 << 20  # the class flag inspect.TPFLAGS_IS_ABSTRACT; inspect is
 
 
 def check_hooks(job: type[Job]) -> None:
-    """Make sure that Check, Run and Cleanup are callable and not lazy.
+    """Make sure that Check, Run and Cleanup are callable and not lazy, and that the class is not abstract.
 
     Raises:
         PlanError: Check is missing, a hook is not callable or is lazy, or the class is abstract.
@@ -106,16 +106,17 @@ def check_hooks(job: type[Job]) -> None:
         hooks = tuple([_read(job, name) for name in HOOKS])
     check, run, _ = hooks
     if not callable(check) and not hasattr(type(definition_of(job, 'Check')), '__get__'):  # a descriptor is accepted
-        hint = 'rename its method check' if hasattr(job, 'check') else 'derive from DummyJob if it only groups Jobs'
+        is_misspelled = hasattr(job, 'check')
+        hint = 'rename its method check to Check' if is_misspelled else 'derive it from DummyJob if it only groups Jobs'
         raise PlanError(f'{job.__name__!r} has no Check method; {hint}', job)
     if check is RunonlyJob.Check and run is None:
-        hint = ': rename its method run' if hasattr(job, 'run') else ''
+        hint = ': rename its method run to Run' if hasattr(job, 'run') else ''
         raise PlanError(f'{job.__name__!r} is a RunonlyJob without a Run method or a Check of its own{hint}', job)
     for name, hook in zip(HOOKS, hooks):
         if hook is not None and not _is_plain_function(hook):
             _check_unusual_hook(job, name, hook)
     if job.__flags__ & _IS_ABSTRACT:
-        names = ', '.join(sorted(job.__abstractmethods__))  # type: ignore[attr-defined]  # of an abstract class
+        names = ', '.join(sorted(job.__abstractmethods__))  # type: ignore[attr-defined]  # abstract classes have it
         raise PlanError(f'{job.__name__!r} is abstract: it does not implement {names}', job)
 
 

@@ -178,7 +178,7 @@ def test_a_hook_can_be_any_callable():
 
 
 def test_the_error_of_a_missing_check_points_out_a_method_named_check():
-    with pytest.raises(PlanError, match=r"^'Culprit' has no Check method; rename its method check$"):
+    with pytest.raises(PlanError, match=r"^'Culprit' has no Check method; rename its method check to Check$"):
         planned(type('Culprit', (Job,), {'check': lambda self: None}))
 
 
@@ -264,7 +264,7 @@ def test_two_classes_with_one_name_are_refused():
     one, other = job('Same'), job('Same')
     other.__module__ = 'elsewhere'
     with pytest.raises(
-        PlanError, match=r"named 'Same', support\.factories\.Same and elsewhere\.Same: rename one$"
+        PlanError, match=r"named 'Same': support\.factories\.Same and elsewhere\.Same; rename one$"
     ) as caught:
         planned(job('Root', [one, other]))
     assert caught.value.culprit is other
