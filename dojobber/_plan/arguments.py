@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partialmethod
 from types import FunctionType
@@ -65,7 +66,12 @@ def _parameters(job: Any, hook: str) -> Mapping[str, inspect.Parameter] | None:
     definition = definition_of(job, hook)
     if not isinstance(definition, (FunctionType, staticmethod, classmethod, partialmethod)):
         return None
+    options: dict[str, Any] = {'follow_wrapped': False}
+    if sys.version_info >= (3, 14):  # annotations are evaluated when they are read, which may fail
+        from annotationlib import Format
+
+        options['annotation_format'] = Format.STRING
     try:
-        return inspect.signature(definition.__get__(object(), job), follow_wrapped=False).parameters
+        return inspect.signature(definition.__get__(object(), job), **options).parameters
     except (TypeError, ValueError):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 
 import pytest
 from support.factories import job, make_engine
@@ -148,6 +149,13 @@ def test_hooks_in_other_forms_are_not_refused_by_mistake(kind):
     engine = make_engine(kind)
     engine.set_args(host='db1')
     engine.check_args()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason='needs Python 3.14, which defers annotations')
+def test_annotations_are_not_evaluated():
+    namespace = {}
+    exec(compile('def check(self, host: Undefined): pass', '<jobs>', 'exec', dont_inherit=True), namespace)
+    assert faults_of(job('Root', Check=namespace['check'])) == ["Root.Check: missing 'host'"]
 
 
 @pytest.mark.parametrize('kind', [Odd, Wrapped])
