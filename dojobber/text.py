@@ -28,25 +28,26 @@ def error_details(error: BaseException) -> str:
     A KeyError is shown with its type, a bare ``assert`` by its source line, any other error without a message by its
     type. The error of a command that failed is followed by the end of its output.
     """
-    text = error_text(error)
-    if isinstance(error, KeyError) and text:
-        text = f'{type(error).__name__}: {text}'  # the message is only the key
-    elif isinstance(error, AssertionError) and not text:
+    text, kind = error_text(error), type(error)  # isinstance() would read a property named __class__, which may raise
+    if issubclass(kind, KeyError) and text:
+        text = f'{kind.__name__}: {text}'  # the message is only the key
+    elif issubclass(kind, AssertionError) and not text:
         text = _source_line(error)
-    return '\n'.join([text or type(error).__name__, *command_output(error)])
+    return '\n'.join([text or kind.__name__, *command_output(error)])
 
 
 def command_output(error: BaseException) -> list[str]:
     """Return the last lines that a failed command wrote to stderr, or else to stdout, if they were captured."""
     subprocess: Any = sys.modules.get('subprocess')  # if it is not imported, its errors cannot be raised
-    if subprocess is None or not isinstance(error, (subprocess.CalledProcessError, subprocess.TimeoutExpired)):
+    if subprocess is None or not issubclass(type(error), (subprocess.CalledProcessError, subprocess.TimeoutExpired)):
         return []
-    output: Any = error.stderr or error.output or ''
+    command: Any = error
+    output: Any = command.stderr or command.output or ''
     text = output.decode(errors='replace') if isinstance(output, bytes) else str(output)
     return text.rstrip().splitlines()[-MAX_OUTPUT_LINES:]
 
 
-def _source_line(error: AssertionError) -> str:
+def _source_line(error: BaseException) -> str:
     """Return the line of source code that raised ``error``; empty if it is not known."""
     import linecache
 

@@ -58,7 +58,7 @@ def failure_error(outcomes: Mapping[str, Outcome]) -> JobsFailedError:
 
 
 def _details(label: str, error: BaseException | None) -> list[str]:
-    first, *rest = error_details(error).splitlines() if error is not None else ['']
+    first, *rest = (error_details(error) if error is not None else '').splitlines() or ['']
     return [f'{label}: {first}', *[f'        {line}' for line in rest]]
 
 
