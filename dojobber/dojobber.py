@@ -123,6 +123,9 @@ class DoJobber:
             DepsError: The root, or something in a ``DEPS``, is not a Job class.
             PlanError: Another mistake: a Job without Check, two Jobs with the same name, an invalid number, an executor
                 that needs cloudpickle, which is missing; or ``checknrun()`` is running.
+
+        Warns:
+            DoJobberWarning: Something in a Job class is probably a mistake. Each class is warned of once.
         """
         if self._claim.is_held:
             raise PlanError('configure() cannot replace the graph that checknrun() is running', root)

@@ -1,6 +1,6 @@
 """The public interface is the one in ``public_interface.txt``, so that nothing changes there by mistake.
 
-After a change on purpose, run ``python tests/unit/test_public_interface.py`` and read what it changes in that file. A
+After an intended change, run ``python tests/unit/test_public_interface.py`` and read what it changes in that file. A
 line that goes breaks a promise of the manual; a new one is a promise.
 """
 
