@@ -291,7 +291,7 @@ class DoJobber:
         with graph_lock:
             graph = self._graph_of(plan)
             if graph is None:
-                graph = JobGraph({name: step.dependencies for name, step in plan.steps.items()})
+                graph = JobGraph(plan.dependency_names())
                 self._graph = plan, graph
         return graph.update_colors(self.outcomes)
 

@@ -33,9 +33,9 @@ class Node(NamedTuple):
 def nodes_of(plan: Plan, outcomes: Mapping[str, Outcome]) -> list[Node]:
     """Return a node for each Job of the plan, with its outcome if the Job was part of the last run."""
     nodes = []
-    for name, step in plan.steps.items():
+    for job, (name, dependencies) in zip(plan.jobs, plan.dependency_names().items()):
         outcome = outcomes.get(name)
         error = outcome.exception if outcome else None
         text = '' if error is None else error_details(error)
-        nodes.append(Node(name, step.dependencies, kind_of(step.job), summary(step.job), outcome, text))
+        nodes.append(Node(name, dependencies, kind_of(job), summary(job), outcome, text))
     return nodes

@@ -22,9 +22,9 @@ def check_arguments(plan: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) 
     """
     lines: list[str] = []
     jobs: dict[str, None] = {}
-    for name, step in plan.steps.items():
+    for name, job in zip(plan.names, plan.jobs):
         for hook in 'Check', 'Run':
-            faults = ', '.join(_faults(step.job, hook, args, kwargs))
+            faults = ', '.join(_faults(job, hook, args, kwargs))
             if faults:
                 lines.append(f'{name}.{hook}: {faults}')
                 jobs[name] = None

@@ -6,8 +6,8 @@ import heapq
 import logging
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
-from typing import Any, Callable, NamedTuple
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Callable, NamedTuple, TypeVar
 
 from ..errors import CycleError, DepsError, DoJobberWarning, PlanError, UnknownJobError
 from ..job import Job
@@ -20,12 +20,9 @@ MAX_SPELLING_CHECKS = 200
 """The number of Job names to compare with an unknown name; comparing 100,000 would take seconds."""
 
 
-class Step(NamedTuple):
-    """A Job of the plan, with all defaults applied."""
+class JobSettings(NamedTuple):
+    """The settings of a Job, with all defaults applied. Jobs that set none share one object."""
 
-    job: type[Job]
-    dependencies: tuple[str, ...]
-    """Names of the Jobs in DEPS, in order, without duplicates."""
     tries: float
     """Maximum number of attempts, at least 1."""
     retry_delay: float
@@ -33,19 +30,26 @@ class Step(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Root Jobs and everything they depend on, checked, in plan order: depth first, each Job after its dependencies."""
+    """Root Jobs and everything they depend on, checked, in plan order: depth first, each Job after its dependencies.
 
-    steps: dict[str, Step]
-    """By Job name, in plan order."""
+    Each field has one item per Job. In all modules, the index of a Job is its position in them.
+    """
+
     names: tuple[str, ...]
-    """Job names in plan order. In all modules, the index of a Job is its position in this tuple."""
+    jobs: tuple[type[Job], ...]
     dependencies: tuple[tuple[int, ...], ...]
-    """For each Job, the indexes of its dependencies, all smaller than its own."""
+    """The indexes of the Jobs in DEPS, in order and without duplicates, all smaller than the Job's own index."""
+    settings: tuple[JobSettings, ...]
 
     @property
     def root(self) -> str:
         """Name of the root Job, which is the last in plan order; of several roots, the last."""
         return self.names[-1]
+
+    def dependency_names(self) -> dict[str, tuple[str, ...]]:
+        """Return the names of the dependencies of each Job, by its name."""
+        names = self.names
+        return {name: tuple([names[index] for index in indexes]) for name, indexes in zip(names, self.dependencies)}
 
     def subplan(self, node: type[Job] | str | Iterable[type[Job] | str]) -> Plan:
         """Return the plan of one Job, given as class or name, or of several, and everything they depend on.
@@ -53,22 +57,38 @@ class Plan(NamedTuple):
         Raises:
             UnknownJobError: A Job is not in the plan, or the list is empty.
         """
-        nodes: Iterable[Any] = [node] if isinstance(node, (type, str)) or not isinstance(node, Iterable) else node
-        names = [self._name_of(node) for node in nodes]
-        if not names:
+        indexes = self.indexes_of(node)
+        if not indexes:
             raise UnknownJobError('the list of Jobs must not be empty', node)
-        return _ordered_plan(_post_order(names, lambda name: self.steps[name].dependencies), self.steps)
+        order = list(_post_order(indexes, self.dependencies.__getitem__))
+        new_index = {index: position for position, index in enumerate(order)}
+        return Plan(
+            tuple([self.names[index] for index in order]),
+            tuple([self.jobs[index] for index in order]),
+            tuple([tuple([new_index[dependency] for dependency in self.dependencies[index]]) for index in order]),
+            tuple([self.settings[index] for index in order]),
+        )
 
-    def _name_of(self, node: Any) -> str:
+    def indexes_of(self, node: type[Job] | str | Iterable[type[Job] | str]) -> list[int]:
+        """Return the index of a Job, given as class or name, or those of several.
+
+        Raises:
+            UnknownJobError: A Job is not in the plan.
+        """
+        nodes: Iterable[Any] = [node] if isinstance(node, (type, str)) or not isinstance(node, Iterable) else node
+        index_of = {name: index for index, name in enumerate(self.names)}
+        return [self._index_of(node, index_of) for node in nodes]
+
+    def _index_of(self, node: Any, index_of: Mapping[str, int]) -> int:
         name = node.__name__ if isinstance(node, type) else node
-        step = self.steps.get(name) if isinstance(name, str) else None
-        if step is None:
+        index = index_of.get(name) if isinstance(name, str) else None
+        if index is None:
             similar = _similar(name, self.names) if isinstance(name, str) else []
             hint = f'; did you mean {" or ".join(map(repr, similar))}?' if similar else ''
             raise UnknownJobError(f'{value_text(node)} is not in the graph that was configured{hint}', node)
-        if isinstance(node, type) and step.job is not node:
-            raise UnknownJobError(f'{node!r} is not in the graph, whose {name!r} is {step.job!r}', node)
-        return name
+        if isinstance(node, type) and self.jobs[index] is not node:
+            raise UnknownJobError(f'{node!r} is not in the graph, whose {name!r} is {self.jobs[index]!r}', node)
+        return index
 
 
 def make_plan(root: type[Job], default_tries: float, default_retry_delay: float) -> Plan:
@@ -86,81 +106,100 @@ def make_plan(root: type[Job], default_tries: float, default_retry_delay: float)
     Warns:
         DoJobberWarning: Something in a Job is probably a mistake.
     """
-    tries = checked_tries(default_tries, 'default_tries')
-    delay = checked_delay(default_retry_delay, 'default_retry_delay')
+    defaults = JobSettings(
+        checked_tries(default_tries, 'default_tries'), checked_delay(default_retry_delay, 'default_retry_delay')
+    )
     if not is_job(root):
         raise DepsError(f'the root must be a Job class, not {value_text(root)}', root)
     jobs: dict[str, type[Job]] = {root.__name__: root}
-    steps: dict[str, Step] = {}
+    settings: dict[str, JobSettings] = {}
+    dependencies: dict[str, dict[str, None]] = {}
     warned: list[str] = []
 
-    def add_step(name: str) -> tuple[str, ...]:
-        """Check a Job, add its step, and return the names of its dependencies."""
+    def check_job(name: str) -> Iterable[str]:
+        """Check a Job, store its settings and dependencies, and return the names of the latter."""
         job = jobs[name]
         check_hooks(job)
         warned.extend(mistakes(job))
-        deps, own_tries, own_delay = read_settings(job)
-        dependencies: dict[str, None] = {}
+        deps, *own_settings = read_settings(job)
+        names: dict[str, None] = {}
         for dependency in checked_deps(job, deps):
             known = jobs.setdefault(dependency.__name__, dependency)
             if known is not dependency:
                 raise _duplicate_error(known, dependency)
-            dependencies[dependency.__name__] = None
-        steps[name] = step = Step(
-            job,
-            tuple(dependencies),
-            tries if own_tries is None else checked_tries(own_tries, 'TRIES', job),
-            delay if own_delay is None else checked_delay(own_delay, 'RETRY_DELAY', job),
-        )
-        return step.dependencies
+            names[dependency.__name__] = None
+        settings[name] = defaults if own_settings == _NOT_SET else _settings(job, own_settings, defaults)
+        dependencies[name] = names
+        return names
 
     try:
-        plan = _ordered_plan(_post_order([root.__name__], add_step), steps)
+        names = tuple(_post_order([root.__name__], check_job))
     except _CycleFoundError as error:
-        cycle = [jobs[name] for name in error.names]
-        path = ' -> '.join(error.names)
-        raise CycleError(f'Jobs depend on each other in a cycle: {path}', cycle) from None
-    for warning in warned:
-        warnings.warn(warning, DoJobberWarning, stacklevel=3)  # at the line that called configure()
+        cycle = [jobs[name] for name in error.path]
+        raise CycleError(f'Jobs depend on each other in a cycle: {" -> ".join(error.path)}', cycle) from None
+    for message in warned:
+        warnings.warn(message, DoJobberWarning, stacklevel=3)  # at the line that called configure()
+    index_of = {name: index for index, name in enumerate(names)}
+    plan = Plan(
+        names,
+        tuple([jobs[name] for name in names]),
+        tuple([tuple([index_of[dependency] for dependency in dependencies[name]]) for name in names]),
+        tuple([settings[name] for name in names]),
+    )
     if logger.isEnabledFor(logging.DEBUG):
-        for name, (_, *details) in plan.steps.items():
-            logger.debug('planned %r depending on %r, tries %s, retry delay %s s', name, *details)
+        for name, names_below, own in zip(names, plan.dependency_names().values(), plan.settings):
+            logger.debug('planned %r depending on %r, tries %s, retry delay %s s', name, names_below, *own)
     return plan
 
 
-def _ordered_plan(names_in_order: Iterable[str], steps: dict[str, Step]) -> Plan:
-    names = tuple(names_in_order)
-    index_of = {name: index for index, name in enumerate(names)}
-    ordered = {name: steps[name] for name in names}
-    dependencies = tuple([tuple([index_of[name] for name in step.dependencies]) for step in ordered.values()])
-    return Plan(ordered, names, dependencies)
+_NOT_SET = [None, None]
 
 
-def _post_order(roots: Iterable[str], dependencies_of: Callable[[str], tuple[str, ...]]) -> Iterator[str]:
-    """Yield the names of ``roots`` and everything they depend on, depth first, each once and after its dependencies.
+def _settings(job: type[Job], own: Sequence[Any], defaults: JobSettings) -> JobSettings:
+    tries, delay = own
+    return JobSettings(
+        defaults.tries if tries is None else checked_tries(tries, 'TRIES', job),
+        defaults.retry_delay if delay is None else checked_delay(delay, 'RETRY_DELAY', job),
+    )
+
+
+def dependents_of(dependencies: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Return the indexes of the Jobs that depend on each Job."""
+    dependents: list[list[int]] = [[] for _ in dependencies]
+    for dependent, indexes in enumerate(dependencies):
+        for dependency in indexes:
+            dependents[dependency].append(dependent)
+    return dependents
+
+
+Node = TypeVar('Node', bound=Hashable)
+
+
+def _post_order(roots: Iterable[Node], dependencies_of: Callable[[Node], Iterable[Node]]) -> Iterator[Node]:
+    """Yield ``roots`` and everything they depend on, depth first, each once and after its dependencies.
 
     It does not recurse, since a chain of dependencies may be longer than Python's stack allows.
     """
-    path: dict[str, None] = {}  # from a root to the current Job; a dict for fast membership tests
-    done: set[str] = set()
-    stack: list[tuple[str | None, Iterator[str]]] = [(None, iter(roots))]
+    path: dict[Node, None] = {}  # from a root to the current Job; a dict for fast membership tests
+    done: set[Node] = set()
+    stack: list[tuple[Node | None, Iterator[Node]]] = [(None, iter(roots))]
     while stack:
-        name, dependencies = stack[-1]
+        node, dependencies = stack[-1]
         for dependency in dependencies:
             if dependency in done:
                 continue
             if dependency in path:
-                names = list(path)
-                raise _CycleFoundError([*names[names.index(dependency) :], dependency])
+                nodes = list(path)
+                raise _CycleFoundError([*nodes[nodes.index(dependency) :], dependency])
             path[dependency] = None
             stack.append((dependency, iter(dependencies_of(dependency))))
             break
         else:
             stack.pop()
-            if name is not None:
-                del path[name]
-                done.add(name)
-                yield name
+            if node is not None:
+                del path[node]
+                done.add(node)
+                yield node
 
 
 def _similar(name: str, names: Iterable[str]) -> list[str]:
@@ -181,9 +220,9 @@ def _similar(name: str, names: Iterable[str]) -> list[str]:
 class _CycleFoundError(Exception):
     """Jobs depend on each other in a cycle."""
 
-    def __init__(self, names: list[str]) -> None:
+    def __init__(self, path: list[Any]) -> None:
         super().__init__()
-        self.names = names
+        self.path = path
         """The names of the Jobs on the cycle; the last is the first again."""
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from heapq import heappop, heappush
 
+from .plan import JobSettings, dependents_of
+
 
 class Schedule:
     """Decides the order of all attempts of a run. A Job is identified by its index in the plan.
@@ -16,22 +18,21 @@ class Schedule:
 
     Args:
         dependencies: The indexes of each Job's dependencies, which are smaller than its own.
-        tries: Each Job's maximum number of attempts; infinity is allowed, and a fraction is rounded up.
-        delays: Seconds between the starts of two attempts of each Job.
+        settings: Each Job's settings. The number of attempts may be infinite, and a fraction is rounded up.
+        once: Whether each Job has only one attempt, whatever its settings.
     """
 
-    def __init__(self, dependencies: Sequence[Sequence[int]], tries: Sequence[float], delays: Sequence[float]) -> None:
+    def __init__(
+        self, dependencies: Sequence[Sequence[int]], settings: Sequence[JobSettings], once: bool = False
+    ) -> None:
         # Each list, except the two heaps at the end, has one item per Job, in plan order.
         self._unpassed = list(map(len, dependencies))  # number of dependencies that have not passed
-        self._dependents: list[list[int]] = [[] for _ in dependencies]
-        for dependent, indexes in enumerate(dependencies):
-            for dependency in indexes:
-                self._dependents[dependency].append(dependent)
-        self._tries_left = list(tries)
-        self._delays = delays
-        self._started_at = [0.0] * len(tries)
+        self._dependents = dependents_of(dependencies)
+        self._settings = settings
+        self._tries_left = [1 if once else own.tries for own in settings]
+        self._started_at = [0.0] * len(settings)
         # A priority is the pair (round, index) as one number that sorts the same way: round * number of Jobs + index.
-        self._count = len(tries)
+        self._count = len(settings)
         self._priorities = list(range(self._count, 2 * self._count))
         self._ready = [self._priorities[index] for index, count in enumerate(self._unpassed) if not count]  # a heap
         self._waiting: list[tuple[float, int]] = []  # a heap of (due, priority)
@@ -68,7 +69,9 @@ class Schedule:
         self._tries_left[index] -= 1
         if self._tries_left[index] > 0:
             self._priorities[index] += self._count
-            heappush(self._waiting, (self._started_at[index] + self._delays[index], self._priorities[index]))
+            heappush(
+                self._waiting, (self._started_at[index] + self._settings[index].retry_delay, self._priorities[index])
+            )
 
     def next_due(self) -> tuple[float, int] | None:
         """Return the time at which the next waiting Job is due, and its index; None if no Job waits."""

@@ -101,8 +101,7 @@ class Recorder:
     def abandoned(self, index: int, interrupt: BaseException) -> None:
         """Record that the wait for an attempt was interrupted. It is still running, so its Cleanup is not called."""
         capture_error(self._fail, index, interrupt)
-        name = self._names[index]
-        job = self._plan.steps[name].job
+        name, job = self._names[index], self._plan.jobs[index]
         if getattr(job, 'Cleanup', None) is not None:
             error = DoJobberError('not called: the wait for this Job was interrupted, and it is still running', job)
             capture_error(self._listeners.notify_cleanup, Event(EventKind.CLEANUP, name, exception=error))
@@ -141,7 +140,7 @@ class Recorder:
         name = self._names[index]
         self.results.record(name, outcome)
         if outcome.exception is not None and self.schedule.is_last_attempt(index):
-            self.results.block(name)
+            self.results.block(index)
 
     def _phase_ended(self, index: int, phase: str, seconds: float, value: Any, error: BaseException | None) -> None:
         self._notify(EventKind(phase), index, seconds=seconds, value=value, exception=error)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from .._plan.plan import Plan
+from .._plan.plan import Plan, dependents_of
 from ..errors import JobsFailedError
 from ..outcome import Outcome, State, merge_attempts
 from ..read_only import OrderedView, ReadOnlyDict
@@ -73,9 +73,9 @@ class Results:
     """
 
     def __init__(self, plan: Plan | None = None) -> None:
-        self._steps = plan.steps if plan else {}
-        self._dependents: dict[str, list[str]] | None = None  # built when the first Job is blocked
         self._names = plan.names if plan else ()
+        self._dependencies = plan.dependencies if plan else ()
+        self._dependents: list[list[int]] | None = None  # by index; built when the first Job is blocked
         self.outcomes: ReadOnlyDict[Outcome] = ReadOnlyDict(dict.fromkeys(self._names, NOT_RUN))
         """By Job name, in plan order."""
         self._views: dict[Updater, ReadOnlyDict[Any]] = {}
@@ -139,19 +139,16 @@ class Results:
         for update, view in self._live_views:
             self._write(update, view, name)
 
-    def block(self, name: str) -> None:
-        """Mark as BLOCKED all Jobs that depend, directly or indirectly, on ``name``, whose last attempt has failed."""
+    def block(self, index: int) -> None:
+        """Mark as BLOCKED all Jobs that depend, directly or indirectly, on this Job, whose last attempt has failed."""
         if self._dependents is None:
-            self._dependents = {job: [] for job in self._names}
-            for dependent, step in self._steps.items():
-                for dependency in step.dependencies:
-                    self._dependents[dependency].append(dependent)
-        blockers = [name]
+            self._dependents = dependents_of(self._dependencies)
+        names, blockers = self._names, [index]
         while blockers:
             blocker = blockers.pop()
             for dependent in self._dependents[blocker]:
-                if self.outcomes[dependent] is NOT_RUN:
-                    _set_item(self.outcomes, dependent, Outcome(State.BLOCKED, blocked_by=(blocker,)))
+                if self.outcomes[names[dependent]] is NOT_RUN:
+                    _set_item(self.outcomes, names[dependent], Outcome(State.BLOCKED, blocked_by=(names[blocker],)))
                     blockers.append(dependent)
 
     def complete(self, has_failed: bool = False) -> None:
@@ -162,11 +159,13 @@ class Results:
         self._views = {}  # new ones are plain copies, with the Jobs in plan order
 
     def _repair(self) -> None:
-        outcomes = self.outcomes
-        for name, step in self._steps.items():
+        outcomes, names = self.outcomes, self._names
+        for name, dependencies in zip(names, self._dependencies):
             outcome = outcomes[name]
             if not outcome.tries:
-                blocked_by = tuple([job for job in step.dependencies if outcomes[job].state in _BLOCKING])
+                blocked_by = tuple(
+                    [names[index] for index in dependencies if outcomes[names[index]].state in _BLOCKING]
+                )
                 if blocked_by != outcome.blocked_by:
                     _set_item(outcomes, name, Outcome(State.BLOCKED, blocked_by=blocked_by))
         self.passed_count = sum(1 for outcome in outcomes.values() if outcome.state.passed)

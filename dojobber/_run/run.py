@@ -77,8 +77,7 @@ class Run:
 
     def _run_jobs(self, settings: AttemptSettings, jobs_claim: Claim) -> None:
         plan, options = self._plan, self._options
-        tries = [1 if options.no_act else step.tries for step in plan.steps.values()]
-        schedule = Schedule(plan.dependencies, tries, [step.retry_delay for step in plan.steps.values()])
+        schedule = Schedule(plan.dependencies, plan.settings, once=options.no_act)
         recorder = Recorder(plan, schedule, self._results, options.listeners, self._cleanups)
         failure = None
         try:

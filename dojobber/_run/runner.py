@@ -20,7 +20,6 @@ class Runner:
 
     def __init__(self, plan: Plan, settings: AttemptSettings, recorder: Recorder, clock: Clock) -> None:
         self._plan, self._settings, self._recorder, self._clock = plan, settings, recorder, clock
-        self._jobs = [step.job for step in plan.steps.values()]
 
     def run(self, max_workers: int | None, executor: Any) -> None:
         """Run the Jobs one at a time in this thread, on up to ``max_workers`` new threads, or on an executor.
@@ -43,7 +42,7 @@ class Runner:
     def _run_inline(self) -> None:
         recorder = self._recorder
         attempter = recorder.results.attempter = Attempter(self._settings, recorder.cleanups.push)
-        self._execute(InlineWorkers(recorder, self._jobs, attempter))
+        self._execute(InlineWorkers(recorder, self._plan.jobs, attempter))
 
     def _run_on_threads(self, executor: Any, max_running: float) -> None:
         """Run the Jobs on threads. Threads share one current directory, so it is not restored before each phase."""
@@ -51,7 +50,7 @@ class Runner:
         pool = recorder.results.attempter = AttempterPool(self._settings._replace(restore_directory=lambda: None))
 
         def attempt(index: int) -> AttemptResult:
-            return pool(self._jobs[index], recorder.is_listening)
+            return pool(self._plan.jobs[index], recorder.is_listening)
 
         threads: OwnThreads | ExecutorThreads
         if executor is None:

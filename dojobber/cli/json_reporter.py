@@ -26,8 +26,8 @@ def write_document(output: Output, document: dict[str, Any]) -> None:
 def plan_document(root: str, plan: Plan) -> dict[str, Any]:
     """Return the plan, or the part of it that ``--only`` selects, as a JSON document."""
     jobs = [
-        {'name': name, 'kind': kind_of(step.job), 'summary': summary(step.job), 'deps': list(step.dependencies)}
-        for name, step in plan.steps.items()
+        {'name': name, 'kind': kind_of(job), 'summary': summary(job), 'deps': list(dependencies)}
+        for job, (name, dependencies) in zip(plan.jobs, plan.dependency_names().items())
     ]
     return {'schema': SCHEMA, 'version': __version__, 'root': root, 'jobs': jobs}
 

@@ -14,9 +14,9 @@ def listing(plan: Plan, encoding: str) -> list[str]:
     widths = {name: cell_width(text) for name, text in names.items()}
     widest = max([width for width in widths.values() if width <= MAX_NAME_WIDTH], default=0)
     lines = []
-    for name, step in plan.steps.items():
+    for name, job in zip(plan.names, plan.jobs):
         padded = names[name] + ' ' * (widest - widths[name])
-        lines.append(f'{padded}  {kind_of(step.job):10}  {escape_unprintable(summary(step.job), encoding)}'.rstrip())
+        lines.append(f'{padded}  {kind_of(job):10}  {escape_unprintable(summary(job), encoding)}'.rstrip())
     return lines
 
 
@@ -24,10 +24,11 @@ def tree(plan: Plan, encoding: str) -> list[str]:
     """Return the tree: each Job below each of its dependents, with its own dependencies only the first time."""
     lines: list[str] = []
     expanded: set[str] = set()
+    dependencies_of = plan.dependency_names()
     stack = [(plan.root, '', '')]
     while stack:
         name, prefix, indent = stack.pop()
-        dependencies = plan.steps[name].dependencies
+        dependencies = dependencies_of[name]
         is_abridged = name in expanded and dependencies
         lines.append(f'{prefix}{escape_unprintable(name, encoding)}{" (see above)" if is_abridged else ""}')
         if name in expanded:

@@ -36,9 +36,11 @@ class Reporter:
     """
 
     def __init__(self, plan: Plan, no_act: bool = False) -> None:
-        self.tries: dict[str, float] = {name: 1 if no_act else step.tries for name, step in plan.steps.items()}
+        self.tries: dict[str, float] = {
+            name: 1 if no_act else settings.tries for name, settings in zip(plan.names, plan.settings)
+        }
         """Maximum number of attempts by Job name."""
-        self._delays = {name: step.retry_delay for name, step in plan.steps.items()}
+        self._settings = dict(zip(plan.names, plan.settings))
         self.done: int = 0
         self.failed: int = 0
         self.running: dict[str, float] = {}
@@ -90,7 +92,7 @@ class Reporter:
         start = self.running.pop(name, 0.0)
         is_last = self.tries[name] <= attempt or is_interrupt(outcome.exception)
         if outcome.state is State.FAILED and not is_last:
-            due = start + self._delays[name]
+            due = start + self._settings[name].retry_delay
             self.waiting[name] = attempt + 1, due
             if self._notices is not None:
                 error, seconds = first_line(outcome.exception), due - monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import pathlib
 import time
@@ -12,6 +13,8 @@ from functools import partial
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob
 from dojobber._attempt.attempt import Attempter, AttemptSettings
 from dojobber._attempt.directory import enter_directory
+from dojobber._plan.plan import JobSettings
+from dojobber._plan.schedule import Schedule
 
 
 def job(name, deps=(), base=Job, **members):
@@ -144,6 +147,12 @@ def make_engine(root, clock=None, **options):
         engine._clock = clock
     engine.configure(root, **{'default_retry_delay': 0, **options})
     return engine
+
+
+def make_schedule(dependencies, tries=math.inf, delays=0.0, **options):
+    """Return a schedule. ``tries`` and ``delays`` are lists with an item for each Job, or one value for all."""
+    columns = [value if isinstance(value, list) else [value] * len(dependencies) for value in (tries, delays)]
+    return Schedule(dependencies, [JobSettings(*values) for values in zip(*columns)], **options)
 
 
 def run_engine(root, *args, clock=None, node=None, **options):

@@ -40,7 +40,7 @@ class RemoteClient:
 
     def __init__(self, plan: Plan, settings: AttemptSettings, with_reports: bool, has_directory: bool = True) -> None:
         self._names = plan.names
-        self._jobs = [step.job for step in plan.steps.values()]
+        self._jobs = plan.jobs
         self._ledger = Ledger(self._names, plan.dependencies)
         self._settings = settings
         self._options = settings.no_act, with_reports, has_directory

@@ -39,8 +39,8 @@ def test_a_subplan_is_ordered_from_its_own_root():
 )
 def test_deps_may_be_any_iterable(made_of):
     root = job('Root', made_of([job('A'), job('B')]))
-    assert planned(root).steps['Root'].dependencies == ('A', 'B')
-    assert planned(root).steps['Root'].dependencies == ('A', 'B'), 'the second configure() finds them as well'
+    assert planned(root).dependency_names()['Root'] == ('A', 'B')
+    assert planned(root).dependency_names()['Root'] == ('A', 'B'), 'the second configure() finds them as well'
 
 
 def test_an_iterator_in_deps_that_is_refused_is_refused_again():
@@ -53,8 +53,8 @@ def test_an_iterator_in_deps_that_is_refused_is_refused_again():
 def test_an_iterator_in_deps_is_replaced_on_the_class_that_defines_it():
     base = job('Base', iter([job('A')]))
     derived = type('Derived', (base,), {})
-    assert planned(derived).steps['Derived'].dependencies == ('A',)
-    assert planned(base).steps['Base'].dependencies == ('A',)
+    assert planned(derived).dependency_names()['Derived'] == ('A',)
+    assert planned(base).dependency_names()['Base'] == ('A',)
 
 
 def test_deps_may_grow_after_the_class_was_made():
@@ -65,7 +65,7 @@ def test_deps_may_grow_after_the_class_was_made():
 
 def test_a_dependency_listed_twice_counts_once():
     a = job('A')
-    assert planned(job('Root', [a, a])).steps['Root'].dependencies == ('A',)
+    assert planned(job('Root', [a, a])).dependency_names()['Root'] == ('A',)
 
 
 def test_deps_are_inherited_and_empty_by_default():
@@ -221,8 +221,8 @@ def test_tries_that_are_not_a_number_of_at_least_1_are_refused(tries):
 
 @pytest.mark.parametrize('tries', [1, 2.5, math.inf, Fraction(7, 2), Decimal('1.5'), 10**400])
 def test_tries_may_be_any_number_of_at_least_1(tries):
-    assert planned(job('Fine', TRIES=tries)).steps['Fine'].tries == tries
-    assert planned(job('Fine'), default_tries=tries).steps['Fine'].tries == tries
+    assert planned(job('Fine', TRIES=tries)).settings[0].tries == tries
+    assert planned(job('Fine'), default_tries=tries).settings[0].tries == tries
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_a_retry_delay_that_is_not_a_finite_number_of_at_least_0_is_refused(dela
 
 @pytest.mark.parametrize('delay', [0, 0.02, 10.5, Fraction(1, 4), Decimal(2), 1e300])
 def test_a_retry_delay_may_be_any_finite_number_of_at_least_0(delay):
-    assert planned(job('Fine', RETRY_DELAY=delay)).steps['Fine'].retry_delay == delay
+    assert planned(job('Fine', RETRY_DELAY=delay)).settings[0].retry_delay == delay
 
 
 @pytest.mark.parametrize('name', ['TRIES', 'RETRY_DELAY'])
@@ -251,7 +251,7 @@ def test_the_error_of_a_wrong_number_shows_it(name):
 
 def test_tries_and_retry_delay_of_none_mean_the_defaults():
     plan = planned(job('Root', TRIES=None, RETRY_DELAY=None), default_tries=7, default_retry_delay=0.5)
-    assert plan.steps['Root'][2:] == (7, 0.5)
+    assert plan.settings == ((7, 0.5),)
 
 
 @pytest.mark.parametrize('default', [{'default_tries': None}, {'default_retry_delay': None}])

@@ -1,12 +1,6 @@
 from __future__ import annotations
 
-import math
-
-from dojobber._plan.schedule import Schedule
-
-
-def make_schedule(dependencies, tries=math.inf, delays=0.0):
-    return Schedule(dependencies, [tries] * len(dependencies), [delays] * len(dependencies))
+from support.factories import make_schedule
 
 
 def test_jobs_without_dependencies_come_in_plan_order():
@@ -46,7 +40,7 @@ def test_a_job_joins_the_latest_round_in_which_a_dependency_passed():
 
 
 def test_a_job_joins_the_latest_round_even_if_that_dependency_passed_first():
-    schedule = Schedule([[], [], [0, 1]], [9, 9, 9], [5.0, 0.0, 0.0])
+    schedule = make_schedule([[], [], [0, 1]], [9, 9, 9], [5.0, 0.0, 0.0])
     schedule.mark_failed(schedule.next_ready(0.0))  # index 0, due at 5.0
     schedule.mark_failed(schedule.next_ready(0.0))
     schedule.mark_failed(schedule.next_ready(0.0))
@@ -90,7 +84,7 @@ def test_a_retry_waits_for_its_delay_from_start_to_start():
 
 
 def test_a_waiting_job_keeps_its_round():
-    schedule = Schedule([[], []], [3, 3], [5.0, 0.0])
+    schedule = make_schedule([[], []], [3, 3], [5.0, 0.0])
     assert schedule.next_ready(0.0) == 0
     schedule.mark_failed(0)
     assert schedule.next_ready(1.0) == 1

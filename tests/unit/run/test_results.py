@@ -3,16 +3,15 @@ from __future__ import annotations
 import pytest
 
 from dojobber import Job, Outcome, State
-from dojobber._plan.plan import Plan, Step
+from dojobber._plan.plan import JobSettings, Plan
 from dojobber._run.results import NOT_RUN, Results
 
 
 def results_of(dependencies):
     """Return the results of a run of Jobs, given the dependencies of each by name."""
-    steps = {name: Step(Job, tuple(names), 3, 0) for name, names in dependencies.items()}
-    names = tuple(steps)
-    indexes = tuple(tuple(names.index(name) for name in step.dependencies) for step in steps.values())
-    return Results(Plan(steps, names, indexes))
+    names = tuple(dependencies)
+    indexes = tuple(tuple(names.index(name) for name in deps) for deps in dependencies.values())
+    return Results(Plan(names, (Job,) * len(names), indexes, (JobSettings(3, 0),) * len(names)))
 
 
 FAILED, PASSED = Outcome(State.FAILED, 3), Outcome(State.OK, 1)
@@ -36,7 +35,7 @@ def test_dependents_are_blocked_once_the_last_attempt_of_a_job_has_failed():
     results.record('A', Outcome(State.FAILED, 1))
     assert [results.outcomes[name].state for name in 'BCD'] == [State.NOT_RUN] * 3
     results.record('A', FAILED)
-    results.block('A')
+    results.block(0)
     assert [results.outcomes[name].state for name in 'BCD'] == [State.BLOCKED, State.BLOCKED, State.NOT_RUN]
     assert [results.outcomes[name].blocked_by for name in 'BC'] == [('A',), ('B',)]
 
@@ -45,7 +44,7 @@ def test_at_the_end_blocked_by_lists_all_blocking_dependencies_in_the_order_of_d
     results = results_of({'A': (), 'B': (), 'C': (), 'Root': ('C', 'B', 'A')})
     for name in 'AC':
         results.record(name, FAILED)
-        results.block(name)
+        results.block('ABCDEFGH'.index(name))
     results.record('B', PASSED)
     results.complete()
     assert results.outcomes['Root'] == Outcome(State.BLOCKED, blocked_by=('C', 'A'))

@@ -33,9 +33,7 @@ class RunUnderTest:
         self.cleanups.directory = os.getcwd()
         self.clock = FakeClock()
         plan = make_plan(root, 2, 0)
-        tries = [1 if no_act else step.tries for step in plan.steps.values()]
-        delays = [step.retry_delay for step in plan.steps.values()]
-        schedule = Schedule(plan.dependencies, tries, delays)
+        schedule = Schedule(plan.dependencies, plan.settings, once=no_act)
         self.results = Results(plan)
         listeners = Listeners([self.events.append] if listeners is None else listeners, self.skipped.append)
         self.runner = Runner(

@@ -8,10 +8,9 @@ import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
-from support.factories import FakeClock
+from support.factories import FakeClock, make_schedule
 from support.workers import LIMIT, RecordingRecorder, call_in_time, passing
 
-from dojobber._plan.schedule import Schedule
 from dojobber._workers import base
 from dojobber._workers.base import Recorded
 from dojobber._workers.futures import FutureWorkers
@@ -324,5 +323,5 @@ class TestFutures:
         with ThreadPoolExecutor(9) as pool:
             workers = future_workers(recorder, lambda index: pool.submit(meet), 3)
             clock = FakeClock(0.0)
-            call_in_time(execute, Schedule([[]] * 6, [1] * 6, [0.0] * 6), workers, clock, lambda *args: None)
+            call_in_time(execute, make_schedule([[]] * 6, [1] * 6, [0.0] * 6), workers, clock, lambda *args: None)
         assert recorder.results == ['met'] * 6, 'three met at the barrier, twice'

@@ -5,9 +5,8 @@ import heapq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.factories import FakeClock
+from support.factories import FakeClock, make_schedule
 
-from dojobber._plan.schedule import Schedule
 from dojobber._workers.base import LONGEST_WAIT
 from dojobber._workers.loop import LONGEST_SLEEP, execute
 
@@ -40,7 +39,7 @@ def test_the_loop_sleeps_only_when_no_job_is_due():
         return len(tried) >= 4
 
     # Job 0 is due every 10 s, Job 1 every 4 s; both fail until the fourth attempt.
-    waits = run(Schedule([[], []], [3, 3], [10.0, 4.0]), attempt, clock)
+    waits = run(make_schedule([[], []], [3, 3], [10.0, 4.0]), attempt, clock)
     assert tried == [(0, 0.0), (1, 1.0), (1, 5.0), (1, 9.0), (0, 10.0)]
     assert waits == [(2.0, 5.0, 1), (6.0, 9.0, 1)]
     assert clock.sleeps == [3.0, 3.0]
@@ -51,7 +50,7 @@ def test_an_interrupt_of_an_attempt_ends_the_loop():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(Schedule([[], []], [1, 1], [0, 0]), attempt, FakeClock())
+        run(make_schedule([[], []], [1, 1], [0, 0]), attempt, FakeClock())
 
 
 def test_a_long_wait_is_split_into_sleeps_that_the_platform_allows():
@@ -62,7 +61,7 @@ def test_a_long_wait_is_split_into_sleeps_that_the_platform_allows():
         seen.append(clock.now)
         return len(seen) == 2
 
-    waits = run(Schedule([[]], [2], [2.5 * LONGEST_SLEEP]), attempt, clock)
+    waits = run(make_schedule([[]], [2], [2.5 * LONGEST_SLEEP]), attempt, clock)
     assert clock.sleeps == [LONGEST_SLEEP, LONGEST_SLEEP, 0.5 * LONGEST_SLEEP]
     assert len(waits) == 1
 
@@ -78,7 +77,7 @@ def test_a_sleep_that_ends_early_is_continued():
         seen.append(clock.now)
         return len(seen) == 2
 
-    run(Schedule([[]], [2], [1.0]), attempt, clock)
+    run(make_schedule([[]], [2], [1.0]), attempt, clock)
     assert seen == [0.0, 1.0]
 
 
@@ -117,7 +116,7 @@ class Simulated:
 def simulate(most, dependencies, tries, delays, takes, passes_at):
     clock, waits = FakeClock(0.0), []
     workers = Simulated(clock, most, takes, passes_at)
-    execute(Schedule(dependencies, tries, delays), workers, clock, lambda *wait: waits.append(wait))
+    execute(make_schedule(dependencies, tries, delays), workers, clock, lambda *wait: waits.append(wait))
     return workers.attempts, waits, clock.sleeps
 
 
@@ -140,7 +139,7 @@ class TestSeveralAtOnce:
         clock = Clock(0.0)
         workers = Simulated(clock, 3, [0.6, 10.0], [2, 1])
         # Job 0 is due at 1.25. The clock is read at 1.1, when it is not, and at 1.35.
-        execute(Schedule([[], []], [2, 1], [1.0, 0.0]), workers, clock, lambda *args: None)
+        execute(make_schedule([[], []], [2, 1], [1.0, 0.0]), workers, clock, lambda *args: None)
         assert [attempt[0] for attempt in workers.attempts] == [0, 0, 1]
 
     def test_a_job_that_waits_for_its_retry_occupies_no_worker(self):
@@ -194,11 +193,11 @@ class TestSeveralAtOnce:
             setattr(workers, where, interrupt)
         clock.sleep, waiting = [interrupt if where == name else lambda *args: None for name in ('sleep', 'waiting')]
         with pytest.raises(KeyboardInterrupt):
-            execute(Schedule([[]], [2], [9.0]), workers, clock, waiting)
+            execute(make_schedule([[]], [2], [9.0]), workers, clock, waiting)
         assert workers.drains == 1
 
     def test_workers_are_not_drained_after_the_last_job(self):
         clock = FakeClock(0.0)
         workers = Simulated(clock, 2, [1.0], [1])
-        execute(Schedule([[]], [1], [0.0]), workers, clock, lambda *args: None)
+        execute(make_schedule([[]], [1], [0.0]), workers, clock, lambda *args: None)
         assert workers.drains == 0

@@ -5,10 +5,9 @@ import time
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 
 import pytest
-from support.factories import FakeClock
+from support.factories import FakeClock, make_schedule
 from support.workers import LIMIT, RecordingRecorder, call_in_time, limit_threads, passing
 
-from dojobber._plan.schedule import Schedule
 from dojobber._workers import base, threads
 from dojobber._workers.base import Recorded
 from dojobber._workers.loop import execute
@@ -133,7 +132,7 @@ class TestThreads:
         together, recorder = threading.Barrier(2), RecordingRecorder(passing)
         workers = OwnThreads(recorder, 8, lambda index: together.wait(LIMIT))
         clock = FakeClock(0.0)
-        call_in_time(execute, Schedule([[]] * 6, [1] * 6, [0.0] * 6), workers, clock, lambda *args: None)
+        call_in_time(execute, make_schedule([[]] * 6, [1] * 6, [0.0] * 6), workers, clock, lambda *args: None)
         workers.close()
         assert sorted(recorder.results) == [0, 0, 0, 1, 1, 1], 'two met at the barrier, three times'
         assert workers.max_running == 2
