@@ -32,6 +32,8 @@ On the second run, the state is ``State.OK``, since everything was already done.
 
 ``Job``, ``RunonlyJob``, ``DummyJob``
     the base classes of your Jobs, with their hooks and attributes;
+``GiveUp``, ``Skip``
+    exceptions that a Job raises to fail for good, or to pass as not applicable;
 ``DoJobber``
     the engine: configure it, run the graph, query the results, draw them;
 ``Outcome``, ``State``
@@ -65,7 +67,7 @@ from .errors import (
     UnknownJobError,
 )
 from .events import Event, EventKind, Listener
-from .job import DummyJob, Job, RunonlyJob
+from .job import DummyJob, GiveUp, Job, RunonlyJob, Skip
 from .outcome import Outcome, State
 
 __all__ = [
@@ -78,6 +80,7 @@ __all__ = [
     'DummyJob',
     'Event',
     'EventKind',
+    'GiveUp',
     'GraphError',
     'Job',
     'JobsFailedError',
@@ -87,6 +90,7 @@ __all__ = [
     'PlanError',
     'RemoteError',
     'RunonlyJob',
+    'Skip',
     'State',
     'StorageConflictError',
     'UnknownJobError',

@@ -14,6 +14,22 @@ _next_storage: dict[tuple[int, int], dict[Any, Any]] = {}
 """The global storage of the instance about to be created, by thread id and ``id()`` of the class."""
 
 
+class GiveUp(Exception):  # noqa: N818 - the name says what it does
+    """Raised by a Job that cannot pass: it has failed, and is not attempted again.
+
+    From the first Check, Run is not called, even with ``no_act``; from Run, there is no recheck. This exception, with
+    its message, is the error of the Job. The rest of the graph goes on.
+    """
+
+
+class Skip(Exception):  # noqa: N818 - likewise
+    """Raised by a Job that does not apply here: it counts as passed, in the state ``State.SKIPPED``.
+
+    From the first Check, Run is not called; from Run, there is no recheck. Jobs that depend on it go on.
+    ``Outcome.exception`` holds this exception, with its message.
+    """
+
+
 class Job:
     """One small, idempotent step toward a goal.
 
@@ -28,7 +44,8 @@ class Job:
     ``Cleanup(self)``
         Optional. Called at the end of the run, once for each attempt whose ``Run`` was started, in reverse order.
 
-    In ``Check`` and ``Run``, ``SystemExit`` fails the Job like any other error, and ``KeyboardInterrupt`` ends the run.
+    In ``Check`` and ``Run``, ``SystemExit`` fails the Job like any other error, ``GiveUp`` fails it for good, ``Skip``
+    passes it as not applicable, and ``KeyboardInterrupt`` ends the run.
     An error in a ``Cleanup`` does not fail the Job; it is raised after all Cleanups have been called.
 
     ``DEPS`` lists the Job classes that it depends on. ``TRIES`` is the maximum number of attempts, and ``RETRY_DELAY``
@@ -87,6 +104,9 @@ class DummyJob(Job):
         """Always pass."""
 
 
+_NOT_RUN_YET = 'Runonly node check intentionally fails first time.'
+
+
 class RunonlyJob(Job):
     """A Job without a ``Check`` of its own: each attempt calls its ``Run``, which decides.
 
@@ -102,7 +122,7 @@ class RunonlyJob(Job):
             BaseException: ``Run`` raised it.
         """
         if self._run_verdict is None:
-            raise RuntimeError('Runonly node check intentionally fails first time.')
+            raise RuntimeError(_NOT_RUN_YET)
         result, exception = self._run_verdict
         if exception is not None:
             raise exception
@@ -134,6 +154,16 @@ def _reduce_named(job: type[Job]) -> Any:
 
 def _make_named(base: type[Job], name: str, attributes: dict[str, Any]) -> type[Job]:
     return base.named(name, **attributes)
+
+
+def is_intended(error: BaseException) -> bool:
+    """Tell whether ``error`` only says that a RunonlyJob has not called its Run yet."""
+    return type(error) is RuntimeError and error.args == (_NOT_RUN_YET,)
+
+
+def gives_up(error: BaseException | None) -> bool:
+    """Tell whether an attempt that ended with ``error`` is the last one of its Job."""
+    return issubclass(type(error), GiveUp)  # isinstance() would read a property named __class__, which may raise
 
 
 KINDS = (DummyJob, RunonlyJob, Job)

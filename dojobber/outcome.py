@@ -14,14 +14,16 @@ from .read_only import ReadOnlyDict
 class State(Enum):
     """The state of a Job during or after a run. ``passed`` tells whether the Job passed.
 
-    It is True for ``OK`` and ``CHANGED``, False for ``FAILED`` and ``WOULD_RUN``, and None for ``BLOCKED`` and
-    ``NOT_RUN``, which were never attempted.
+    It is True for ``OK``, ``CHANGED`` and ``SKIPPED``, False for ``FAILED`` and ``WOULD_RUN``, and None for ``BLOCKED``
+    and ``NOT_RUN``, which were never attempted.
     """
 
     OK = 'ok'
     """Passed at the first check."""
     CHANGED = 'changed'
     """Passed after Run."""
+    SKIPPED = 'skipped'
+    """Counts as passed: it raised ``Skip``, since it does not apply here."""
     FAILED = 'failed'
     """Did not pass, or was interrupted."""
     BLOCKED = 'blocked'
@@ -35,7 +37,13 @@ class State(Enum):
     """True if the Job passed, False if it did not, None if it was never attempted."""
 
     def __init__(self, _: str) -> None:
-        self.passed = {'ok': True, 'changed': True, 'failed': False, 'would run': False}.get(self.value)
+        self.passed = {
+            'ok': True,
+            'changed': True,
+            'skipped': True,
+            'failed': False,
+            'would run': False,
+        }.get(self.value)
 
 
 def is_interrupt(error: BaseException | None) -> bool:
@@ -69,7 +77,8 @@ class Outcome(NamedTuple):
     result: Any = None
     """Return value of the passing Check; None if none passed."""
     exception: BaseException | None = None
-    """The error of its last attempt, as in ``nodeexceptions``; None if it passed or was never attempted."""
+    """The error of its last attempt, as in ``nodeexceptions``, or the ``Skip`` that it raised; None if it passed in
+    another way or was never attempted."""
     phases: Mapping[str, float] = ReadOnlyDict()
     """Seconds by phase (``'check'``, ``'run'``, ``'recheck'``) over all attempts. Phases not reached are missing."""
     blocked_by: tuple[str, ...] = ()

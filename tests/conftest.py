@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import signal
 import sysconfig
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 from hypothesis import settings
@@ -56,6 +58,22 @@ def no_renderer(monkeypatch, tmp_path):
     """Hide all renderers, on the PATH and beside this Python."""
     monkeypatch.setenv('PATH', str(tmp_path))
     monkeypatch.setattr(sysconfig, 'get_path', lambda name: str(tmp_path))
+
+
+@pytest.fixture(scope='session')
+def processes():
+    """A pool of two worker processes."""
+    pool = ProcessPoolExecutor(2, multiprocessing.get_context('spawn'))
+    yield pool
+    pool.shutdown()
+
+
+@pytest.fixture(params=['serially', 'threads', 'processes'])
+def way(request):
+    """Options of ``configure()`` for each way of running Jobs."""
+    if request.param == 'processes':
+        return {'executor': request.getfixturevalue('processes')}
+    return {'max_workers': 3} if request.param == 'threads' else {}
 
 
 @pytest.fixture(autouse=True)

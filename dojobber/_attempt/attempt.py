@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Callable, NamedTuple, Optional
 
 from .._plan.hooks import LAZY_RESULTS, refuse_lazy_result
-from ..job import instantiate, set_attribute
+from ..job import Skip, gives_up, instantiate, set_attribute
 from ..outcome import Outcome, State, is_interrupt
 from .cleanup import has_cleanup
 from .clock import perf_counter
@@ -148,7 +148,9 @@ def _attempt_loop(
                 run_error = error
             if error is None:
                 state = _PASSED_STATES.get(phase)
-            elif job is None or phase == 'recheck' or is_interrupt(error):
+            elif issubclass(type(error), Skip):
+                state = State.SKIPPED
+            elif job is None or phase == 'recheck' or gives_up(error) or is_interrupt(error):
                 state = State.FAILED
             elif no_act:
                 state = State.WOULD_RUN if _defines_run(job) else State.FAILED

@@ -13,7 +13,13 @@ from .node import Node
 from .pygraph import import_python_graph
 from .quoting import quote_value
 
-COLORS = {State.OK: 'green', State.CHANGED: 'darkgreen', State.FAILED: 'red', State.WOULD_RUN: 'red'}
+COLORS = {
+    State.OK: 'green',
+    State.CHANGED: 'darkgreen',
+    State.SKIPPED: 'green',
+    State.FAILED: 'red',
+    State.WOULD_RUN: 'red',
+}
 
 graph_lock = threading.RLock()
 """Held while a graph is created or colored, so that concurrent threads get the same graph, colored once."""

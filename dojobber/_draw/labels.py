@@ -14,13 +14,13 @@ MAX_LENGTH = 1500  # characters: Graphviz reads at most 16,384 bytes, and escape
 
 
 def label_lines(node: Node) -> list[str]:
-    """Return the lines below the name: the number of attempts, if several, and the error of a failed Job."""
+    """Return the lines below the name: the number of attempts, if several, and why a Job failed or was skipped."""
     import textwrap
 
     if node.outcome is None:
         return []
     lines = [f'({node.outcome.tries} tries)'] if node.outcome.tries > 1 else []
-    if node.outcome.state is State.FAILED and node.error:
+    if node.outcome.state in (State.FAILED, State.SKIPPED) and node.error:
         text = ' '.join(node.error[: ERROR_WIDTH * MAX_ERROR_LINES * 2].split())
         lines += textwrap.wrap(text, ERROR_WIDTH, max_lines=MAX_ERROR_LINES, placeholder=' …')
     return lines

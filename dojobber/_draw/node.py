@@ -23,7 +23,7 @@ class Node(NamedTuple):
     outcome: Outcome | None
     """None if the Job was not part of the last run."""
     error: str
-    """Error message of the Job; empty if there is none."""
+    """Why the Job failed, would run or was skipped; empty if there is no message."""
 
     def is_blocked_by(self, dependency: str) -> bool:
         """Tell whether this Job was not attempted because of ``dependency``."""

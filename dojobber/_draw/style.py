@@ -25,6 +25,7 @@ class NodeStyle(NamedTuple):
 STYLES = {
     State.OK: NodeStyle('passed at the first check', '#90d596', '#000000', '#2f7d3b', 1),
     State.CHANGED: NodeStyle('passed after its Run', '#0d4a35', '#ffffff', '#0d4a35', 1),
+    State.SKIPPED: NodeStyle('skipped', '#785a96', '#ffffff', '#4b3563', 1),
     State.FAILED: NodeStyle('failed', '#ff571a', '#000000', '#7a0c00', 3),
     State.WOULD_RUN: NodeStyle('would run', '#ff571a', '#000000', '#7a0c00', 3),
     State.BLOCKED: NodeStyle('blocked', '#ffffff', '#4a4a4a', '#767676', 1, dashed=True),

@@ -54,6 +54,10 @@ class Schedule:
         """Tell whether the current attempt of the Job is its last."""
         return self._tries_left[index] <= 1
 
+    def make_last(self, index: int) -> None:
+        """Make the current attempt of the Job its last."""
+        self._tries_left[index] = 1
+
     def mark_passed(self, index: int) -> None:
         """Record that the Job has passed, which may make its dependents ready."""
         start_of_round = self._priorities[index] - index

@@ -13,6 +13,7 @@ from .._plan.schedule import Schedule
 from .._workers.base import Recorded
 from ..errors import DoJobberError
 from ..events import Event, EventKind
+from ..job import gives_up
 from ..outcome import Outcome, State, is_interrupt
 from .listeners import Listeners
 from .results import Results
@@ -139,8 +140,11 @@ class Recorder:
     def _store(self, index: int, outcome: Outcome) -> None:
         name = self._names[index]
         self.results.record(name, outcome)
-        if outcome.exception is not None and self.schedule.is_last_attempt(index):
-            self.results.block(index)
+        if not outcome.state.passed:
+            if gives_up(outcome.exception):
+                self.schedule.make_last(index)
+            if self.schedule.is_last_attempt(index):
+                self.results.block(index)
 
     def _phase_ended(self, index: int, phase: str, seconds: float, value: Any, error: BaseException | None) -> None:
         self._notify(EventKind(phase), index, seconds=seconds, value=value, exception=error)

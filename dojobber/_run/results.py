@@ -36,7 +36,7 @@ def _update_values(view: ReadOnlyDict[Any], name: str, outcome: Outcome) -> None
 
 
 def _update_errors(view: ReadOnlyDict[BaseException], name: str, outcome: Outcome) -> None:
-    if outcome.exception is not None:
+    if outcome.exception is not None and not outcome.state.passed:
         _set_item(view, name, outcome.exception)
     else:
         dict.pop(view, name, None)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from .._plan.plan import Plan
 from ..events import Event, EventKind
+from ..job import gives_up
 from ..outcome import Outcome, State, is_interrupt
 from ..text import error_details, escape_unprintable
 from .notices import Notices
@@ -90,7 +91,7 @@ class Reporter:
 
     def _attempt_finished(self, name: str, attempt: int, outcome: Outcome) -> None:
         start = self.running.pop(name, 0.0)
-        is_last = self.tries[name] <= attempt or is_interrupt(outcome.exception)
+        is_last = self.tries[name] <= attempt or gives_up(outcome.exception) or is_interrupt(outcome.exception)
         if outcome.state is State.FAILED and not is_last:
             due = start + self._settings[name].retry_delay
             self.waiting[name] = attempt + 1, due

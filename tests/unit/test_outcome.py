@@ -24,6 +24,7 @@ def test_each_state_knows_whether_the_job_passed():
     assert {state.name: state.passed for state in State} == {
         'OK': True,
         'CHANGED': True,
+        'SKIPPED': True,
         'FAILED': False,
         'WOULD_RUN': False,
         'BLOCKED': None,

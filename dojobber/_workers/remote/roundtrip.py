@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import RemoteError
+from ...job import GiveUp, Skip
 from ...outcome import is_interrupt
 from .pickling import attributes_of, dumps, safe_error_line
 
@@ -16,7 +17,8 @@ from .pickling import attributes_of, dumps, safe_error_line
 def picklable_or_error(value: Any) -> Any:
     """Return ``value`` if it survives pickling, else a RemoteError that describes it.
 
-    An exception survives only if its copy is alike. An interrupt that does not survive becomes a KeyboardInterrupt.
+    An exception survives only if its copy is alike. An interrupt that does not survive becomes a KeyboardInterrupt, a
+    GiveUp a plain GiveUp, and a Skip a plain Skip.
     This function raises nothing but interrupts.
     """
     is_error = isinstance(value, BaseException)
@@ -29,7 +31,10 @@ def picklable_or_error(value: Any) -> Any:
         if is_interrupt(error):
             raise
         text = f'{description} (which cannot be sent unchanged: {safe_error_line(error)})'
-        return KeyboardInterrupt(text) if is_error and is_interrupt(value) else RemoteError(text, description)
+        if is_error and is_interrupt(value):
+            return KeyboardInterrupt(text)
+        kind = next((kind for kind in (GiveUp, Skip) if issubclass(type(value), kind)), None)
+        return kind(text) if kind else RemoteError(text, description)
     return value
 
 

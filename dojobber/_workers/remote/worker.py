@@ -13,7 +13,7 @@ from ..._attempt.attempt import AttempterPool, AttemptResult, AttemptSettings, P
 from ..._attempt.directory import current_directory, enter_directory
 from ..._attempt.error_chain import get_traceback
 from ...errors import RemoteError
-from ...job import Job
+from ...job import Job, gives_up
 from ...outcome import Outcome, State, is_interrupt
 from .messages import Chain, Links, Request, Response
 from .pickling import attributes_of, dumps, links_of, safe_error_line, safe_repr, slots_of
@@ -91,8 +91,8 @@ def _uninterrupted(describe: Callable[[BaseException], str], error: BaseExceptio
 def with_failure(
     outcome: Outcome, reports: Sequence[PhaseReport], failure: Exception | None
 ) -> tuple[Outcome, Sequence[PhaseReport]]:
-    """Return the outcome and the reports of an attempt after ``failure``. An interrupt of the attempt prevails."""
-    if failure is None or is_interrupt(outcome.exception):
+    """Return the outcome and the reports of an attempt after ``failure``. An interrupt or a GiveUp prevails."""
+    if failure is None or is_interrupt(outcome.exception) or gives_up(outcome.exception):
         return outcome, reports
     report = PhaseReport('recheck', 0.0, None, failure)
     return outcome._replace(state=State.FAILED, result=None, exception=failure), [*reports, report]

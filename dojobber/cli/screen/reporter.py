@@ -33,6 +33,7 @@ class LineStyle(NamedTuple):
 LINE_STYLES = {
     State.OK: LineStyle('✓', '+', 'ok', 'green'),
     State.CHANGED: LineStyle('✓', '+', 'changed', 'yellow'),
+    State.SKIPPED: LineStyle('○', 'o', 'skipped', 'blue'),
     State.WOULD_RUN: LineStyle('~', '~', 'would run', 'cyan'),
     State.FAILED: LineStyle('✗', 'x', 'failed', 'bold red'),
     State.BLOCKED: LineStyle('»', '>', 'blocked', 'magenta'),
@@ -139,7 +140,7 @@ class ScreenReporter(Reporter):
 
 def _is_untouched(outcome: Outcome) -> bool:
     """Tell whether a Job has passed although none of its attempts has called Run."""
-    return outcome.state is State.OK and 'run' not in outcome.phases
+    return outcome.state in (State.OK, State.SKIPPED) and 'run' not in outcome.phases
 
 
 def _indented(error: BaseException | None, indent: str = '') -> str:

@@ -268,7 +268,7 @@ DOCUMENT = {
     'interrupted_by': None,
     'cleanup_error': {'type': 'OSError', 'message': 'in use', 'details': 'in use'},
     'seconds': float,
-    'totals': {'ok': 1, 'changed': 1, 'failed': 1, 'blocked': 1, 'would run': 0, 'not run': 0},
+    'totals': {'ok': 1, 'changed': 1, 'skipped': 0, 'failed': 1, 'blocked': 1, 'would run': 0, 'not run': 0},
     'jobs': [
         {
             'name': 'Talks',

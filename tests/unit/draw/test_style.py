@@ -20,6 +20,7 @@ def test_every_state_has_the_colors_of_the_design():
     assert {state: tuple(style)[1:] for state, style in STYLES.items()} == {
         State.OK: ('#90d596', '#000000', '#2f7d3b', 1, False),
         State.CHANGED: ('#0d4a35', '#ffffff', '#0d4a35', 1, False),
+        State.SKIPPED: ('#785a96', '#ffffff', '#4b3563', 1, False),
         State.FAILED: ('#ff571a', '#000000', '#7a0c00', 3, False),
         State.WOULD_RUN: ('#ff571a', '#000000', '#7a0c00', 3, False),
         State.BLOCKED: ('#ffffff', '#4a4a4a', '#767676', 1, True),
@@ -38,14 +39,14 @@ def test_lines_are_visible_on_white(color):
 
 
 @pytest.mark.parametrize('deficiency', [None, 'protan', 'deutan', 'tritan'])
-def test_the_four_fills_differ_under_every_color_blindness(deficiency):
+def test_the_five_fills_differ_under_every_color_blindness(deficiency):
     colors = [Color(fill).filter(deficiency) if deficiency else Color(fill) for fill in FILLS]
-    assert len(colors) == 4
+    assert len(colors) == 5
     for first, second in itertools.combinations(colors, 2):
         assert first.delta_e(second, method='2000') > 15  # 1 is just noticeable side by side
 
 
-def test_the_four_fills_differ_in_black_and_white_print():
+def test_the_five_fills_differ_in_black_and_white_print():
     lightness = sorted(Color(fill).convert('lab')['lightness'] for fill in FILLS)
     assert all(lighter - darker > 10 for darker, lighter in zip(lightness, lightness[1:]))
 
