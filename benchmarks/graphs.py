@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pathlib
 import random
 import sys
@@ -54,13 +55,34 @@ def ladder(jobs: int) -> Dependencies:
     return _with_root([[index + step for step in back[index % 3] if index] for index in range(jobs - 1)])
 
 
+def columns(jobs: int, depth: int = 8) -> Dependencies:
+    """Return chains of ``depth`` Jobs, with the root above them. The last chain may be shorter."""
+    return _with_root([[index - 1] if index % depth else [] for index in range(jobs - 1)])
+
+
+def unequal(jobs: int) -> Dependencies:
+    """Return a chain of one Job, a chain of two, a chain of three and so on, with the root above them.
+
+    The last chain has the Jobs that are left over, so it may be shorter than the one before.
+    """
+    starts = set(itertools.accumulate(range(jobs)))  # 0, 1, 3, 6 and so on
+    return _with_root([[] if index in starts else [index - 1] for index in range(jobs - 1)])
+
+
 def _with_root(dependencies: Dependencies) -> Dependencies:
     """Add the root, which depends on every Job that no other one depends on."""
     inner = {index for indexes in dependencies for index in indexes}
     return [*dependencies, [index for index in range(len(dependencies)) if index not in inner]]
 
 
-SHAPES: dict[str, Callable[[int], Dependencies]] = {'chain': chain, 'wide': wide, 'layered': layered, 'ladder': ladder}
+SHAPES: dict[str, Callable[[int], Dependencies]] = {
+    'chain': chain,
+    'wide': wide,
+    'layered': layered,
+    'ladder': ladder,
+    'columns': columns,
+    'unequal': unequal,
+}
 
 
 def passes(job: Job) -> None:

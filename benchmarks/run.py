@@ -15,6 +15,7 @@ import graphs
 import measure
 import report
 
+SHAPES = 'chain', 'wide', 'layered', 'ladder'
 SIZES = 100, 1_000, 10_000, 20_000, 100_000
 
 
@@ -38,7 +39,9 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--sizes', type=count, nargs='+', default=SIZES, help=f'numbers of Jobs (default: {" ".join(map(str, SIZES))})'
     )
-    parser.add_argument('--shapes', nargs='+', default=list(graphs.SHAPES), choices=graphs.SHAPES)
+    parser.add_argument(
+        '--shapes', nargs='+', default=SHAPES, choices=graphs.SHAPES, help=f'default: {" ".join(SHAPES)}'
+    )
     parser.add_argument('--leaves', nargs='+', default=leaves, choices=leaves, help='how the leaves behave')
     parser.add_argument('--repeats', type=count, default=3, help='processes for each case (default: %(default)s)')
     parser.add_argument('--json', action='store_true', help='print a JSON document instead of the table')

@@ -11,6 +11,7 @@ import bare
 import graphs
 import pytest
 import report
+import run
 from support.factories import make_engine
 
 RUN = pathlib.Path(graphs.__file__).with_name('run.py')
@@ -41,6 +42,21 @@ def test_the_root_of_a_wide_graph_depends_on_all_others():
 
 def test_a_ladder_is_made_of_diamonds():
     assert graphs.ladder(7) == [[], [0], [0], [2, 1], [3], [3], [4, 5]]
+
+
+def test_columns_are_chains_of_equal_length():
+    assert graphs.columns(8, depth=3) == [[], [0], [1], [], [3], [4], [], [2, 5, 6]]
+    *chains, root = graphs.columns(257)
+    assert len(root) == chains.count([]) == 32
+    assert root == list(range(7, 256, 8))
+
+
+def test_each_unequal_chain_has_one_job_more_than_the_one_before():
+    assert graphs.unequal(7) == [[], [], [1], [], [3], [4], [0, 2, 5]]
+
+
+def test_the_last_unequal_chain_has_the_jobs_that_are_left_over():
+    assert graphs.unequal(9) == [[], [], [1], [], [3], [4], [], [6], [0, 2, 5, 7]]
 
 
 def test_each_job_of_a_layered_graph_has_fan_in_dependencies_in_the_layer_below():
@@ -90,6 +106,11 @@ def test_engine_and_bare_loop_call_the_same_hooks_with_the_same_results(shape, l
     assert {job for job in jobs if not engine.nodestatus[job.__name__]} == not_passed
     assert sorted(map(repr, called)) == sorted(map(repr, by_bare_loop))
     assert called
+
+
+def test_columns_and_unequal_chains_are_measured_only_if_they_are_named():
+    assert set(graphs.SHAPES) - set(run.parse_options([]).shapes) == {'columns', 'unequal'}
+    assert run.parse_options(['--shapes', 'unequal']).shapes == ['unequal']
 
 
 def test_the_benchmark_document_has_all_promised_fields():
