@@ -16,6 +16,8 @@ from run import count, progress
 CASES = {
     'sleeping': pools.Case('threads', 16, 'wide', 257, 0.02, 0.02),
     'sleeping-layered': pools.Case('threads', 16, 'layered', 257, 0.01, 0.03),
+    'sleeping-columns': pools.Case('threads', 16, 'columns', 257, 0.02, 0.02),
+    'sleeping-unequal': pools.Case('threads', 16, 'unequal', 497, 0.02, 0.02),
     'threads': pools.Case('threads', 16, 'wide', 2001),
     'threads-layered': pools.Case('threads', 16, 'layered', 2001),
     'processes': pools.Case('processes', 2, 'layered', 257),
@@ -42,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the options of the command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog='The default options take about two minutes on two slow cores.'
+        description=__doc__, epilog='The default options take up to three minutes on two slow cores.'
     )
     parser.add_argument('--cases', nargs='+', default=list(CASES), choices=CASES)
     parser.add_argument('--jobs', type=count, help='number of Jobs in each case, including the root')

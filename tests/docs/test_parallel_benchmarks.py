@@ -36,11 +36,47 @@ def test_the_ideal_is_the_longest_path_or_the_total_work_over_the_workers(depend
     assert pools.ideal(dependencies, seconds, workers) == bound
 
 
-def test_the_ideal_of_the_sleeping_case_is_as_computed_by_hand():
-    case = parallel.CASES['sleeping']
+@pytest.mark.parametrize(
+    ('name', 'jobs', 'bound'),
+    [
+        ('sleeping', 256, 0.32),  # 256 / 16 = 16 times 20 ms
+        ('sleeping-columns', 32 * 8, 0.32),  # the same work; a chain takes 8 times 20 ms
+        ('sleeping-unequal', 31 * 32 // 2, 0.62),  # the longest chain and all the work on 16 workers: 31 times 20 ms
+    ],
+)
+def test_the_ideal_of_the_cases_that_sleep_20_ms_is_as_computed_by_hand(name, jobs, bound):
+    case = parallel.CASES[name]
     dependencies, seconds = case.make()
-    assert seconds == [*[0.02] * 256, 0.0]
-    assert pools.ideal(dependencies, seconds, case.workers) == pytest.approx(0.32)
+    assert seconds == [*[0.02] * jobs, 0.0]
+    assert pools.ideal(dependencies, seconds, case.workers) == pytest.approx(bound)
+
+
+def rounds(dependencies, workers, key):
+    """Return how many rounds the Jobs below the root take if each takes one; the ready ones go by their ``key``."""
+    waiting, done, number = set(range(len(dependencies) - 1)), set(), 0
+    while waiting:
+        ready = [index for index in waiting if done.issuperset(dependencies[index])]
+        done.update(sorted(ready, key=key)[:workers])
+        waiting -= done
+        number += 1
+    return number
+
+
+@pytest.mark.parametrize(
+    ('name', 'in_plan_order', 'longest_first'), [('sleeping-columns', 16, 16), ('sleeping-unequal', 46, 31)]
+)
+def test_chains_take_their_ideal_time_longest_first_and_unequal_ones_more_in_plan_order(
+    name, in_plan_order, longest_first
+):
+    case = parallel.CASES[name]
+    dependencies, seconds = case.make()
+    above = [0] * case.jobs  # the number of Jobs that each one holds up, one after the other
+    for index in reversed(range(case.jobs)):
+        for below in dependencies[index]:
+            above[below] = above[index] + 1
+    assert rounds(dependencies, case.workers, int) == in_plan_order
+    assert rounds(dependencies, case.workers, lambda index: -above[index]) == longest_first
+    assert longest_first * 0.02 == pytest.approx(pools.ideal(dependencies, seconds, case.workers))
 
 
 @pytest.mark.parametrize('name', parallel.CASES)
@@ -123,7 +159,7 @@ def check_document(found, names, turns):
 
 
 def test_the_parallel_document_has_all_promised_fields():
-    names = ['sleeping', 'sleeping-layered', 'threads', 'threads-layered']
+    names = [name for name, case in parallel.CASES.items() if case.executor == 'threads']
     found = document('--jobs', '4', '--repeats', '1', '--turns', '2', '--cases', *names)
     assert found['setting'] == {'processes': 1, 'turns': 2}
     assert found['left_out'] == []
