@@ -196,17 +196,27 @@ def test_a_row_has_the_medians_over_all_turns():
     assert row['ratio'] == 1.25
 
 
-def test_the_aims_judge_sleeping_jobs_and_the_worst_overhead_on_threads():
+def test_all_cases_on_threads_have_the_16_threads_that_the_aims_name():
+    assert {case.workers for case in parallel.CASES.values() if case.executor == 'threads'} == {16}
+
+
+def test_the_aims_judge_the_worst_sleeping_case_and_the_worst_overhead_on_threads():
     rows = [
         {**parallel.CASES[name]._asdict(), 'case': name, 'engine_of_ideal': of_ideal, 'ratio': ratio}
         for name, of_ideal, ratio in [
-            ('sleeping', 1.15, 9),
-            ('sleeping-layered', 9, 9),
-            ('threads', None, 1.4),
-            ('threads-layered', None, 1.6),
+            ('sleeping', 1.02, 9),
+            ('sleeping-layered', 1.05, 9),
+            ('sleeping-columns', 1.04, 9),
+            ('sleeping-unequal', 1.06, 9),
+            ('threads', None, 1.2),
+            ('threads-layered', None, 1.3),
             ('processes', None, 9),
         ]
     ]
     sleeping, overhead = parallel.aims(rows)
-    assert (sleeping['measured'], sleeping['met']) == (1.15, True)
-    assert (overhead['measured'], overhead['where'], overhead['met']) == (1.6, 'layered', False)
+    assert (sleeping['measured'], sleeping['where'], sleeping['met']) == (1.06, 'unequal', False)
+    assert (overhead['measured'], overhead['where'], overhead['met']) == (1.3, 'layered', True)
+
+    sleeping, overhead = parallel.aims([row for row in rows if row['case'] in ('sleeping-layered', 'processes')])
+    assert (sleeping['measured'], sleeping['where'], sleeping['met']) == (1.05, 'layered', True)
+    assert overhead['met'] is None
