@@ -6,7 +6,7 @@ import logging
 import reprlib
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ._attempt import clock
@@ -88,11 +88,14 @@ class DoJobber:
         debug: bool = False,
         cleanup: bool | None = None,
         default_tries: float = 3,
-        default_retry_delay: float = 1,
+        default_retry_delay: float | Sequence[float] = 1,
         *,
         max_workers: int | None = None,
         executor: Executor | None = None,
         listeners: Iterable[Listener] = (),
+        assume_changes: bool = False,
+        fail_fast: bool = False,
+        skip: type[Job] | str | Iterable[type[Job] | str] = (),
     ) -> None:
         """Set the root Job and the options. The graph consists of the root and everything it depends on.
 
@@ -108,8 +111,8 @@ class DoJobber:
             cleanup: Call the Cleanups at the end of ``checknrun()``; if false, call ``cleanup()`` yourself. The default
                 is that of ``DoJobber()``.
             default_tries: Attempts of Jobs that set no ``TRIES``, at least 1; ``math.inf`` is allowed.
-            default_retry_delay: Seconds between the starts of two attempts, for Jobs that set no ``RETRY_DELAY``. Other
-                Jobs run meanwhile.
+            default_retry_delay: Seconds between the starts of two attempts, for Jobs that set no ``RETRY_DELAY``, or a
+                sequence of such delays, whose last item repeats. Other Jobs run meanwhile.
             max_workers: Run up to this many Jobs at the same time, on threads. With None or 1, Jobs run one at a time
                 in the caller's thread.
             executor: Run Jobs on this executor of ``concurrent.futures`` instead: on the threads of a
@@ -117,19 +120,30 @@ class DoJobber:
                 pickled by cloudpickle. It is not shut down. ``max_workers`` limits how many Jobs it runs at once.
             listeners: Called with each ``Event``, in the thread of ``checknrun()`` or ``cleanup()``. A listener that
                 raises is logged and dropped.
+            assume_changes: With ``no_act``, assume that Jobs which would run do pass, and check their dependents, too.
+                ``Outcome.blocked_by`` of these names the Jobs that would run first. A dependent whose check fails
+                would run as well or, if it has no Run, is ``BLOCKED``.
+            fail_fast: Once a Job has failed its last attempt, start no other attempt. Those that are running, or were
+                submitted to an executor of other processes, end normally, and Cleanups are called.
+            skip: Jobs, given as classes or names, that are assumed to be done: they are not attempted, their state is
+                ``SKIPPED``, and their dependents go on. Their own dependencies run unless they are skipped, too.
 
         Raises:
             CycleError: Jobs depend on each other in a cycle.
             DepsError: The root, or something in a ``DEPS``, is not a Job class.
             PlanError: Another mistake: a Job without Check, two Jobs with the same name, an invalid number, an executor
-                that needs cloudpickle, which is missing; or ``checknrun()`` is running.
+                that needs cloudpickle, which is missing, ``assume_changes`` without ``no_act``; or ``checknrun()`` is
+                running.
+            UnknownJobError: A Job in ``skip`` is not in the graph.
 
         Warns:
             DoJobberWarning: Something in a Job class is probably a mistake. Each class is warned of once.
         """
         if self._claim.is_held:
             raise PlanError('configure() cannot replace the graph that checknrun() is running', root)
-        plan = make_plan(root, default_tries, default_retry_delay)
+        if assume_changes and not no_act:
+            raise PlanError('assume_changes can be used only with no_act', 'assume_changes')
+        plan = make_plan(root, default_tries, default_retry_delay).skip(skip)
         is_verbose = verbose or debug
         all_listeners: list[Listener] = [VerbosePrinter(debug)] if is_verbose else []
         if logger.isEnabledFor(logging.DEBUG):
@@ -142,6 +156,8 @@ class DoJobber:
             Listeners(all_listeners, None if is_verbose else VerbosePrinter().print_cleanup),
             max_workers,
             executor,
+            fail_fast,
+            assume_changes,
         )
         self._plan = plan
         self._results = Results()
@@ -195,7 +211,7 @@ class DoJobber:
             if node is not None:
                 plan = plan.subplan(node)
             self._results = Results()  # hide the earlier run while the results of a large plan are created
-            self._results = results = Results(plan)
+            self._results = results = Results(plan, self._options.assume_changes)
             run = Run(plan, self._options, results, self._cleanups, self._clock)
             run.run(self._args, self._kwargs, self._jobs_claim)
         finally:

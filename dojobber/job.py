@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copyreg
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from threading import get_ident
 from typing import Any, Callable, ClassVar, TypeVar, cast
 
@@ -48,8 +48,8 @@ class Job:
     passes it as not applicable, and ``KeyboardInterrupt`` ends the run.
     An error in a ``Cleanup`` does not fail the Job; it is raised after all Cleanups have been called.
 
-    ``DEPS`` lists the Job classes that it depends on. ``TRIES`` is the maximum number of attempts, and ``RETRY_DELAY``
-    the minimum number of seconds between the starts of two attempts.
+    ``DEPS`` lists the Job classes that it depends on. ``TRIES`` is the maximum number of attempts, ``RETRY_DELAY`` the
+    minimum number of seconds between the starts of two attempts, and ``LOCKS`` names what no two Jobs may use at once.
 
     Each attempt creates a new instance, without arguments. Its hooks share two dicts: ``self.storage`` belongs to the
     attempt, ``self.global_storage`` to all Jobs of a ``checknrun()``. If you create an instance yourself, for example
@@ -63,8 +63,15 @@ class Job:
     """Maximum number of attempts, at least 1; ``math.inf`` is allowed. None means ``default_tries`` of
     ``configure()``."""
 
-    RETRY_DELAY: ClassVar[float | None] = None
-    """Minimum number of seconds between the starts of two attempts. None means ``default_retry_delay``."""
+    RETRY_DELAY: ClassVar[float | Sequence[float] | None] = None
+    """Minimum number of seconds between the starts of two attempts. None means ``default_retry_delay``.
+
+    A sequence gives the delays after the first attempt, the second, and so on; its last item repeats.
+    """
+
+    LOCKS: ClassVar[Iterable[str]] = ()
+    """Names of things of which there is only one, such as the package manager. When several Jobs run at the same time,
+    at most one of those that share a name does. The others wait without occupying a worker."""
 
     storage: dict[Any, Any]
     """Private to one attempt. Its Check, Run, recheck and Cleanup share it."""

@@ -22,8 +22,8 @@ def check_arguments(plan: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) 
     """
     lines: list[str] = []
     jobs: dict[str, None] = {}
-    for name, job in zip(plan.names, plan.jobs):
-        for hook in 'Check', 'Run':
+    for index, (name, job) in enumerate(zip(plan.names, plan.jobs)):
+        for hook in () if index in plan.skipped else ('Check', 'Run'):
             faults = ', '.join(_faults(job, hook, args, kwargs))
             if faults:
                 lines.append(f'{name}.{hook}: {faults}')

@@ -17,9 +17,18 @@ _MEANT = {
     'cleanup': 'Cleanup',
     'tries': 'TRIES',
     'retry_delay': 'RETRY_DELAY',
+    'locks': 'LOCKS',
     **dict.fromkeys(['dep', 'deps', 'depend', 'depends', 'dependency', 'dependencies', 'depends_on'], 'DEPS'),
 }
 """By name of an attribute in lower case: the name that was probably meant."""
+
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(['Check', 'Run', 'Cleanup'], FunctionType),
+    'TRIES': (int, float),
+    'RETRY_DELAY': (int, float, list, tuple),
+    'LOCKS': (str, list, tuple, set, frozenset),
+}
+"""By name: the types of which a misspelled value could be."""
 
 _MAX_HARMLESS = 10_000
 
@@ -72,8 +81,7 @@ def _holds_jobs(value: Any) -> bool:
 
 def _is_meant(job: type[Job], meant: str, value: Any) -> bool:
     """Tell whether the class lacks the hook or setting ``meant``, and ``value`` could be it."""
-    kinds = (int, float) if meant.isupper() else FunctionType
-    return isinstance(value, kinds) and getattr(job, meant, None) is None
+    return isinstance(value, _KINDS[meant]) and not getattr(job, meant, None)
 
 
 def _is_mentioned(job: type[Job], name: str) -> bool:

@@ -14,7 +14,7 @@ from ..job import Job
 from ..log import logger
 from ..text import value_text
 from .mistakes import mistakes
-from .validate import check_hooks, checked_delay, checked_deps, checked_tries, is_job, read_settings
+from .validate import check_hooks, checked_delays, checked_deps, checked_locks, checked_tries, is_job, read_settings
 
 MAX_SPELLING_CHECKS = 200
 """The number of Job names to compare with an unknown name; comparing 100,000 would take seconds."""
@@ -25,14 +25,20 @@ class JobSettings(NamedTuple):
 
     tries: float
     """Maximum number of attempts, at least 1."""
-    retry_delay: float
-    """Minimum number of seconds between the starts of two attempts."""
+    retry_delays: tuple[float, ...]
+    """Minimum seconds from the start of each attempt to the start of the next. The last item repeats."""
+    locks: frozenset[str] = frozenset()
+    """Names of the locks that each attempt holds."""
+
+    def delay_after(self, attempt: int) -> float:
+        """Return the minimum seconds from the start of an attempt, numbered from 1, to the start of the next."""
+        return self.retry_delays[min(attempt, len(self.retry_delays)) - 1]
 
 
 class Plan(NamedTuple):
     """Root Jobs and everything they depend on, checked, in plan order: depth first, each Job after its dependencies.
 
-    Each field has one item per Job. In all modules, the index of a Job is its position in them.
+    In all modules, the index of a Job is its position in the first four fields, which have one item per Job.
     """
 
     names: tuple[str, ...]
@@ -40,6 +46,8 @@ class Plan(NamedTuple):
     dependencies: tuple[tuple[int, ...], ...]
     """The indexes of the Jobs in DEPS, in order and without duplicates, all smaller than the Job's own index."""
     settings: tuple[JobSettings, ...]
+    skipped: frozenset[int] = frozenset()
+    """The indexes of the Jobs that are assumed to have passed, and are not attempted."""
 
     @property
     def root(self) -> str:
@@ -67,7 +75,16 @@ class Plan(NamedTuple):
             tuple([self.jobs[index] for index in order]),
             tuple([tuple([new_index[dependency] for dependency in self.dependencies[index]]) for index in order]),
             tuple([self.settings[index] for index in order]),
+            frozenset([new_index[index] for index in self.skipped if index in new_index]),
         )
+
+    def skip(self, nodes: type[Job] | str | Iterable[type[Job] | str]) -> Plan:
+        """Return the plan with these Jobs, given as classes or names, assumed to have passed.
+
+        Raises:
+            UnknownJobError: A Job is not in the plan.
+        """
+        return self._replace(skipped=frozenset(self.indexes_of(nodes)))
 
     def indexes_of(self, node: type[Job] | str | Iterable[type[Job] | str]) -> list[int]:
         """Return the index of a Job, given as class or name, or those of several.
@@ -91,12 +108,13 @@ class Plan(NamedTuple):
         return index
 
 
-def make_plan(root: type[Job], default_tries: float, default_retry_delay: float) -> Plan:
+def make_plan(root: type[Job], default_tries: float, default_retry_delay: float | Sequence[float]) -> Plan:
     """Return the plan of ``root``.
 
     Args:
         default_tries: Attempts of Jobs that set no ``TRIES``.
-        default_retry_delay: Seconds between the starts of two attempts, for Jobs that set no ``RETRY_DELAY``.
+        default_retry_delay: Seconds between the starts of two attempts, for Jobs that set no ``RETRY_DELAY``, or a
+            sequence of such delays.
 
     Raises:
         CycleError: Jobs depend on each other in a cycle.
@@ -107,7 +125,7 @@ def make_plan(root: type[Job], default_tries: float, default_retry_delay: float)
         DoJobberWarning: Something in a Job is probably a mistake.
     """
     defaults = JobSettings(
-        checked_tries(default_tries, 'default_tries'), checked_delay(default_retry_delay, 'default_retry_delay')
+        checked_tries(default_tries, 'default_tries'), checked_delays(default_retry_delay, 'default_retry_delay')
     )
     if not is_job(root):
         raise DepsError(f'the root must be a Job class, not {value_text(root)}', root)
@@ -121,14 +139,21 @@ def make_plan(root: type[Job], default_tries: float, default_retry_delay: float)
         job = jobs[name]
         check_hooks(job)
         warned.extend(mistakes(job))
-        deps, *own_settings = read_settings(job)
+        deps, tries, delay, locks = read_settings(job)
         names: dict[str, None] = {}
         for dependency in checked_deps(job, deps):
             known = jobs.setdefault(dependency.__name__, dependency)
             if known is not dependency:
                 raise _duplicate_error(known, dependency)
             names[dependency.__name__] = None
-        settings[name] = defaults if own_settings == _NOT_SET else _settings(job, own_settings, defaults)
+        if tries is None and delay is None and locks is Job.LOCKS:
+            settings[name] = defaults
+        else:
+            settings[name] = JobSettings(
+                defaults.tries if tries is None else checked_tries(tries, 'TRIES', job),
+                defaults.retry_delays if delay is None else checked_delays(delay, 'RETRY_DELAY', job),
+                checked_locks(locks, job),
+            )
         dependencies[name] = names
         return names
 
@@ -148,19 +173,9 @@ def make_plan(root: type[Job], default_tries: float, default_retry_delay: float)
     )
     if logger.isEnabledFor(logging.DEBUG):
         for name, names_below, own in zip(names, plan.dependency_names().values(), plan.settings):
-            logger.debug('planned %r depending on %r, tries %s, retry delay %s s', name, names_below, *own)
+            text = 'planned %r depending on %r, tries %s, retry delays %s s, locks %s'
+            logger.debug(text, name, names_below, own.tries, own.retry_delays, sorted(own.locks))
     return plan
-
-
-_NOT_SET = [None, None]
-
-
-def _settings(job: type[Job], own: Sequence[Any], defaults: JobSettings) -> JobSettings:
-    tries, delay = own
-    return JobSettings(
-        defaults.tries if tries is None else checked_tries(tries, 'TRIES', job),
-        defaults.retry_delay if delay is None else checked_delay(delay, 'RETRY_DELAY', job),
-    )
 
 
 def dependents_of(dependencies: Sequence[Sequence[int]]) -> list[list[int]]:

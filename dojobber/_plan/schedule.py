@@ -4,86 +4,140 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
+from typing import NamedTuple
 
-from .plan import JobSettings, dependents_of
+from .locks import LockQueue
+from .plan import Plan, dependents_of
+
+
+class ScheduleOptions(NamedTuple):
+    """The options of a run that its schedule depends on."""
+
+    once: bool = False
+    """Whether each Job has only one attempt, whatever its settings."""
+    fail_fast: bool = False
+    """Whether to attempt nothing more once a Job has failed its last attempt."""
+    critical_path_first: bool = False
+    """Whether Jobs with longer chains of dependents come first in each round, instead of plan order."""
 
 
 class Schedule:
     """Decides the order of all attempts of a run. A Job is identified by its index in the plan.
 
-    A round is one pass over the plan, in plan order. It attempts each Job that has not passed, has attempts left, and
-    whose dependencies have all passed. A Job that failed is attempted again in the next round. A Job that becomes ready
-    joins the latest round in which one of its dependencies passed. So the next Job is the one with the smallest (round,
-    index) among those that are due.
-
-    Args:
-        dependencies: The indexes of each Job's dependencies, which are smaller than its own.
-        settings: Each Job's settings. The number of attempts may be infinite, and a fraction is rounded up.
-        once: Whether each Job has only one attempt, whatever its settings.
+    A round is one pass over the Jobs, in plan order or critical path first. It attempts each Job that has not passed,
+    has attempts left, and whose dependencies have all passed. A Job that failed is attempted again in the next round. A
+    Job that becomes ready joins the latest round in which one of its dependencies passed. So the next Job is the first
+    of the earliest round, among those that are due and whose locks are free.
     """
 
-    def __init__(
-        self, dependencies: Sequence[Sequence[int]], settings: Sequence[JobSettings], once: bool = False
-    ) -> None:
+    def __init__(self, plan: Plan, options: ScheduleOptions = ScheduleOptions()) -> None:  # noqa: B008 - immutable
         # Each list, except the two heaps at the end, has one item per Job, in plan order.
-        self._unpassed = list(map(len, dependencies))  # number of dependencies that have not passed
-        self._dependents = dependents_of(dependencies)
-        self._settings = settings
-        self._tries_left = [1 if once else own.tries for own in settings]
-        self._started_at = [0.0] * len(settings)
-        # A priority is the pair (round, index) as one number that sorts the same way: round * number of Jobs + index.
-        self._count = len(settings)
+        self._settings = plan.settings
+        self._tries: list[float] = [1 if options.once else own.tries for own in plan.settings]
+        self._failures = [0] * len(plan.settings)
+        self._started_at = [0.0] * len(plan.settings)
+        self._unpassed = list(map(len, plan.dependencies))  # number of dependencies that have not passed
+        self._dependents = dependents_of(plan.dependencies)
+        # A priority is the pair (round, place in the round) as one number that sorts the same way: round * number of
+        # Jobs + place.
+        self._count = len(plan.settings)
+        self._order: Sequence[int] = range(self._count)  # by place
         self._priorities = list(range(self._count, 2 * self._count))
-        self._ready = [self._priorities[index] for index, count in enumerate(self._unpassed) if not count]  # a heap
+        if options.critical_path_first:
+            self._order = critical_path_first(self._dependents)
+            for place, index in enumerate(self._order):
+                self._priorities[index] = self._count + place
+        self._fails_fast = options.fail_fast
+        self.has_ended = False
+        """Whether nothing more is attempted because a Job has failed."""
+        self._locked = LockQueue() if any(own.locks for own in plan.settings) else None
+        self._ready: list[int] = []  # a heap of priorities of Jobs without locks
         self._waiting: list[tuple[float, int]] = []  # a heap of (due, priority)
+        for index in plan.skipped:
+            self._unpassed[index] = -1  # is never ready
+        for index, count in enumerate(self._unpassed):
+            if not count:
+                self._make_ready(index)
+        for index in plan.skipped:
+            self.mark_passed(index)
 
     def next_ready(self, now: float) -> int | None:
-        """Return the index of the Job to attempt at the time ``now``, in seconds; None if no Job is due.
+        """Return the index of the Job to attempt at the time ``now``, in seconds; None if no Job can be attempted.
 
         Call :meth:`mark_passed` or :meth:`mark_failed` when that attempt has ended.
         """
         while self._waiting and self._waiting[0][0] <= now:
-            heappush(self._ready, heappop(self._waiting)[1])
-        if not self._ready:
+            self._make_ready(self._order[heappop(self._waiting)[1] % self._count])
+        if self.has_ended:
             return None
-        index = heappop(self._ready) % self._count
+        locked = self._locked.first() if self._locked else None
+        if self._locked and locked is not None and (not self._ready or locked < self._ready[0]):
+            priority = self._locked.take_first()
+        elif self._ready:
+            priority = heappop(self._ready)
+        else:
+            return None
+        index = self._order[priority % self._count]
         self._started_at[index] = now
         return index
 
     def is_last_attempt(self, index: int) -> bool:
         """Tell whether the current attempt of the Job is its last."""
-        return self._tries_left[index] <= 1
+        return self._failures[index] + 1 >= self._tries[index]
 
     def make_last(self, index: int) -> None:
         """Make the current attempt of the Job its last."""
-        self._tries_left[index] = 1
+        self._tries[index] = 1
+
+    def end_if_failing_fast(self) -> None:
+        """Attempt nothing more, if that is wanted: a Job has failed its last attempt."""
+        self.has_ended = self._fails_fast
 
     def mark_passed(self, index: int) -> None:
         """Record that the Job has passed, which may make its dependents ready."""
-        start_of_round = self._priorities[index] - index
+        self._release_locks(index)
+        start_of_round = self._priorities[index] // self._count * self._count
         for dependent in self._dependents[index]:
             self._unpassed[dependent] -= 1
             if self._priorities[dependent] < start_of_round:
-                self._priorities[dependent] = start_of_round + dependent
+                self._priorities[dependent] = start_of_round + self._priorities[dependent] % self._count
             if not self._unpassed[dependent]:
-                heappush(self._ready, self._priorities[dependent])
+                self._make_ready(dependent)
 
     def mark_failed(self, index: int) -> None:
         """Record that the attempt has failed. If the Job has attempts left, it waits for the next round."""
-        self._tries_left[index] -= 1
-        if self._tries_left[index] > 0:
+        self._release_locks(index)
+        self._failures[index] += 1
+        if self._failures[index] < self._tries[index]:
             self._priorities[index] += self._count
-            heappush(
-                self._waiting, (self._started_at[index] + self._settings[index].retry_delay, self._priorities[index])
-            )
+            due = self._started_at[index] + self._settings[index].delay_after(self._failures[index])
+            heappush(self._waiting, (due, self._priorities[index]))
 
     def next_due(self) -> tuple[float, int] | None:
         """Return the time at which the next waiting Job is due, and its index; None if no Job waits."""
-        if not self._waiting:
+        if not self._waiting or self.has_ended:
             return None
         due, priority = self._waiting[0]
-        return due, priority % self._count
+        return due, self._order[priority % self._count]
 
     def round_of(self, index: int) -> int:
         """Return the current round of the Job, counted from 1."""
         return self._priorities[index] // self._count
+
+    def _make_ready(self, index: int) -> None:
+        if self._locked and self._settings[index].locks:
+            self._locked.push(self._priorities[index], self._settings[index].locks)
+        else:
+            heappush(self._ready, self._priorities[index])
+
+    def _release_locks(self, index: int) -> None:
+        if self._locked:
+            self._locked.release(self._settings[index].locks)
+
+
+def critical_path_first(dependents: Sequence[Sequence[int]]) -> list[int]:
+    """Return the indexes of all Jobs, those with a longer chain of dependents first, otherwise in plan order."""
+    heights = [0] * len(dependents)
+    for index in reversed(range(len(dependents))):  # dependents come after their dependencies
+        heights[index] = max([heights[dependent] + 1 for dependent in dependents[index]], default=0)
+    return sorted(range(len(dependents)), key=heights.__getitem__, reverse=True)

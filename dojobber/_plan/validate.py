@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from types import FunctionType
 from typing import Any
@@ -20,20 +20,20 @@ def is_job(value: object) -> bool:
     return issubclass(type(value), type) and issubclass(value, Job)  # type: ignore[arg-type]  # it is a class
 
 
-_get_settings = attrgetter('DEPS', 'TRIES', 'RETRY_DELAY')
+_SETTINGS = ('DEPS', 'TRIES', 'RETRY_DELAY', 'LOCKS')
+_get_settings = attrgetter(*_SETTINGS)
 
 
-def read_settings(job: type[Job]) -> tuple[Any, Any, Any]:
-    """Return DEPS, TRIES and RETRY_DELAY of the class, unchecked.
+def read_settings(job: type[Job]) -> tuple[Any, ...]:
+    """Return DEPS, TRIES, RETRY_DELAY and LOCKS of the class, unchecked.
 
     Raises:
         PlanError: One of them cannot be read: a property of the metaclass raises, for example.
     """
     try:
-        deps, tries, delay = _get_settings(job)
+        return _get_settings(job)
     except Exception:  # one is missing or raises: find out which
-        deps, tries, delay = [_read(job, name) for name in ('DEPS', 'TRIES', 'RETRY_DELAY')]
-    return deps, tries, delay
+        return tuple([_read(job, name) for name in _SETTINGS])
 
 
 def _read(job: type[Job], name: str) -> Any:
@@ -152,16 +152,50 @@ def checked_tries(value: Any, label: str, job: type[Job] | None = None) -> float
     return tries
 
 
-def checked_delay(value: Any, label: str, job: type[Job] | None = None) -> float:
-    """Return ``value`` as a float if it is a valid number of seconds, finite and at least 0.
+def checked_delays(value: Any, label: str, job: type[Job] | None = None) -> tuple[float, ...]:
+    """Return ``value`` as a tuple if it is a valid number of seconds, finite and at least 0, or a sequence of such.
 
     Raises:
-        PlanError: It is not; the message calls it ``label``.
+        PlanError: It is not, or it is empty; the message calls it ``label``.
     """
+    has_items = hasattr(type(value), '__getitem__') and not isinstance(value, Mapping)
+    items = _items(value) if has_items else None
+    delays = [_seconds(item) for item in ([value] if items is None else items)]
+    valid = tuple([delay for delay in delays if delay is not None])
+    if not valid or len(valid) < len(delays):
+        raise _number_error(label, 'a finite number of seconds, at least 0, or a sequence of such,', value, job)
+    return valid
+
+
+def _seconds(value: Any) -> float | None:
+    """Return a delay as a float, or None if it is not valid."""
     with contextlib.suppress(OverflowError):  # an integer may be too large for a float
         if _is_at_least(0, value) and (seconds := float(value)) < math.inf:
             return seconds
-    raise _number_error(label, 'a finite number of seconds, at least 0,', value, job)
+    return None
+
+
+def checked_locks(value: Any, job: type[Job]) -> frozenset[str]:
+    """Return LOCKS of a Job as a set.
+
+    Raises:
+        PlanError: It is not a collection of non-empty strings; a single string is not one either.
+    """
+    locks = _items(value)
+    if locks is not None and all(isinstance(lock, str) and lock for lock in locks):
+        return frozenset(locks)
+    hint = f': write LOCKS = ({value!r},)' if isinstance(value, str) else ''
+    raise PlanError(f'LOCKS of {job.__name__!r} must be a list or tuple of names, not {value_text(value)}{hint}', job)
+
+
+def _items(value: Any) -> list[Any] | None:
+    """Return the items of a collection that can be read repeatedly; None if ``value`` is not one, or is a string."""
+    if isinstance(value, (str, bytes)) or not hasattr(type(value), '__len__'):
+        return None
+    try:
+        return list(value)
+    except Exception:
+        return None
 
 
 def _is_at_least(minimum: int, value: Any) -> bool:

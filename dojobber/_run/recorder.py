@@ -44,14 +44,15 @@ class Recorder:
         """Return the callback for the phases of an attempt in this thread."""
         return partial(self._phase_ended, index)
 
-    def finished_inline(self, index: int, outcome: Outcome) -> None:
-        """Record the outcome of an attempt in this thread."""
-        self._store(index, outcome)
+    def finished_inline(self, index: int, outcome: Outcome) -> bool:
+        """Record the outcome of an attempt in this thread. Return whether the Job's dependents may be attempted."""
+        total = self._store(index, outcome)
         if 'run' in outcome.phases:
             self.cleanups.drop_last_if_no_cleanup()
         self._running.pop(index, None)  # missing if an interrupt kept started_inline() from storing it
         if self.is_listening:
             self._notify_finished(index, outcome)
+        return self.results.unblocks(total)
 
     def started(self, index: int) -> None:
         """Record that an attempt is about to start elsewhere."""
@@ -93,7 +94,7 @@ class Recorder:
         if self.is_listening:
             errors.append(capture_error(self._notify_finished, index, outcome))
         fatal = outcome.exception if is_interrupt(outcome.exception) else None
-        return Recorded(bool(outcome.state.passed), fatal, chain_errors(errors))
+        return Recorded(self.results.unblocks(self._outcome_of(index)), fatal, chain_errors(errors))
 
     def withdrawn(self, index: int) -> None:
         """Record that an attempt will not run, although its start was recorded."""
@@ -137,14 +138,16 @@ class Recorder:
         """Return the outcome of a Job so far."""
         return self._outcomes[self._names[index]]
 
-    def _store(self, index: int, outcome: Outcome) -> None:
-        name = self._names[index]
-        self.results.record(name, outcome)
-        if not outcome.state.passed:
-            if gives_up(outcome.exception):
+    def _store(self, index: int, outcome: Outcome) -> Outcome:
+        total = self.results.record(index, outcome)
+        if not self.results.unblocks(total):
+            if gives_up(total.exception):
                 self.schedule.make_last(index)
             if self.schedule.is_last_attempt(index):
                 self.results.block(index)
+                if total.state is State.FAILED:
+                    self.schedule.end_if_failing_fast()
+        return total
 
     def _phase_ended(self, index: int, phase: str, seconds: float, value: Any, error: BaseException | None) -> None:
         self._notify(EventKind(phase), index, seconds=seconds, value=value, exception=error)

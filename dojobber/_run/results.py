@@ -9,7 +9,8 @@ from typing import Any, Callable
 
 from .._plan.plan import Plan, dependents_of
 from ..errors import JobsFailedError
-from ..outcome import Outcome, State, merge_attempts
+from ..job import gives_up
+from ..outcome import Outcome, State, is_interrupt, merge_attempts
 from ..read_only import OrderedView, ReadOnlyDict
 from ..text import error_details
 
@@ -70,19 +71,24 @@ class Results:
 
     Args:
         plan: The plan that is run. None, before the first run, means no Jobs.
+        assumes_changes: Whether this is a dry run that assumes that Jobs which would run do pass.
     """
 
-    def __init__(self, plan: Plan | None = None) -> None:
+    def __init__(self, plan: Plan | None = None, assumes_changes: bool = False) -> None:
         self._names = plan.names if plan else ()
         self._dependencies = plan.dependencies if plan else ()
         self._dependents: list[list[int]] | None = None  # by index; built when the first Job is blocked
-        self.outcomes: ReadOnlyDict[Outcome] = ReadOnlyDict(dict.fromkeys(self._names, NOT_RUN))
+        skipped = {self._names[index]: Outcome(State.SKIPPED) for index in plan.skipped} if plan else {}
+        self.outcomes: ReadOnlyDict[Outcome] = ReadOnlyDict({**dict.fromkeys(self._names, NOT_RUN), **skipped})
         """By Job name, in plan order."""
         self._views: dict[Updater, ReadOnlyDict[Any]] = {}
         self._live_views: list[tuple[Updater, Any]] = []
         """The views that are updated with each outcome."""
         self._is_complete = False
-        self.passed_count = 0
+        self._assumes_changes = assumes_changes
+        self._uncertain: set[str] = set()
+        """The Jobs that were checked although a Job that they depend on, directly or indirectly, would run first."""
+        self.passed_count = len(skipped)
         self.attempter: object = None
         """The ``Attempter`` or ``AttempterPool`` of the run, which must live as long as the exceptions."""
 
@@ -121,6 +127,11 @@ class Results:
             view = self._views.setdefault(update, live)  # another thread may have created it meanwhile
         return view
 
+    def _is_blocking(self, outcome: Outcome) -> bool:
+        if outcome.tries and self.unblocks(outcome):
+            return False
+        return outcome.state in _BLOCKING
+
     def _write(self, update: Updater, view: Any, name: str) -> None:
         """Write the outcome of a Job into a view. Repeat if the engine has recorded a later one meanwhile."""
         outcome = None
@@ -128,8 +139,11 @@ class Results:
             outcome = self.outcomes[name]
             update(view, name, outcome)
 
-    def record(self, name: str, outcome: Outcome) -> None:
-        """Merge the outcome of an attempt into that of its Job."""
+    def record(self, index: int, outcome: Outcome) -> Outcome:
+        """Merge the outcome of an attempt into that of its Job, and return the latter."""
+        name = self._names[index]
+        if self._assumes_changes:
+            outcome = self._after_assumed_changes(index, outcome)
         earlier = self.outcomes[name]
         if earlier.tries:
             outcome = merge_attempts(earlier, outcome)
@@ -138,6 +152,31 @@ class Results:
             self.passed_count += 1
         for update, view in self._live_views:
             self._write(update, view, name)
+        return outcome
+
+    def unblocks(self, outcome: Outcome) -> bool:
+        """Tell whether the dependents of a Job with this outcome may be attempted."""
+        return bool(outcome.state.passed) or (
+            self._assumes_changes and outcome.state in (State.WOULD_RUN, State.BLOCKED)
+        )
+
+    def _after_assumed_changes(self, index: int, outcome: Outcome) -> Outcome:
+        """Return the outcome of a dry run for a Job that may depend on others which would run first.
+
+        ``blocked_by`` names these dependencies or, if there are none, those that depend on such Jobs themselves. A
+        failed check then proves nothing: the Job is blocked, unless it gave up.
+        """
+        below = [self._names[dependency] for dependency in self._dependencies[index]]
+        assumed = [name for name in below if not self.outcomes[name].state.passed]
+        blocked_by = tuple(assumed or [name for name in below if name in self._uncertain])
+        if not blocked_by or is_interrupt(outcome.exception):
+            return outcome
+        self._uncertain.add(self._names[index])
+        if outcome.state is State.WOULD_RUN:
+            return outcome._replace(blocked_by=blocked_by)
+        if outcome.state is State.FAILED and not gives_up(outcome.exception):
+            return outcome._replace(state=State.BLOCKED, blocked_by=blocked_by)
+        return outcome
 
     def block(self, index: int) -> None:
         """Mark as BLOCKED all Jobs that depend, directly or indirectly, on this Job, whose last attempt has failed."""
@@ -162,10 +201,9 @@ class Results:
         outcomes, names = self.outcomes, self._names
         for name, dependencies in zip(names, self._dependencies):
             outcome = outcomes[name]
-            if not outcome.tries:
-                blocked_by = tuple(
-                    [names[index] for index in dependencies if outcomes[names[index]].state in _BLOCKING]
-                )
+            if not outcome.tries and not outcome.state.passed:
+                below = [names[index] for index in dependencies]
+                blocked_by = tuple([dependency for dependency in below if self._is_blocking(outcomes[dependency])])
                 if blocked_by != outcome.blocked_by:
                     _set_item(outcomes, name, Outcome(State.BLOCKED, blocked_by=blocked_by))
         self.passed_count = sum(1 for outcome in outcomes.values() if outcome.state.passed)

@@ -12,7 +12,7 @@ from .._attempt.cleanup import CleanupStack
 from .._attempt.directory import current_directory, enter_directory
 from .._attempt.error_chain import capture_error, chain_errors, get_context, set_context
 from .._plan.plan import Plan
-from .._plan.schedule import Schedule
+from .._plan.schedule import Schedule, ScheduleOptions
 from .._workers.loop import Clock
 from ..events import Event, EventKind
 from ..log import log_critical
@@ -33,6 +33,13 @@ class RunOptions(NamedTuple):
     listeners: Listeners
     max_workers: int | None
     executor: Executor | None
+    fail_fast: bool = False
+    assume_changes: bool = False
+
+    @property
+    def has_several_workers(self) -> bool:
+        """Whether several Jobs may run at the same time."""
+        return self.max_workers != 1 and (self.executor is not None or self.max_workers is not None)
 
 
 class Run:
@@ -77,7 +84,7 @@ class Run:
 
     def _run_jobs(self, settings: AttemptSettings, jobs_claim: Claim) -> None:
         plan, options = self._plan, self._options
-        schedule = Schedule(plan.dependencies, plan.settings, once=options.no_act)
+        schedule = Schedule(plan, ScheduleOptions(options.no_act, options.fail_fast, options.has_several_workers))
         recorder = Recorder(plan, schedule, self._results, options.listeners, self._cleanups)
         failure = None
         try:

@@ -19,10 +19,16 @@ class Workers(Protocol):
         """How many attempts may run at the same time. It may decrease during a run."""
 
     def start(self, index: int) -> bool | None:
-        """Start an attempt of a Job. Return whether the Job passed, or None if the attempt is still running."""
+        """Start an attempt of a Job. Return whether the Job passed, so that its dependents may be attempted.
+
+        None means that the attempt is still running.
+        """
 
     def wait_for_one(self, timeout: float) -> tuple[int, bool] | None:
         """Wait up to ``timeout`` seconds for an attempt to end. Return its Job index and whether it passed, or None."""
+
+    def withdraw(self) -> int:
+        """Withdraw the attempts that have not started yet, as far as possible. Return how many."""
 
     def drain(self) -> None:
         """Wait for the running attempts, and start no others."""
@@ -32,6 +38,7 @@ class Recorded(NamedTuple):
     """How an attempt ended, and the exceptions that end the run because of it."""
 
     passed: bool
+    """Whether the Job's dependents may be attempted."""
     fatal: BaseException | None = None
     """The exception of the attempt, if it ends the run."""
     interrupt: BaseException | None = None
@@ -107,7 +114,7 @@ class Pool:
             raise
 
     def _wait_for_all(self) -> None:
-        self._withdraw()
+        self.withdraw()
         errors: list[BaseException | None] = []
         self._queue_ended_again()
         while self._running:
@@ -120,8 +127,9 @@ class Pool:
         if failure is not None:
             raise failure
 
-    def _withdraw(self) -> None:
-        """Withdraw the attempts that have not started."""
+    def withdraw(self) -> int:
+        """Withdraw nothing: attempts that were submitted to an executor cannot be withdrawn safely."""
+        return 0
 
     def _end(self, index: int, result: Any) -> None:
         """Store and queue the result of an attempt. Any thread may call this."""

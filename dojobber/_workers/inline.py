@@ -20,8 +20,8 @@ class InlineRecorder(Protocol):
     def phase_callback(self, index: int) -> PhaseCallback:
         """Return the callback for the phases of the attempt."""
 
-    def finished_inline(self, index: int, outcome: Outcome) -> None:
-        """Record the outcome of the attempt."""
+    def finished_inline(self, index: int, outcome: Outcome) -> bool:
+        """Record the outcome of the attempt. Return whether the Job's dependents may be attempted."""
 
 
 class InlineWorkers:
@@ -37,7 +37,7 @@ class InlineWorkers:
         self._recorder, self._jobs, self._attempter = recorder, jobs, attempter
 
     def start(self, index: int) -> bool:
-        """Run an attempt and return whether the Job passed.
+        """Run an attempt and return whether the Job passed, so that its dependents may be attempted.
 
         Raises:
             BaseException: An interrupt, after the attempt is recorded.
@@ -50,13 +50,17 @@ class InlineWorkers:
         except BaseException as error:  # from a listener, or from a signal handler between two phases
             outcome = Outcome(State.FAILED, 1, None, error)
             self._attempter.renew()
-        recorder.finished_inline(index, outcome)
+        passed = recorder.finished_inline(index, outcome)
         if outcome.exception is not None and is_interrupt(outcome.exception):
             raise outcome.exception
-        return bool(outcome.state.passed)
+        return passed
 
     def wait_for_one(self, timeout: float) -> None:
         """Return None: each attempt ends before :meth:`start` returns."""
+
+    def withdraw(self) -> int:
+        """Return 0: no attempt waits for its start."""
+        return 0
 
     def drain(self) -> None:
         """Do nothing: no attempt runs."""

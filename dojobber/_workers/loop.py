@@ -40,6 +40,8 @@ def _drive(schedule: Schedule, workers: Workers, clock: Clock, on_wait: Callable
     now = clock.monotonic
     running = 0
     while True:
+        if schedule.has_ended:
+            running -= workers.withdraw()
         can_start = running < workers.max_running
         index = schedule.next_ready(now()) if can_start else None
         upcoming = schedule.next_due() if can_start and index is None else None

@@ -16,6 +16,9 @@ from .executors import is_future, not_a_future_error
 STOP = -1
 """Queued in place of a Job index to make one thread exit."""
 
+WITHDRAWN = 'withdrawn'
+"""The owner of an attempt that no thread will run."""
+
 
 class _Threads(Pool):
     """Runs attempts on threads, which take Jobs from a queue without a lock (interrupt rule 4).
@@ -32,14 +35,14 @@ class _Threads(Pool):
         super().__init__(recorder, max_running)
         self._attempt = attempt
         self._queue: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._unclaimed: dict[int, bool] = {}
-        """Queued Jobs, each with True. The thread that removes one runs its attempt, or withdraws it."""
+        self._owners: dict[int, object] = {}
+        """By Job index: what has claimed the attempt that was queued last, a call on a thread or WITHDRAWN."""
         self._context = contextvars.copy_context()
 
     def start(self, index: int) -> None:
         """Queue an attempt for a thread."""
         self._recorder.started(index)
-        self._unclaimed[index] = True
+        self._owners.pop(index, None)
         self._running[index] = None
         self._queue.put(index)
         self._provide_thread()
@@ -50,7 +53,7 @@ class _Threads(Pool):
 
     def _attempt_if_unclaimed(self, index: int) -> None:
         """Run the attempt on this thread, unless another has claimed it or it was withdrawn."""
-        if not self._claim(index):
+        if not self._claim(index, object()):
             return
         try:
             result = self._context.copy().run(self._attempt, index)
@@ -58,15 +61,19 @@ class _Threads(Pool):
             result = error
         self._end(index, result)
 
-    def _claim(self, index: int) -> bool:
-        """Claim a queued attempt. Return False if it was claimed before."""
-        return self._unclaimed.pop(index, False)
+    def _claim(self, index: int, owner: object) -> bool:
+        """Claim a queued attempt. Return whether ``owner`` has it, now or from an earlier call (interrupt rule 3)."""
+        return self._owners.setdefault(index, owner) is owner
 
-    def _withdraw(self) -> None:
+    def withdraw(self) -> int:
+        """Withdraw the attempts that no thread has claimed. Return how many."""
+        count = 0
         for index in list(self._running):
-            if self._claim(index):
-                self._running.pop(index, None)
+            if self._claim(index, WITHDRAWN):
+                count += 1
                 self._recorder.withdrawn(index)
+                self._running.pop(index, None)
+        return count
 
 
 class OwnThreads(_Threads):
@@ -163,7 +170,7 @@ class ExecutorThreads(_Threads):
             failure = RuntimeError('the executor did not run the attempt')
         with contextlib.suppress(self._queue_empty_error):
             index = self._queue.get_nowait()
-            if self._claim(index):
+            if self._claim(index, future):
                 self._end(index, failure)
 
     def close(self) -> None:

@@ -93,7 +93,7 @@ class Reporter:
         start = self.running.pop(name, 0.0)
         is_last = self.tries[name] <= attempt or gives_up(outcome.exception) or is_interrupt(outcome.exception)
         if outcome.state is State.FAILED and not is_last:
-            due = start + self._settings[name].retry_delay
+            due = start + self._settings[name].delay_after(attempt)
             self.waiting[name] = attempt + 1, due
             if self._notices is not None:
                 error, seconds = first_line(outcome.exception), due - monotonic()

@@ -13,8 +13,8 @@ from functools import partial
 from dojobber import DoJobber, DummyJob, Job, RunonlyJob
 from dojobber._attempt.attempt import Attempter, AttemptSettings
 from dojobber._attempt.directory import enter_directory
-from dojobber._plan.plan import JobSettings
-from dojobber._plan.schedule import Schedule
+from dojobber._plan.plan import JobSettings, Plan
+from dojobber._plan.schedule import Schedule, ScheduleOptions
 
 
 def job(name, deps=(), base=Job, **members):
@@ -152,7 +152,14 @@ def make_engine(root, clock=None, **options):
 def make_schedule(dependencies, tries=math.inf, delays=0.0, **options):
     """Return a schedule. ``tries`` and ``delays`` are lists with an item for each Job, or one value for all."""
     columns = [value if isinstance(value, list) else [value] * len(dependencies) for value in (tries, delays)]
-    return Schedule(dependencies, [JobSettings(*values) for values in zip(*columns)], **options)
+    settings = tuple(JobSettings(tries, (delay,)) for tries, delay in zip(*columns))
+    return Schedule(make_plan_of(dependencies, settings), ScheduleOptions(**options))
+
+
+def make_plan_of(dependencies, settings):
+    """Return a plan of Jobs that are called Job0, Job1 and so on, given the indexes of the dependencies of each."""
+    jobs = tuple(job(f'Job{index}') for index in range(len(dependencies)))
+    return Plan(tuple(each.__name__ for each in jobs), jobs, tuple(map(tuple, dependencies)), settings)
 
 
 def run_engine(root, *args, clock=None, node=None, **options):

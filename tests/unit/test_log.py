@@ -39,7 +39,8 @@ def test_the_developer_log_has_the_plan_and_the_attempts_but_no_arguments(develo
         engine.checknrun()
 
     text = '\n'.join(stderr_lines(run))
-    assert text.splitlines()[1].endswith("DEBUG planned 'Root' depending on ('Leaf',), tries 3, retry delay 1.0 s")
+    planned = "DEBUG planned 'Root' depending on ('Leaf',), tries 3, retry delays (1.0,) s, locks []"
+    assert text.splitlines()[1].endswith(planned)
     assert 'attempt started, job Leaf, round 1, attempt 1' in text
     assert 'hunter2' not in text
 

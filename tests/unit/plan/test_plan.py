@@ -226,7 +226,24 @@ def test_tries_may_be_any_number_of_at_least_1(tries):
 
 
 @pytest.mark.parametrize(
-    'delay', [-0.1, -1, math.inf, math.nan, '1', [1], 1j, Decimal('nan'), 10**400, AtLeastAnything()]
+    'delay',
+    [
+        -0.1,
+        -1,
+        math.inf,
+        math.nan,
+        '1',
+        [],
+        [1, -1],
+        [1, '1'],
+        {1: 1},
+        {1},
+        iter([1]),
+        1j,
+        Decimal('nan'),
+        10**400,
+        AtLeastAnything(),
+    ],
 )
 def test_a_retry_delay_that_is_not_a_finite_number_of_at_least_0_is_refused(delay):
     culprit = job('Culprit', RETRY_DELAY=delay)
@@ -240,7 +257,7 @@ def test_a_retry_delay_that_is_not_a_finite_number_of_at_least_0_is_refused(dela
 
 @pytest.mark.parametrize('delay', [0, 0.02, 10.5, Fraction(1, 4), Decimal(2), 1e300])
 def test_a_retry_delay_may_be_any_finite_number_of_at_least_0(delay):
-    assert planned(job('Fine', RETRY_DELAY=delay)).settings[0].retry_delay == delay
+    assert planned(job('Fine', RETRY_DELAY=delay)).settings[0].retry_delays == (delay,)
 
 
 @pytest.mark.parametrize('name', ['TRIES', 'RETRY_DELAY'])
@@ -251,7 +268,7 @@ def test_the_error_of_a_wrong_number_shows_it(name):
 
 def test_tries_and_retry_delay_of_none_mean_the_defaults():
     plan = planned(job('Root', TRIES=None, RETRY_DELAY=None), default_tries=7, default_retry_delay=0.5)
-    assert plan.settings == ((7, 0.5),)
+    assert plan.settings == ((7, (0.5,), frozenset()),)
 
 
 @pytest.mark.parametrize('default', [{'default_tries': None}, {'default_retry_delay': None}])
