@@ -45,8 +45,8 @@ class Event(NamedTuple):
     """An immutable record of something that happened in a run. Each listener is called with it.
 
     ``kind`` is the ``EventKind``, ``job`` the name of the Job; ``round`` and ``attempt`` number the attempt. The
-    meaning of ``seconds``, ``value`` and ``exception`` depends on the kind. Fields that do not apply are None. A
-    listener that prints the state after each attempt::
+    meaning of ``seconds``, ``value`` and ``exception`` depends on the kind. ``time`` is the time of day, and ``worker``
+    the thread or process. Fields that do not apply are None. A listener that prints the state after each attempt::
 
         from dojobber import EventKind
 
@@ -73,6 +73,11 @@ class Event(NamedTuple):
     """Depends on the kind: for a phase, the return value of the hook."""
     exception: BaseException | None = None
     """The exception that was raised, if any."""
+    time: float | None = None
+    """When it happened, in seconds since 1970. For a phase and the end of an attempt, the worker has measured it."""
+    worker: str | None = None
+    """Name of the thread that did it or, in another process, the process and its host. None for events of the whole
+    run, and for the start of an attempt that a thread or process will take."""
 
 
 Listener = Callable[[Event], object]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Generator, Sequence
 from functools import partial
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple
 
 from .._plan.hooks import LAZY_RESULTS, refuse_lazy_result
 from ..job import Skip, gives_up, instantiate, set_attribute
 from ..outcome import Outcome, State, is_interrupt
 from .cleanup import has_cleanup
-from .clock import perf_counter
+from .clock import perf_counter, time_of_day
 from .error_chain import get_traceback
 from .frames import strip_engine_frames
 from .process import end_child, forks
@@ -27,10 +28,12 @@ class PhaseReport(NamedTuple):
     """Return value of the hook; None if it raised."""
     error: BaseException | None
     """Exception that the hook raised, if any."""
+    time: float
+    """When the phase ended, in seconds since 1970."""
 
 
-PhaseCallback = Callable[[str, float, Any, Optional[BaseException]], object]
-"""Called with the fields of a :class:`PhaseReport` as each phase ends."""
+PhaseCallback = Callable[[PhaseReport], object]
+"""Called as each phase ends."""
 
 
 class AttemptSettings(NamedTuple):
@@ -54,6 +57,8 @@ class AttemptResult(NamedTuple):
     """One for each phase; empty if there are no listeners."""
     pending_cleanup: Any = None
     """The instance, if its Cleanup is pending; else None."""
+    worker: str | None = None
+    """Name of the thread or, in another process, the process and its host; None if it is not known."""
 
 
 class Attempter:
@@ -143,7 +148,7 @@ def _attempt_loop(
                 end_child(error)
             phases[phase] = seconds = timer() - started_at
             if on_phase:
-                on_phase(phase, seconds, result, error)
+                on_phase(PhaseReport(phase, seconds, result, error, time_of_day()))
             if phase == 'run' and has_run:
                 run_error = error
             if error is None:
@@ -186,18 +191,15 @@ class AttempterPool:
         """Attempt a Job and return the result. It raises nothing."""
         attempter, started = self._take()
         reports: list[PhaseReport] = []
-
-        def collect(*report: Any) -> None:
-            reports.append(PhaseReport(*report))
-
         try:
-            outcome = attempter.send((job_class, collect if with_reports else None))
+            outcome = attempter.send((job_class, reports.append if with_reports else None))
         except BaseException as error:  # the stack is full, or a malformed exception has broken the Attempter
             outcome = Outcome(State.FAILED, 1, None, error)
             attempter.renew()
         job = started.pop() if started else None
         self._idle.append((attempter, started))
-        return AttemptResult(outcome, reports, job if has_cleanup(job) else None)
+        pending_cleanup = job if has_cleanup(job) else None
+        return AttemptResult(outcome, reports, pending_cleanup, threading.current_thread().name)
 
     def __reduce__(self) -> Any:
         """Copy and pickle it without its settings, so that an engine can be pickled after a run."""

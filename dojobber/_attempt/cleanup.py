@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+import threading
 from operator import methodcaller
 from typing import Any, Callable
 
@@ -16,7 +17,7 @@ from .._plan.hooks import LAZY_RESULTS, refuse_lazy_result
 from ..events import Event, EventKind
 from ..log import log_critical
 from .claim import Claim, is_on_stack
-from .clock import perf_counter, sleep
+from .clock import perf_counter, sleep, time_of_day
 from .directory import enter_directory, is_gone
 from .error_chain import capture_error, chain_errors
 from .frames import strip_engine_frames
@@ -131,15 +132,17 @@ class CleanupStack:
         job, directory = self._jobs.get(sequence), self._directories.get(sequence)
         if not has_cleanup(job):  # or another call has popped it
             return
-        name = type(job).__name__
-        errors.append(capture_error(notify, Event(EventKind.CLEANUP_STARTED, name)))
+        name, worker = type(job).__name__, threading.current_thread().name
+        event = Event(EventKind.CLEANUP_STARTED, name, time=time_of_day(), worker=worker)
+        errors.append(capture_error(notify, event))
         if sequence not in self._jobs:
             return  # a listener has called cleanup()
         started = self.timer()
         error = _enter(directory, errors)
         if error is None:
             error = self._call(sequence, job, errors)
-        event = Event(EventKind.CLEANUP, name, seconds=self.timer() - started, exception=error)
+        seconds = self.timer() - started
+        event = Event(EventKind.CLEANUP, name, None, None, seconds, None, error, time_of_day(), worker)
         errors.append(capture_error(notify, event))
 
     def _call(self, sequence: int, job: Any, errors: list[BaseException | None]) -> BaseException | None:

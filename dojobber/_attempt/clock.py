@@ -19,6 +19,6 @@ if _spec is not None:
     _time = BuiltinImporter.create_module(_spec)
     BuiltinImporter.exec_module(_time)
 
-monotonic, perf_counter, sleep = _time.monotonic, _time.perf_counter, _time.sleep
+monotonic, perf_counter, sleep, time_of_day = _time.monotonic, _time.perf_counter, _time.sleep, _time.time
 if sys.platform == 'linux':
     monotonic = partial(_time.clock_gettime, _time.CLOCK_MONOTONIC)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 from typing import Any
 
 from .._attempt.attempt import AttemptResult, PhaseCallback, PhaseReport
 from .._attempt.cleanup import CleanupStack
+from .._attempt.clock import time_of_day
 from .._attempt.error_chain import capture_error, chain_errors
 from .._plan.plan import Plan
 from .._plan.schedule import Schedule
@@ -32,6 +34,7 @@ class Recorder:
         self._plan, self.schedule, self.results = plan, schedule, results
         self._listeners, self.cleanups = listeners, cleanups
         self.is_listening = bool(listeners)
+        self._thread = threading.current_thread().name
         self._names, self._outcomes = plan.names, results.outcomes
         self._running: dict[int, tuple[int | None, Outcome]] = {}
         """By Job index: the sequence number of the attempt (None if inline), and the Job's outcome before it."""
@@ -42,7 +45,7 @@ class Recorder:
 
     def phase_callback(self, index: int) -> PhaseCallback:
         """Return the callback for the phases of an attempt in this thread."""
-        return partial(self._phase_ended, index)
+        return partial(self._phase_ended, index, self._thread)
 
     def finished_inline(self, index: int, outcome: Outcome) -> bool:
         """Record the outcome of an attempt in this thread. Return whether the Job's dependents may be attempted."""
@@ -51,7 +54,7 @@ class Recorder:
             self.cleanups.drop_last_if_no_cleanup()
         self._running.pop(index, None)  # missing if an interrupt kept started_inline() from storing it
         if self.is_listening:
-            self._notify_finished(index, outcome)
+            self._notify_finished(index, outcome, self._thread)
         return self.results.unblocks(total)
 
     def started(self, index: int) -> None:
@@ -61,7 +64,7 @@ class Recorder:
     def _start(self, index: int, sequence: int | None) -> None:
         self._running[index] = sequence, self._outcome_of(index)
         if self.is_listening:
-            self._notify(EventKind.ATTEMPT_STARTED, index)
+            self._notify(EventKind.ATTEMPT_STARTED, index, worker=self._thread if sequence is None else None)
 
     def finished(self, index: int, result: Any) -> Recorded:
         """Record the result of an attempt elsewhere. Recording it twice, as after an interrupt, changes nothing.
@@ -75,7 +78,8 @@ class Recorder:
         from concurrent.futures import BrokenExecutor
 
         failed = Outcome(State.FAILED, 1, None, result)
-        recorded = self._record(index, AttemptResult(failed, [PhaseReport(EventKind.CHECK.value, 0.0, None, result)]))
+        report = PhaseReport(EventKind.CHECK.value, 0.0, None, result, time_of_day())
+        recorded = self._record(index, AttemptResult(failed, [report]))
         return recorded._replace(fatal=result) if isinstance(result, BrokenExecutor) else recorded
 
     def _record(self, index: int, result: AttemptResult) -> Recorded:
@@ -88,11 +92,12 @@ class Recorder:
             if result.pending_cleanup is not None:
                 self.cleanups.push(result.pending_cleanup, sequence)
             if self.is_listening:
-                errors += [capture_error(self._phase_ended, index, *report) for report in result.reports]
+                errors += [capture_error(self._phase_ended, index, result.worker, report) for report in result.reports]
             self._store(index, outcome)
         self._running.pop(index, None)
         if self.is_listening:
-            errors.append(capture_error(self._notify_finished, index, outcome))
+            ended_at = result.reports[-1].time if result.reports else time_of_day()
+            errors.append(capture_error(self._notify_finished, index, outcome, result.worker, ended_at))
         fatal = outcome.exception if is_interrupt(outcome.exception) else None
         return Recorded(self.results.unblocks(self._outcome_of(index)), fatal, chain_errors(errors))
 
@@ -106,7 +111,8 @@ class Recorder:
         name, job = self._names[index], self._plan.jobs[index]
         if getattr(job, 'Cleanup', None) is not None:
             error = DoJobberError('not called: the wait for this Job was interrupted, and it is still running', job)
-            capture_error(self._listeners.notify_cleanup, Event(EventKind.CLEANUP, name, exception=error))
+            event = Event(EventKind.CLEANUP, name, exception=error, time=time_of_day())
+            capture_error(self._listeners.notify_cleanup, event)
 
     def waiting(self, now: float, due: float, index: int) -> None:
         """Notify the listeners that no Job is ready before ``due``, when this one is, in monotonic seconds."""
@@ -122,7 +128,7 @@ class Recorder:
 
     def _fail(self, index: int, error: BaseException) -> None:
         """Record that ``error`` ended an attempt, or only notify the listeners if its outcome is stored."""
-        _, earlier = self._running[index]
+        sequence, earlier = self._running[index]
         outcome = Outcome(State.FAILED, 1, None, error)
         total = self._outcome_of(index)
         if total is earlier:
@@ -132,7 +138,7 @@ class Recorder:
             outcome = total._replace(phases=phases)
         self._running.pop(index, None)
         if self.is_listening:
-            self._notify_finished(index, outcome)
+            self._notify_finished(index, outcome, self._thread if sequence is None else None)
 
     def _outcome_of(self, index: int) -> Outcome:
         """Return the outcome of a Job so far."""
@@ -149,14 +155,19 @@ class Recorder:
                     self.schedule.end_if_failing_fast()
         return total
 
-    def _phase_ended(self, index: int, phase: str, seconds: float, value: Any, error: BaseException | None) -> None:
-        self._notify(EventKind(phase), index, seconds=seconds, value=value, exception=error)
+    def _phase_ended(self, index: int, worker: str | None, report: PhaseReport) -> None:
+        phase, seconds, value, error, time = report
+        kind = EventKind(phase)
+        self._notify(kind, index, seconds=seconds, value=value, exception=error, time=time, worker=worker)
 
-    def _notify(self, kind: EventKind, index: int, **fields: Any) -> None:
+    def _notify(self, kind: EventKind, index: int, time: float | None = None, **fields: Any) -> None:
+        time = time_of_day() if time is None else time
         attempt = self._outcome_of(index).tries + 1
-        self._listeners.notify(Event(kind, self._names[index], self.schedule.round_of(index), attempt, **fields))
+        name, round_ = self._names[index], self.schedule.round_of(index)
+        self._listeners.notify(Event(kind, name, round_, attempt, time=time, **fields))
 
-    def _notify_finished(self, index: int, outcome: Outcome) -> None:
+    def _notify_finished(self, index: int, outcome: Outcome, worker: str | None, time: float | None = None) -> None:
         total = self._outcome_of(index)
         fields = self._names[index], self.schedule.round_of(index), total.tries, outcome.seconds, total
-        self._listeners.notify(Event(EventKind.ATTEMPT_FINISHED, *fields, outcome.exception))
+        time = time_of_day() if time is None else time
+        self._listeners.notify(Event(EventKind.ATTEMPT_FINISHED, *fields, outcome.exception, time, worker))

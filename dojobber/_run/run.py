@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .._attempt.attempt import AttemptSettings
 from .._attempt.claim import Claim
 from .._attempt.cleanup import CleanupStack
+from .._attempt.clock import time_of_day
 from .._attempt.directory import current_directory, enter_directory
 from .._attempt.error_chain import capture_error, chain_errors, get_context, set_context
 from .._plan.plan import Plan
@@ -77,7 +78,8 @@ class Run:
             restore_directory(directory)  # again, since it was interrupted
         if self._options.listeners:
             seconds = self._clock.monotonic() - started_at
-            event = Event(EventKind.RUN_FINISHED, seconds=seconds, value=self._results.outcomes, exception=failure)
+            value, time = self._results.outcomes, time_of_day()
+            event = Event(EventKind.RUN_FINISHED, seconds=seconds, value=value, exception=failure, time=time)
             interrupt = capture_error(self._options.listeners.notify, event)
             failure = chain_errors([failure, interrupt])
         raise_unchanged(failure)
@@ -89,7 +91,7 @@ class Run:
         failure = None
         try:
             jobs_claim.take(sys._getframe())
-            options.listeners.notify(Event(EventKind.RUN_STARTED, value=plan.names))
+            options.listeners.notify(Event(EventKind.RUN_STARTED, value=plan.names, time=time_of_day()))
             Runner(plan, settings, recorder, self._clock).run(options.max_workers, options.executor)
         except BaseException as error:
             failure = error

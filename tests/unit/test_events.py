@@ -5,6 +5,11 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import logging
+import os
+import platform
+import re
+import threading
+import time
 
 import pytest
 from support.factories import changing, failing, job, make_engine, run_engine
@@ -183,3 +188,65 @@ def test_importing_the_package_keeps_a_log_level_set_by_the_application(before, 
         assert logger.level == after
     finally:
         logger.setLevel(level)
+
+
+def timed_events(way):
+    """Return the events of a run of two Jobs, with the times of day before and after it."""
+    events = []
+    started_at = time.time()
+    run_engine(job('Root', [changing('Leaf', Cleanup=lambda self: None)]), listeners=[events.append], **way)
+    return started_at, events, time.time()
+
+
+OF_THE_RUN = {EventKind.RUN_STARTED, EventKind.RUN_FINISHED, EventKind.WAITING}
+
+
+def test_every_event_has_the_time_of_day_at_which_it_happened(way):
+    started_at, events, ended_at = timed_events(way)
+    for name in 'Leaf', 'Root':
+        times = [event.time for event in events if event.job == name]
+        assert started_at <= times[0] <= times[-1] <= ended_at
+        assert times == sorted(times)
+    assert started_at <= events[0].time <= events[-1].time <= ended_at
+
+
+def test_the_phases_of_an_attempt_are_timed_where_it_runs(way):
+    _, events, _ = timed_events(way)
+    ends = {event.kind: event.time for event in events if event.job == 'Leaf'}
+    assert ends[EventKind.CHECK] <= ends[EventKind.RUN] <= ends[EventKind.RECHECK] <= ends[EventKind.ATTEMPT_FINISHED]
+    if way:
+        assert ends[EventKind.ATTEMPT_FINISHED] == ends[EventKind.RECHECK], 'when the worker has ended it'
+
+
+def test_time_is_the_systems_even_if_a_test_has_frozen_it(monkeypatch):
+    before = time.time()
+    monkeypatch.setattr(time, 'time', lambda: 0.0)
+    _, events, _ = timed_events({})
+    assert all(event.time >= before for event in events)
+
+
+def test_events_name_the_thread_or_process_that_did_it(way):
+    _, events, _ = timed_events(way)
+    here = threading.current_thread().name
+    for event in events:
+        if event.kind in OF_THE_RUN:
+            assert event.worker is None
+        elif event.kind in (EventKind.CLEANUP_STARTED, EventKind.CLEANUP) or not way:
+            assert event.worker == here
+        elif event.kind is EventKind.ATTEMPT_STARTED:
+            assert event.worker is None, 'it is not known yet'
+        elif 'executor' in way:
+            assert re.fullmatch(rf'process \d+ on {re.escape(platform.node())}', event.worker)
+            assert str(os.getpid()) not in event.worker
+        else:
+            assert event.worker.startswith('dojobber_')
+
+
+def test_waiting_belongs_to_the_run(fake_clock):
+    events = []
+    run_engine(
+        job('Slow', Check=lambda self: 1 / 0, TRIES=2, RETRY_DELAY=9), clock=fake_clock, listeners=[events.append]
+    )
+    waiting = next(event for event in events if event.kind is EventKind.WAITING)
+    assert waiting.worker is None
+    assert waiting.time is not None

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Callable
 
 from ..._attempt.attempt import AttemptResult, AttemptSettings, PhaseReport
+from ..._attempt.clock import time_of_day
 from ..._plan.plan import Plan
 from ...errors import RemoteError, StorageConflictError
 from ...job import set_attribute
@@ -80,18 +81,19 @@ class RemoteClient:
         second interrupt becomes the error of the Job.
         """
         response, error = self._capture(index, _load_response, pickled)
-        job = outcome = failure = None
+        job = outcome = failure = worker = None
         reports: Sequence[PhaseReport] = ()
         if response is not None:
             job = None if response.pending_cleanup is None else self._rebuild_job(index, response.pending_cleanup)
             failure = self._apply(index, response.changes)
             result, error = self._capture(index, _load_result, response)
-            outcome, reports = result or (None, ())
+            outcome, reports, worker = result or (None, (), None)
         if outcome is None:
             if not is_interrupt(error):
                 error = RemoteError(f'the result of {self._names[index]!r} cannot be read: {safe_error_line(error)}')
-            outcome, reports = Outcome(State.FAILED, 1, None, error, {}), [PhaseReport('check', 0.0, None, error)]
-        return AttemptResult(*with_failure(outcome, reports, failure), job)
+            outcome = Outcome(State.FAILED, 1, None, error, {})
+            reports = [PhaseReport('check', 0.0, None, error, time_of_day())]
+        return AttemptResult(*with_failure(outcome, reports, failure), job, worker)
 
     def _capture(self, index: int, function: Callable[..., Any], *args: Any) -> tuple[Any, Any]:
         """Call ``function`` and return its result and None, or None and its error. Raise a Job's first interrupt."""
@@ -165,15 +167,15 @@ def _load_response(pickled: bytes) -> Response:
     return response
 
 
-def _load_result(response: Response) -> tuple[Outcome, Sequence[PhaseReport]]:
-    outcome, reports = _load(response.result)
+def _load_result(response: Response) -> tuple[Outcome, Sequence[PhaseReport], str | None]:
+    outcome, reports, worker = _load(response.result)
     errors = [outcome.exception, outcome.run_exception, *(report.error for report in reports)]
     linked: set[int] = set()
     for error, text, chain in zip(errors, response.tracebacks, response.chains):
         if error is not None and id(error) not in linked:  # a RunonlyJob raises the same error in run and recheck
             linked.add(id(error))
             _link(error, text, chain)
-    return outcome, reports
+    return outcome, reports, worker
 
 
 def _link(error: BaseException, text: str, chain: Chain | None) -> None:

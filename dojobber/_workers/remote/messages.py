@@ -44,7 +44,7 @@ class Response(NamedTuple):
     """The result of an attempt. Each part is pickled on its own, so that the rest can be read even if one cannot."""
 
     result: bytes
-    """The outcome and the phase reports."""
+    """The outcome, the phase reports, and the name of the worker."""
     tracebacks: list[str]
     """The tracebacks of the outcome's exception and ``run_exception``, and of each report's error; empty for none."""
     chains: list[Chain | None]

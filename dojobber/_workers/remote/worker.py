@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pickle
 import threading
 import traceback
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Callable
 
 from ..._attempt.attempt import AttempterPool, AttemptResult, AttemptSettings, PhaseReport
+from ..._attempt.clock import time_of_day
 from ..._attempt.directory import current_directory, enter_directory
 from ..._attempt.error_chain import get_traceback
 from ...errors import RemoteError
@@ -28,7 +30,7 @@ def run_request(request: bytes) -> bytes:
     try:
         name, storage = _attempt(pickle.loads(request), results)  # noqa: S301 - from the process that runs the graph
         diff, failure = storage.diff(name)
-        response = _response(*with_failure(results[0].outcome, results[0].reports, failure))
+        response = _response(*with_failure(results[0].outcome, results[0].reports, failure), _worker_name())
     except BaseException as error:
         response = _error_response(error)
     job = results[0].pending_cleanup if results else None
@@ -52,7 +54,19 @@ def _attempt(request: Request, results: list[AttemptResult]) -> tuple[str, LazyS
     return job_class.__name__, storage
 
 
-def _response(outcome: Outcome, reports: Sequence[PhaseReport]) -> Response:
+def _worker_name() -> str:
+    """Return the process and the host of this worker, and the thread if it is not the main one.
+
+    The thread has a number, since the threads of all interpreters of a process may have the same name.
+    """
+    import platform
+
+    process = f'process {os.getpid()} on {platform.node()}'
+    is_main = threading.current_thread() is threading.main_thread()
+    return process if is_main else f'thread {threading.get_native_id()} of {process}'
+
+
+def _response(outcome: Outcome, reports: Sequence[PhaseReport], worker: str) -> Response:
     """Return the response, with errors in place of values that do not survive pickling."""
     errors = [outcome.exception, outcome.run_exception, *(report.error for report in reports)]
     result = (
@@ -63,9 +77,10 @@ def _response(outcome: Outcome, reports: Sequence[PhaseReport]) -> Response:
             phases=dict(outcome.phases),
         ),
         [
-            PhaseReport(phase, seconds, picklable_or_error(value), picklable_or_error(error))
-            for phase, seconds, value, error in reports
+            report._replace(value=picklable_or_error(report.value), error=picklable_or_error(report.error))
+            for report in reports
         ],
+        worker,
     )
     chains = [_chain_of(error) for error in errors]
     return Response(dumps(result), [_traceback_of(error) for error in errors], chains, b'', None)
@@ -75,7 +90,8 @@ def _error_response(error: BaseException) -> Response:
     """Return the response of a worker that could not run the attempt or pickle its result."""
     text = f'a worker cannot run the Job: {_uninterrupted(safe_error_line, error)}'
     failure = KeyboardInterrupt(text) if is_interrupt(error) else RemoteError(text)
-    result = dumps((Outcome(State.FAILED, 1, None, failure, {}), [PhaseReport('check', 0.0, None, failure)]))
+    report = PhaseReport('check', 0.0, None, failure, time_of_day())
+    result = dumps((Outcome(State.FAILED, 1, None, failure, {}), [report], None))
     tracebacks = [_uninterrupted(_traceback_of, error)] * 3
     return Response(result, tracebacks, [None] * 3, dumps(StorageDiff({}, ())), None)
 
@@ -94,7 +110,7 @@ def with_failure(
     """Return the outcome and the reports of an attempt after ``failure``. An interrupt or a GiveUp prevails."""
     if failure is None or is_interrupt(outcome.exception) or gives_up(outcome.exception):
         return outcome, reports
-    report = PhaseReport('recheck', 0.0, None, failure)
+    report = PhaseReport('recheck', 0.0, None, failure, time_of_day())
     return outcome._replace(state=State.FAILED, result=None, exception=failure), [*reports, report]
 
 

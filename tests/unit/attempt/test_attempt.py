@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import os
 import pickle
+import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -26,7 +27,7 @@ def cleaning(name, **members):
 def phases_of(job_class, **options):
     phases = []
     outcome = run_attempt(
-        job_class, report=lambda phase, seconds, value, error: phases.append((phase, error is None)), **options
+        job_class, report=lambda report: phases.append((report.phase, report.error is None)), **options
     )
     return phases, outcome
 
@@ -104,7 +105,7 @@ def test_the_run_phase_of_a_job_without_run_fails_with_a_message_that_says_so():
     errors = []
     outcome = run_attempt(
         job('CheckOnly', Check=lambda self: 1 / 0),
-        report=lambda phase, seconds, value, error: errors.append((phase, error)),
+        report=lambda report: errors.append((report.phase, report.error)),
     )
     assert [phase for phase, _ in errors] == ['check', 'run', 'recheck']
     assert 'CheckOnly has no Run' in str(errors[1][1])
@@ -123,8 +124,8 @@ def test_the_callback_receives_the_return_value_of_each_phase():
         self.storage['ran'] = True
         return 'ran'
 
-    def report(phase, seconds, value, error):
-        values[phase] = value
+    def report(phase):
+        values[phase.phase] = phase.value
 
     run_attempt(job('Changed', Check=check, Run=run), report=report)
     assert values == {'check': None, 'run': 'ran', 'recheck': 'checked'}
@@ -155,8 +156,8 @@ def test_each_phase_is_timed_separately(fake_clock, options, seconds):
         if raised_by_run:
             raise raised_by_run
 
-    def report(phase, seconds, value, error):
-        reported[phase] = seconds
+    def report(phase):
+        reported[phase.phase] = phase.seconds
 
     no_act = options.pop('no_act', False)
     settings = AttemptSettings((), options, {}, no_act, lambda: None, fake_clock)
@@ -338,7 +339,7 @@ class TestOddClasses:
         error, errors = OSError(), {}
         run_attempt(
             failing('Odd', Run=property(raising(error))),
-            report=lambda phase, seconds, value, error: errors.update({phase: error}),
+            report=lambda report: errors.update({report.phase: report.error}),
         )
         assert errors['run'] is error
 
@@ -467,7 +468,7 @@ class TestStoredExceptions:
         except LookupError:
             run_attempt(
                 job('Broken', Check=raising(ValueError()), Run=raising(OSError())),
-                report=lambda phase, seconds, value, error: errors.update({phase: error.__context__}),
+                report=lambda report: errors.update({report.phase: report.error.__context__}),
             )
         assert errors == dict.fromkeys(['check', 'run', 'recheck'])
 
@@ -506,15 +507,16 @@ class TestAttempterPool:
         return AttempterPool(AttemptSettings((), {}, storage, False, lambda: None))
 
     def test_a_pool_returns_the_outcome_the_reports_and_the_pending_cleanup(self):
-        outcome, reports, pending = self.pool()(changing('Changed', Cleanup=lambda self: None), True)
+        outcome, reports, pending, worker = self.pool()(changing('Changed', Cleanup=lambda self: None), True)
         assert outcome.state is State.CHANGED
-        assert [(phase, error is None) for phase, _, _, error in reports] == [
+        assert [(report.phase, report.error is None) for report in reports] == [
             ('check', False),
             ('run', True),
             ('recheck', True),
         ]
-        assert [seconds for _, seconds, _, _ in reports] == list(outcome.phases.values())
+        assert [report.seconds for report in reports] == list(outcome.phases.values())
         assert pending.storage == {'ran': True}
+        assert worker == threading.current_thread().name
 
     def test_a_pool_returns_no_reports_if_none_are_wanted(self):
         assert self.pool()(changing('Changed'), False).reports == []
@@ -532,7 +534,7 @@ class TestAttempterPool:
             raise interrupt
 
         pool = self.pool()
-        outcome, reports, pending = pool(cleaning('Hit', Run=run), True)
+        outcome, reports, pending, _ = pool(cleaning('Hit', Run=run), True)
         assert (outcome.state, outcome.exception) == (State.FAILED, interrupt)
         assert [phase for phase, *_ in reports] == ['check', 'run']
         assert type(pending).__name__ == 'Hit'

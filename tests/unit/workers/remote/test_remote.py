@@ -175,7 +175,9 @@ class TestAttempt:
     def test_a_request_that_cannot_be_read_fails_the_job(self):
         result = RemoteRun(job('Fine')).client.decode(0, run_request(b'scrambled'))
         error = result.outcome.exception
-        assert result == (Outcome(State.FAILED, 1, None, error), [('check', 0.0, None, error)], None)
+        assert result.outcome == Outcome(State.FAILED, 1, None, error)
+        assert [report[:4] for report in result.reports] == [('check', 0.0, None, error)]
+        assert result.pending_cleanup is None
         assert str(error) == f'a worker cannot run the Job: {scrambled_error()}'
 
     def test_an_error_while_a_request_is_read_is_not_raised_in_the_worker(self, monkeypatch):
@@ -190,7 +192,9 @@ class TestAttempt:
         result = RemoteRun(job('Fine')).client.decode(0, b'scrambled')
         error = result.outcome.exception
         assert isinstance(error, RemoteError)
-        assert result == (Outcome(State.FAILED, 1, None, error), [('check', 0.0, None, error)], None)
+        assert result.outcome == Outcome(State.FAILED, 1, None, error)
+        assert [report[:4] for report in result.reports] == [('check', 0.0, None, error)]
+        assert result.pending_cleanup is None
         assert str(error) == f"the result of 'Fine' cannot be read: {scrambled_error()}"
 
     @pytest.mark.parametrize('where', ['result', 'global_storage', 'storage'])
@@ -531,7 +535,7 @@ class TestGlobalStorage:
         assert error.culprit == 'key'
         assert "'Two' and 'One' both write global_storage['key']" in str(error)
         assert str(error).endswith(': order them by DEPS, or have each write a key of its own')
-        assert result['One'].reports[-1] == ('recheck', 0.0, None, error)
+        assert result['One'].reports[-1][:4] == ('recheck', 0.0, None, error)
         assert remote_run.global_storage == {'key': 2, 'two': 2}, 'the Job that failed has changed nothing'
 
     def test_a_deletion_conflicts_with_a_write(self):
