@@ -41,8 +41,10 @@ class Job:
     ``Run(self, *args, **kwargs)``
         Optional. Called if ``Check`` failed, to reach the desired state. Then ``Check`` is called again, whether or not
         ``Run`` succeeded, and only this recheck decides.
-    ``Cleanup(self)``
+    ``Cleanup(self)`` or ``Cleanup(self, *args, **kwargs)``
         Optional. Called at the end of the run, once for each attempt whose ``Run`` was started, in reverse order.
+        ``self.run_succeeded`` then tells whether every Job of the run has passed. If it takes arguments, it receives
+        those of ``Check`` and ``Run``.
 
     In ``Check`` and ``Run``, ``SystemExit`` fails the Job like any other error, ``GiveUp`` fails it for good, ``Skip``
     passes it as not applicable, and ``KeyboardInterrupt`` ends the run.
@@ -79,6 +81,9 @@ class Job:
     global_storage: dict[Any, Any]
     """Shared by all Jobs of one ``checknrun()``. In another process it is a copy that contains what the dependencies of
     this Job wrote, and changes to it are sent back."""
+
+    run_succeeded: bool | None = None
+    """In Cleanup: whether every Job of the run has passed. False after an interrupt; None in Check and Run."""
 
     _run_verdict: tuple[Any, BaseException | None] | None = None
     """Return value and error of Run; None before Run was called."""

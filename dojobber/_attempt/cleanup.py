@@ -10,11 +10,13 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
+from collections.abc import Mapping
 from operator import methodcaller
 from typing import Any, Callable
 
-from .._plan.hooks import LAZY_RESULTS, refuse_lazy_result
+from .._plan.hooks import LAZY_RESULTS, definition_of, refuse_lazy_result
 from ..events import Event, EventKind
+from ..job import set_attribute
 from ..log import log_critical
 from .claim import Claim, is_on_stack
 from .clock import perf_counter, sleep, time_of_day
@@ -25,11 +27,9 @@ from .process import end_child, forks
 
 POLL_INTERVAL = 0.05  # seconds between two checks of whether the thread that calls Cleanups has finished
 
-_call_cleanup = methodcaller('Cleanup')
-
 
 class _AlreadyPopped:
-    def Cleanup(self) -> None:
+    def Cleanup(self, *_: Any, **__: Any) -> None:
         """Do nothing: another call has popped the Job."""
 
 
@@ -39,6 +39,22 @@ def has_cleanup(job: Any) -> bool:
         return getattr(job, 'Cleanup', None) is not None
     except (Exception, SystemExit):  # from a property; or from __getattr__, which Python calls if there is no Cleanup
         return any('Cleanup' in vars(base) for base in type(job).__mro__)
+
+
+class CleanupContext:
+    """What Cleanups know of the run of their Jobs.
+
+    Args:
+        directory: The directory in which they are called; None if it no longer exists.
+        args, kwargs: The arguments of ``set_args()``.
+    """
+
+    def __init__(
+        self, directory: str | None = None, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> None:
+        self.directory, self.args, self.kwargs = directory, args, kwargs or {}
+        self.succeeded = False
+        """Whether all Jobs of the run have passed; False until it has ended."""
 
 
 class CleanupStack:
@@ -53,10 +69,10 @@ class CleanupStack:
     def __init__(self) -> None:
         self._jobs: dict[int, Any] = {}
         """Instances whose Run was started, by sequence number of the attempt. Some may have no Cleanup."""
-        self._directories: dict[int, str | None] = {}
-        """The directory for each Cleanup, by the same number."""
-        self.directory: str | None = None
-        """The directory in which the Cleanups of Jobs pushed from now on will be called."""
+        self._contexts: dict[int, CleanupContext] = {}
+        """The run of each Cleanup, by the same number."""
+        self.context = CleanupContext()
+        """The run of the Jobs that are pushed from now on."""
         self._numbers = itertools.count()
         self._claim = Claim()
 
@@ -79,7 +95,7 @@ class CleanupStack:
                 (interrupt rule 3).
         """
         sequence = self.next_sequence() if sequence is None else sequence
-        self._directories.setdefault(sequence, self.directory)
+        self._contexts.setdefault(sequence, self.context)
         self._jobs[sequence] = job
 
     def drop_last_if_no_cleanup(self) -> None:
@@ -129,7 +145,7 @@ class CleanupStack:
                 self._forget(sequence)
 
     def _run_one(self, sequence: int, notify: Callable[[Event], object], errors: list[BaseException | None]) -> None:
-        job, directory = self._jobs.get(sequence), self._directories.get(sequence)
+        job, context = self._jobs.get(sequence), self._contexts.get(sequence, self.context)
         if not has_cleanup(job):  # or another call has popped it
             return
         name, worker = type(job).__name__, threading.current_thread().name
@@ -138,18 +154,24 @@ class CleanupStack:
         if sequence not in self._jobs:
             return  # a listener has called cleanup()
         started = self.timer()
-        error = _enter(directory, errors)
+        error = _enter(context.directory, errors)
         if error is None:
-            error = self._call(sequence, job, errors)
+            error = self._call(sequence, job, context, errors)
         seconds = self.timer() - started
         event = Event(EventKind.CLEANUP, name, None, None, seconds, None, error, time_of_day(), worker)
         errors.append(capture_error(notify, event))
 
-    def _call(self, sequence: int, job: Any, errors: list[BaseException | None]) -> BaseException | None:
+    def _call(
+        self, sequence: int, job: Any, context: CleanupContext, errors: list[BaseException | None]
+    ) -> BaseException | None:
         fork_count, error = forks[0], None
         try:
+            if definition_of(type(job), 'run_succeeded') is None:  # else the class uses that name for itself
+                set_attribute(job, 'run_succeeded', context.succeeded)
+            args, kwargs = _arguments(job, context)
+            call_cleanup = methodcaller('Cleanup', *args, **kwargs)
             # Interrupt rule 7: one call into C pops the Job and calls its Cleanup.
-            result = next(map(_call_cleanup, map(self._jobs.pop, (sequence,), (_AlreadyPopped(),))))
+            result = next(map(call_cleanup, map(self._jobs.pop, (sequence,), (_AlreadyPopped(),))))
             if type(result) in LAZY_RESULTS:
                 refuse_lazy_result(result, job.Cleanup, 'Cleanup', type(job))
         except BaseException as raised:
@@ -163,7 +185,17 @@ class CleanupStack:
 
     def _forget(self, sequence: int) -> None:
         self._jobs.pop(sequence, None)
-        self._directories.pop(sequence, None)
+        self._contexts.pop(sequence, None)
+
+
+def _arguments(job: Any, context: CleanupContext) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """Return the arguments for a Cleanup: those of ``set_args()`` if it takes them, else none."""
+    if context.args or context.kwargs:
+        from .._plan.arguments import takes_arguments  # here, since inspect is slow to import
+
+        if takes_arguments(job, context.args, context.kwargs):
+            return context.args, context.kwargs
+    return (), {}
 
 
 def _enter(directory: str | None, errors: list[BaseException | None]) -> BaseException | None:

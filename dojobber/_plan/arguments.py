@@ -10,20 +10,23 @@ from types import FunctionType
 from typing import Any
 
 from ..errors import ArgumentsError
+from .hooks import definition_of
 from .plan import Plan
-from .validate import definition_of
 
 
 def check_arguments(plan: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Make sure that each Check and Run of the plan can be called with these arguments.
+    """Make sure that each Check and Run, and each Cleanup that needs arguments, can be called with these.
 
     Raises:
-        ArgumentsError: A Check or Run does not accept them. The message lists all missing and unexpected arguments.
+        ArgumentsError: One of them does not accept them. The message lists all missing and unexpected arguments.
     """
     lines: list[str] = []
     jobs: dict[str, None] = {}
     for index, (name, job) in enumerate(zip(plan.names, plan.jobs)):
-        for hook in () if index in plan.skipped else ('Check', 'Run'):
+        if index in plan.skipped:
+            continue
+        hooks = ['Check', 'Run', *(['Cleanup'] if any(_faults(job, 'Cleanup', (), {})) else [])]
+        for hook in hooks:
             faults = ', '.join(_faults(job, hook, args, kwargs))
             if faults:
                 lines.append(f'{name}.{hook}: {faults}')
@@ -66,12 +69,41 @@ def _parameters(job: Any, hook: str) -> Mapping[str, inspect.Parameter] | None:
     definition = definition_of(job, hook)
     if not isinstance(definition, (FunctionType, staticmethod, classmethod, partialmethod)):
         return None
-    options: dict[str, Any] = {'follow_wrapped': False}
+    try:
+        return _signature(definition.__get__(object(), job), follow_wrapped=False).parameters
+    except (TypeError, ValueError):
+        return None
+
+
+def _signature(function: Any, follow_wrapped: bool) -> inspect.Signature:
+    options: dict[str, Any] = {}
     if sys.version_info >= (3, 14):  # annotations are evaluated when they are read, which may fail
         from annotationlib import Format
 
         options['annotation_format'] = Format.STRING
+    return inspect.signature(function, follow_wrapped=follow_wrapped, **options)
+
+
+def takes_arguments(job: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Tell whether to call the Cleanup of an instance with these arguments.
+
+    A Cleanup that takes none, or that does not accept these but can do without, is called without. So is a decorator's
+    wrapper that only collects arguments, if it does not tell which function it wraps: that function may take none.
+    """
     try:
-        return inspect.signature(definition.__get__(object(), job), **options).parameters
-    except (TypeError, ValueError):
-        return None
+        hook = job.Cleanup
+        signature = _signature(hook, follow_wrapped=True)
+    except (Exception, SystemExit):  # the call will raise it again, or it has no signature
+        return False
+    if all(parameter.kind in _COLLECTING for parameter in signature.parameters.values()):
+        name = getattr(inspect.unwrap(hook), '__name__', '')
+        return bool(signature.parameters) and name.lower() in ('cleanup', '<lambda>')
+    return _can_bind(signature, args, kwargs) or not _can_bind(signature, (), {})
+
+
+def _can_bind(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError:
+        return False
+    return True

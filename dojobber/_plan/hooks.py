@@ -15,6 +15,14 @@ MAX_WRAPPERS = 100
 """The largest number of nested wrappers to look through; a function may wrap itself."""
 
 
+def definition_of(kind: type, name: str) -> Any:
+    """Return an attribute as a class defines it, before any descriptor is applied; None if it is missing."""
+    for base in kind.__mro__:  # not a generator, which would swallow an interrupt that arrives while it is closed
+        if name in vars(base):
+            return vars(base)[name]
+    return None
+
+
 def is_lazy(hook: Any) -> bool:
     """Tell whether calling ``hook``, as the class defines it, only returns an object that would do the work later.
 

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import DepsError, PlanError
 from ..job import Job, RunonlyJob
 from ..text import error_line, value_text
-from .hooks import LAZY_CALL_FLAGS, is_lazy
+from .hooks import LAZY_CALL_FLAGS, definition_of, is_lazy
 
 
 def is_job(value: object) -> bool:
@@ -125,11 +125,6 @@ def _is_plain_function(hook: Any) -> bool:
     return (
         type(hook) is FunctionType and not hook.__code__.co_flags & LAZY_CALL_FLAGS and hook.__module__ != 'functools'
     )
-
-
-def definition_of(job: type[Job], name: str) -> Any:
-    """Return the hook as the class defines it, before any descriptor is applied; None if it is missing."""
-    return next((vars(base)[name] for base in job.__mro__ if name in vars(base)), None)
 
 
 def _check_unusual_hook(job: type[Job], name: str, hook: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._attempt.attempt import AttemptSettings
 from .._attempt.claim import Claim
-from .._attempt.cleanup import CleanupStack
+from .._attempt.cleanup import CleanupContext, CleanupStack
 from .._attempt.clock import time_of_day
 from .._attempt.directory import current_directory, enter_directory
 from .._attempt.error_chain import capture_error, chain_errors, get_context, set_context
@@ -60,7 +60,7 @@ class Run:
         """
         started_at = self._clock.monotonic()
         directory = current_directory()
-        self._cleanups.directory = directory
+        context = self._cleanups.context = CleanupContext(directory, args, kwargs)
         since = self._cleanups.next_sequence()  # pending Cleanups of earlier runs have smaller numbers
         settings = AttemptSettings(args, kwargs, {}, self._options.no_act, partial(enter_directory, directory))
         failure = None
@@ -69,6 +69,7 @@ class Run:
                 self._run_jobs(settings, jobs_claim)
             except BaseException as error:
                 failure = error
+            context.succeeded = failure is None and self._results.all_passed
             failure = self._clean_up(failure, since)
         except BaseException as error:  # an interrupt between two statements above
             failure = self._clean_up(chain_errors([failure, error]), since)

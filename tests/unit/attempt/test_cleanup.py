@@ -10,7 +10,7 @@ from support.factories import changing, job, run_attempt
 from support.interrupts import call_interrupted, interrupt_everywhere
 
 from dojobber import Event, EventKind
-from dojobber._attempt.cleanup import CleanupStack
+from dojobber._attempt.cleanup import CleanupContext, CleanupStack
 
 
 def raising(error):
@@ -22,7 +22,7 @@ def raising(error):
 
 def stack_in(directory):
     stack = CleanupStack()
-    stack.directory = str(directory)
+    stack.context = CleanupContext(str(directory))
     return stack
 
 
@@ -86,7 +86,7 @@ class TestCleanupStack:
         log, cleanups = [], CleanupStack()
         for name, directory in ('Stays', tmp_path), ('Gone', tmp_path / 'gone'):
             made = job(name, Cleanup=lambda self: log.append(type(self).__name__))()
-            cleanups.directory = str(directory)
+            cleanups.context = CleanupContext(str(directory))
             cleanups.push(made)
         assert isinstance(cleanups.run(lambda event: None), FileNotFoundError)
         assert log == ['Stays']

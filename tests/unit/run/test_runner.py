@@ -12,7 +12,7 @@ from support.workers import LIMIT
 
 from dojobber import Outcome, State
 from dojobber._attempt.attempt import AttemptSettings
-from dojobber._attempt.cleanup import CleanupStack
+from dojobber._attempt.cleanup import CleanupContext, CleanupStack
 from dojobber._attempt.directory import enter_directory
 from dojobber._plan.plan import make_plan
 from dojobber._plan.schedule import Schedule, ScheduleOptions
@@ -30,7 +30,7 @@ class RunUnderTest:
     def __init__(self, root, no_act=False, listeners=None):
         self.events, self.skipped = [], []
         self.cleanups = CleanupStack()
-        self.cleanups.directory = os.getcwd()
+        self.cleanups.context = CleanupContext(os.getcwd())
         self.clock = FakeClock()
         plan = make_plan(root, 2, 0)
         schedule = Schedule(plan, ScheduleOptions(no_act))
