@@ -7,13 +7,13 @@ import reprlib
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ._attempt import clock
 from ._attempt.claim import Claim
 from ._attempt.cleanup import CleanupStack
 from ._attempt.directory import current_directory
-from ._plan.plan import Plan, make_plan
+from ._plan.plan import NodeOrNodes, Plan, make_plan
 from ._run.listeners import Listeners, checked_listeners, log_event
 from ._run.results import Results, failure_error
 from ._run.run import Run, RunOptions, raise_unchanged, restore_directory
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from ._draw import JobGraph, Node
+else:  # for typing.get_type_hints(); these modules are imported only where they are used
+    Executor = JobGraph = Node = Any
 
 __all__ = ['DoJobber', 'DummyJob', 'Job', 'RunonlyJob']
 
@@ -62,13 +64,13 @@ class DoJobber:
 
     _clock: Clock = clock
 
-    def __init__(self, dojobber_loglevel: int | str | None = None, cleanup: bool = True) -> None:
+    def __init__(self, dojobber_loglevel: Union[int, str, None] = None, cleanup: bool = True) -> None:
         if dojobber_loglevel is not None:
             show_developer_log(dojobber_loglevel)
         self._default_cleanup = cleanup
         self._args: tuple[Any, ...] = ()
         self._kwargs: dict[str, Any] = {}
-        self._plan: Plan | None = None
+        self._plan: Optional[Plan] = None
         self._options = RunOptions(False, cleanup, listeners=Listeners(()), max_workers=None, executor=None)
         self._claim = Claim()
         """Held by checknrun()."""
@@ -77,7 +79,7 @@ class DoJobber:
         self._results = Results()
         """The results of the last checknrun(); empty after configure()."""
         self._cleanups = CleanupStack()
-        self._graph: tuple[Plan, JobGraph] | None = None
+        self._graph: Optional[tuple[Plan, JobGraph]] = None
         """The object that ``graph`` returned, which the caller may have changed, and the plan it belongs to."""
 
     def configure(
@@ -86,16 +88,16 @@ class DoJobber:
         no_act: bool = False,
         verbose: bool = False,
         debug: bool = False,
-        cleanup: bool | None = None,
+        cleanup: Optional[bool] = None,
         default_tries: float = 3,
-        default_retry_delay: float | Sequence[float] = 1,
+        default_retry_delay: Union[float, Sequence[float]] = 1,
         *,
-        max_workers: int | None = None,
-        executor: Executor | None = None,
+        max_workers: Optional[int] = None,
+        executor: Optional[Executor] = None,
         listeners: Iterable[Listener] = (),
         assume_changes: bool = False,
         fail_fast: bool = False,
-        skip: type[Job] | str | Iterable[type[Job] | str] = (),
+        skip: NodeOrNodes = (),
     ) -> None:
         """Set the root Job and the options. The graph consists of the root and everything it depends on.
 
@@ -166,7 +168,7 @@ class DoJobber:
         """Set the arguments of every Check and Run, replacing those set before. ``configure()`` keeps them."""
         self._args, self._kwargs = args, kwargs
 
-    def check_args(self, node: type[Job] | str | Iterable[type[Job] | str] | None = None) -> None:
+    def check_args(self, node: Optional[NodeOrNodes] = None) -> None:
         """Make sure that every Check and Run can be called with the arguments of ``set_args()``, without calling them.
 
         ``checknrun()`` does not do this: there, a Job whose arguments do not fit fails when it is attempted.
@@ -184,7 +186,7 @@ class DoJobber:
         plan = self._configured('check_args()')
         check_arguments(plan if node is None else plan.subplan(node), self._args, self._kwargs)
 
-    def checknrun(self, node: type[Job] | str | Iterable[type[Job] | str] | None = None) -> None:
+    def checknrun(self, node: Optional[NodeOrNodes] = None) -> None:
         """Run the Jobs, dependencies first, and then the pending Cleanups. Each call runs all Jobs anew.
 
         The current directory is restored at the end and, when Jobs run one at a time, before each phase.
@@ -270,7 +272,7 @@ class DoJobber:
         return self._results.outcomes
 
     @property
-    def nodestatus(self) -> dict[str, bool | None]:
+    def nodestatus(self) -> dict[str, Optional[bool]]:
         """By Job name: True if it passed, False if not, None if never attempted; empty after ``configure()``."""
         return self._results.status
 
@@ -311,7 +313,7 @@ class DoJobber:
                 self._graph = plan, graph
         return graph.update_colors(self.outcomes)
 
-    def write_graph(self, filed: Any, fmt: str | None = None, *, rankdir: str = 'TB', timeout: float = 60) -> None:
+    def write_graph(self, filed: Any, fmt: Optional[str] = None, *, rankdir: str = 'TB', timeout: float = 60) -> None:
         """Write a picture of the graph: the Jobs, their dependencies, and after a run their outcomes.
 
         Args:
@@ -365,7 +367,7 @@ class DoJobber:
         return f' {name}: {count} {"job" if count == 1 else "jobs"}: {states}'
 
     def _repr_mimebundle_(
-        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+        self, include: Optional[Collection[str]] = None, exclude: Optional[Collection[str]] = None
     ) -> dict[str, str]:
         """Return the content for a notebook: the picture, if it can be drawn in 5 seconds, and the text of ``repr()``.
 
@@ -383,14 +385,14 @@ class DoJobber:
         nodes, graph = self._nodes(caller)
         return render(nodes, fmt, rankdir, timeout, graph)
 
-    def _nodes(self, caller: str) -> tuple[list[Node], JobGraph | None]:
+    def _nodes(self, caller: str) -> tuple[list[Node], Optional[JobGraph]]:
         """Return the Jobs as pictures show them, and the graph that a script may have changed."""
         from ._draw import nodes_of
 
         plan = self._configured(caller)
         return nodes_of(plan, self.outcomes), self._graph_of(plan)
 
-    def _graph_of(self, plan: Plan) -> JobGraph | None:
+    def _graph_of(self, plan: Plan) -> Optional[JobGraph]:
         return self._graph[1] if self._graph is not None and self._graph[0] is plan else None
 
     def _configured(self, caller: str) -> Plan:

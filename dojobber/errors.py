@@ -7,7 +7,7 @@ what was expected. ``culprit`` holds the object.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Optional
 
 from .outcome import Outcome
 
@@ -97,7 +97,7 @@ class JobsFailedError(DoJobberError, RuntimeError):
     outcomes: Mapping[str, Outcome]
     """The outcome of each Job, by name."""
 
-    def __init__(self, message: str, culprit: Any = None, outcomes: Mapping[str, Outcome] | None = None) -> None:
+    def __init__(self, message: str, culprit: Any = None, outcomes: Optional[Mapping[str, Outcome]] = None) -> None:
         super().__init__(message, culprit)
         self.outcomes = outcomes or {}
 

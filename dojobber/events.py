@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Optional
 
 
 class EventKind(Enum):
@@ -60,22 +60,22 @@ class Event(NamedTuple):
 
     kind: EventKind
     """The kind of the event."""
-    job: str | None = None
+    job: Optional[str] = None
     """Name of the Job; None for events of the whole run."""
-    round: int | None = None
+    round: Optional[int] = None
     """Number of the round, counted from 1. None for events of the whole run and of Cleanups."""
-    attempt: int | None = None
+    attempt: Optional[int] = None
     """Number of the attempt at this Job, counted from 1; for ``WAITING``, of the next attempt. None if
     ``round`` is None."""
-    seconds: float | None = None
+    seconds: Optional[float] = None
     """Duration in seconds; for ``WAITING``, the expected duration."""
     value: Any = None
     """Depends on the kind: for a phase, the return value of the hook."""
-    exception: BaseException | None = None
+    exception: Optional[BaseException] = None
     """The exception that was raised, if any."""
-    time: float | None = None
+    time: Optional[float] = None
     """When it happened, in seconds since 1970. For a phase and the end of an attempt, the worker has measured it."""
-    worker: str | None = None
+    worker: Optional[str] = None
     """Name of the thread that did it or, in another process, the process and its host. None for events of the whole
     run, and for the start of an attempt that a thread or process will take."""
 

@@ -6,7 +6,7 @@ import copyreg
 import functools
 from collections.abc import Iterable, Sequence
 from threading import get_ident
-from typing import Any, Callable, ClassVar, TypeVar, cast
+from typing import Any, Callable, ClassVar, Optional, TypeVar, Union, cast
 
 AnyJob = TypeVar('AnyJob', bound='Job')
 
@@ -61,11 +61,11 @@ class Job:
     DEPS: ClassVar[Iterable[type[Job]]] = ()
     """The Job classes that must pass before this one is attempted, in the order in which to attempt them."""
 
-    TRIES: ClassVar[float | None] = None
+    TRIES: ClassVar[Optional[float]] = None
     """Maximum number of attempts, at least 1; ``math.inf`` is allowed. None means ``default_tries`` of
     ``configure()``."""
 
-    RETRY_DELAY: ClassVar[float | Sequence[float] | None] = None
+    RETRY_DELAY: ClassVar[Union[float, Sequence[float], None]] = None
     """Minimum number of seconds between the starts of two attempts. None means ``default_retry_delay``.
 
     A sequence gives the delays after the first attempt, the second, and so on; its last item repeats.
@@ -82,10 +82,10 @@ class Job:
     """Shared by all Jobs of one ``checknrun()``. In another process it is a copy that contains what the dependencies of
     this Job wrote, and changes to it are sent back."""
 
-    run_succeeded: bool | None = None
+    run_succeeded: Optional[bool] = None
     """In Cleanup: whether every Job of the run has passed. False after an interrupt; None in Check and Run."""
 
-    _run_verdict: tuple[Any, BaseException | None] | None = None
+    _run_verdict: Optional[tuple[Any, Optional[BaseException]]] = None
     """Return value and error of Run; None before Run was called."""
 
     def __new__(cls: type[AnyJob], *args: Any, **kwargs: Any) -> AnyJob:
@@ -173,7 +173,7 @@ def is_intended(error: BaseException) -> bool:
     return type(error) is RuntimeError and error.args == (_NOT_RUN_YET,)
 
 
-def gives_up(error: BaseException | None) -> bool:
+def gives_up(error: Optional[BaseException]) -> bool:
     """Tell whether an attempt that ended with ``error`` is the last one of its Job."""
     return issubclass(type(error), GiveUp)  # isinstance() would read a property named __class__, which may raise
 

@@ -6,7 +6,7 @@ import builtins
 import sys
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 from .read_only import ReadOnlyDict
 
@@ -33,7 +33,7 @@ class State(Enum):
     NOT_RUN = 'not run'
     """Never attempted: the run was interrupted, or has not reached the Job yet."""
 
-    passed: bool | None
+    passed: Optional[bool]
     """True if the Job passed, False if it did not, None if it was never attempted."""
 
     def __init__(self, _: str) -> None:
@@ -46,7 +46,7 @@ class State(Enum):
         }.get(self.value)
 
 
-def is_interrupt(error: BaseException | None) -> bool:
+def is_interrupt(error: Optional[BaseException]) -> bool:
     """Tell whether ``error`` ends the whole run, as KeyboardInterrupt does, instead of failing one Job.
 
     SystemExit and asyncio's CancelledError only fail a Job. An exception group is an interrupt if it contains one.
@@ -76,14 +76,14 @@ class Outcome(NamedTuple):
     """Number of attempts."""
     result: Any = None
     """Return value of the passing Check; None if none passed."""
-    exception: BaseException | None = None
+    exception: Optional[BaseException] = None
     """The error of its last attempt, as in ``nodeexceptions``, or the ``Skip`` that it raised; None if it passed in
     another way or was never attempted."""
     phases: Mapping[str, float] = ReadOnlyDict()
     """Seconds by phase (``'check'``, ``'run'``, ``'recheck'``) over all attempts. Phases not reached are missing."""
     blocked_by: tuple[str, ...] = ()
     """Names of its direct dependencies that failed, would run or are blocked themselves, in the order of ``DEPS``."""
-    run_exception: BaseException | None = None
+    run_exception: Optional[BaseException] = None
     """The error of the Run of its last attempt, even if the recheck passed; None if there was none."""
 
     @property

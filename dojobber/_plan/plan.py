@@ -7,7 +7,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Callable, NamedTuple, TypeVar
+from typing import Any, Callable, NamedTuple, TypeVar, Union
 
 from ..errors import CycleError, DepsError, DoJobberWarning, PlanError, UnknownJobError
 from ..job import Job
@@ -18,6 +18,10 @@ from .validate import check_hooks, checked_delays, checked_deps, checked_locks, 
 
 MAX_SPELLING_CHECKS = 200
 """The number of Job names to compare with an unknown name; comparing 100,000 would take seconds."""
+
+
+NodeOrNodes = Union[type[Job], str, Iterable[Union[type[Job], str]]]
+"""A Job, given as class or name, or several."""
 
 
 class JobSettings(NamedTuple):
@@ -59,7 +63,7 @@ class Plan(NamedTuple):
         names = self.names
         return {name: tuple([names[index] for index in indexes]) for name, indexes in zip(names, self.dependencies)}
 
-    def subplan(self, node: type[Job] | str | Iterable[type[Job] | str]) -> Plan:
+    def subplan(self, node: NodeOrNodes) -> Plan:
         """Return the plan of one Job, given as class or name, or of several, and everything they depend on.
 
         Raises:
@@ -78,7 +82,7 @@ class Plan(NamedTuple):
             frozenset([new_index[index] for index in self.skipped if index in new_index]),
         )
 
-    def skip(self, nodes: type[Job] | str | Iterable[type[Job] | str]) -> Plan:
+    def skip(self, nodes: NodeOrNodes) -> Plan:
         """Return the plan with these Jobs, given as classes or names, assumed to have passed.
 
         Raises:
@@ -86,7 +90,7 @@ class Plan(NamedTuple):
         """
         return self._replace(skipped=frozenset(self.indexes_of(nodes)))
 
-    def indexes_of(self, node: type[Job] | str | Iterable[type[Job] | str]) -> list[int]:
+    def indexes_of(self, node: NodeOrNodes) -> list[int]:
         """Return the index of a Job, given as class or name, or those of several.
 
         Raises:

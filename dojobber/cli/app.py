@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Sequence
 from enum import IntEnum
 from time import monotonic
-from typing import NoReturn
+from typing import NoReturn, Optional
 
 from .._plan.plan import Plan, make_plan
 from ..dojobber import DoJobber
@@ -45,7 +45,7 @@ class ExitStatus(IntEnum):
     """``--no-act`` found Jobs that would run, and nothing worse."""
 
 
-def main(root: type[Job] | None = None, argv: Sequence[str] | None = None) -> NoReturn:
+def main(root: Optional[type[Job]] = None, argv: Optional[Sequence[str]] = None) -> NoReturn:
     """Run the command and raise SystemExit with its exit status.
 
     A script that ends with ``main(WriteGreeting)`` has the options of the command ``dojobber``, which ``--help`` lists.
