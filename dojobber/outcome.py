@@ -97,4 +97,5 @@ def merge_attempts(earlier: Outcome, latest: Outcome) -> Outcome:
     phases = dict(earlier.phases)
     for phase, seconds in latest.phases.items():
         phases[phase] = phases.get(phase, 0.0) + seconds
-    return latest._replace(tries=earlier.tries + latest.tries, phases=phases)
+    state, tries, result, exception, _, blocked_by, run_exception = latest
+    return Outcome(state, earlier.tries + tries, result, exception, phases, blocked_by, run_exception)

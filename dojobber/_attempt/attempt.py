@@ -155,7 +155,7 @@ def _attempt_loop(
                 state = _PASSED_STATES.get(phase)
             elif issubclass(type(error), Skip):
                 state = State.SKIPPED
-            elif job is None or phase == 'recheck' or gives_up(error) or is_interrupt(error):
+            elif phase == 'recheck' or job is None or gives_up(error) or is_interrupt(error):
                 state = State.FAILED
             elif no_act:
                 state = State.WOULD_RUN if _defines_run(job) else State.FAILED

@@ -28,11 +28,8 @@ def enter_directory(directory: str | None) -> None:
     """
     if directory is None:
         raise FileNotFoundError(errno.ENOENT, 'the directory in which the run started does not exist')
-    try:
+    if current_directory() != directory:  # comparing is faster than entering it again
         os.chdir(directory)
-    except OSError:
-        if current_directory() != directory:
-            raise
 
 
 def is_gone(directory: str | None) -> bool:

@@ -6,7 +6,7 @@ import heapq
 import logging
 import sys
 import warnings
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable, NamedTuple, TypeVar, Union
 
 from ..errors import CycleError, DepsError, DoJobberWarning, PlanError, UnknownJobError
@@ -138,7 +138,7 @@ def make_plan(root: type[Job], default_tries: float, default_retry_delay: float 
     dependencies: dict[str, dict[str, None]] = {}
     warned: list[str] = []
 
-    def check_job(name: str) -> Iterable[str]:
+    def check_job(name: str) -> Collection[str]:
         """Check a Job, store its settings and dependencies, and return the names of the latter."""
         job = jobs[name]
         check_hooks(job)
@@ -194,7 +194,7 @@ def dependents_of(dependencies: Sequence[Sequence[int]]) -> list[list[int]]:
 Node = TypeVar('Node', bound=Hashable)
 
 
-def _post_order(roots: Iterable[Node], dependencies_of: Callable[[Node], Iterable[Node]]) -> Iterator[Node]:
+def _post_order(roots: Iterable[Node], dependencies_of: Callable[[Node], Collection[Node]]) -> Iterator[Node]:
     """Yield ``roots`` and everything they depend on, depth first, each once and after its dependencies.
 
     It does not recurse, since a chain of dependencies may be longer than Python's stack allows.
@@ -210,9 +210,13 @@ def _post_order(roots: Iterable[Node], dependencies_of: Callable[[Node], Iterabl
             if dependency in path:
                 nodes = list(path)
                 raise _CycleFoundError([*nodes[nodes.index(dependency) :], dependency])
-            path[dependency] = None
-            stack.append((dependency, iter(dependencies_of(dependency))))
-            break
+            below = dependencies_of(dependency)
+            if below:
+                path[dependency] = None
+                stack.append((dependency, iter(below)))
+                break
+            done.add(dependency)
+            yield dependency
         else:
             stack.pop()
             if node is not None:

@@ -59,19 +59,19 @@ class Schedule:
             if not count:
                 self._make_ready(index)
         for index in plan.skipped:
-            self.mark_passed(index)
+            self._mark_passed(index)
 
     def next_ready(self, now: float) -> int | None:
         """Return the index of the Job to attempt at the time ``now``, in seconds; None if no Job can be attempted.
 
-        Call :meth:`mark_passed` or :meth:`mark_failed` when that attempt has ended.
+        Call :meth:`mark_ended` when that attempt has ended.
         """
         while self._waiting and self._waiting[0][0] <= now:
             self._make_ready(self._order[heappop(self._waiting)[1] % self._count])
         if self.has_ended:
             return None
         locked = self._locked.first() if self._locked else None
-        if self._locked and locked is not None and (not self._ready or locked < self._ready[0]):
+        if locked is not None and self._locked and (not self._ready or locked < self._ready[0]):
             priority = self._locked.take_first()
         elif self._ready:
             priority = heappop(self._ready)
@@ -93,20 +93,28 @@ class Schedule:
         """Attempt nothing more, if that is wanted: a Job has failed its last attempt."""
         self.has_ended = self._fails_fast
 
-    def mark_passed(self, index: int) -> None:
-        """Record that the Job has passed, which may make its dependents ready."""
-        self._release_locks(index)
-        start_of_round = self._priorities[index] // self._count * self._count
+    def mark_ended(self, index: int, passed: bool) -> None:
+        """Record that the current attempt of the Job has ended. Its dependents, or its next attempt, may follow."""
+        if self._locked:
+            self._locked.release(self._settings[index].locks)
+        if passed:
+            self._mark_passed(index)
+        else:
+            self._mark_failed(index)
+
+    def _mark_passed(self, index: int) -> None:
+        """Make those dependents ready whose other dependencies have all passed."""
+        priorities, unpassed = self._priorities, self._unpassed
+        start_of_round = priorities[index] // self._count * self._count
         for dependent in self._dependents[index]:
-            self._unpassed[dependent] -= 1
-            if self._priorities[dependent] < start_of_round:
-                self._priorities[dependent] = start_of_round + self._priorities[dependent] % self._count
-            if not self._unpassed[dependent]:
+            unpassed[dependent] -= 1
+            if priorities[dependent] < start_of_round:
+                priorities[dependent] = start_of_round + priorities[dependent] % self._count
+            if not unpassed[dependent]:
                 self._make_ready(dependent)
 
-    def mark_failed(self, index: int) -> None:
-        """Record that the attempt has failed. If the Job has attempts left, it waits for the next round."""
-        self._release_locks(index)
+    def _mark_failed(self, index: int) -> None:
+        """Let the Job wait for the next round if it has attempts left."""
         self._failures[index] += 1
         if self._failures[index] < self._tries[index]:
             self._priorities[index] += self._count
@@ -129,10 +137,6 @@ class Schedule:
             self._locked.push(self._priorities[index], self._settings[index].locks)
         else:
             heappush(self._ready, self._priorities[index])
-
-    def _release_locks(self, index: int) -> None:
-        if self._locked:
-            self._locked.release(self._settings[index].locks)
 
 
 def critical_path_first(dependents: Sequence[Sequence[int]]) -> list[int]:

@@ -41,7 +41,9 @@ class Recorder:
 
     def started_inline(self, index: int) -> None:
         """Record that an attempt is about to start in this thread."""
-        self._start(index, None)
+        self._running[index] = None, self._outcomes[self._names[index]]
+        if self.is_listening:
+            self._notify(EventKind.ATTEMPT_STARTED, index, worker=self._thread)
 
     def phase_callback(self, index: int) -> PhaseCallback:
         """Return the callback for the phases of an attempt in this thread."""
@@ -49,22 +51,19 @@ class Recorder:
 
     def finished_inline(self, index: int, outcome: Outcome) -> bool:
         """Record the outcome of an attempt in this thread. Return whether the Job's dependents may be attempted."""
-        total = self._store(index, outcome)
+        unblocks = self._store(index, outcome)
         if 'run' in outcome.phases:
             self.cleanups.drop_last_if_no_cleanup()
         self._running.pop(index, None)  # missing if an interrupt kept started_inline() from storing it
         if self.is_listening:
             self._notify_finished(index, outcome, self._thread)
-        return self.results.unblocks(total)
+        return unblocks
 
     def started(self, index: int) -> None:
         """Record that an attempt is about to start elsewhere."""
-        self._start(index, self.cleanups.next_sequence())
-
-    def _start(self, index: int, sequence: int | None) -> None:
-        self._running[index] = sequence, self._outcome_of(index)
+        self._running[index] = self.cleanups.next_sequence(), self._outcomes[self._names[index]]
         if self.is_listening:
-            self._notify(EventKind.ATTEMPT_STARTED, index, worker=self._thread if sequence is None else None)
+            self._notify(EventKind.ATTEMPT_STARTED, index)
 
     def finished(self, index: int, result: Any) -> Recorded:
         """Record the result of an attempt elsewhere. Recording it twice, as after an interrupt, changes nothing.
@@ -144,16 +143,18 @@ class Recorder:
         """Return the outcome of a Job so far."""
         return self._outcomes[self._names[index]]
 
-    def _store(self, index: int, outcome: Outcome) -> Outcome:
+    def _store(self, index: int, outcome: Outcome) -> bool:
+        """Store the outcome of an attempt. Return whether the Job's dependents may be attempted."""
         total = self.results.record(index, outcome)
-        if not self.results.unblocks(total):
-            if gives_up(total.exception):
-                self.schedule.make_last(index)
-            if self.schedule.is_last_attempt(index):
-                self.results.block(index)
-                if total.state is State.FAILED:
-                    self.schedule.end_if_failing_fast()
-        return total
+        if total.state.passed or self.results.unblocks(total):
+            return True
+        if gives_up(total.exception):
+            self.schedule.make_last(index)
+        if self.schedule.is_last_attempt(index):
+            self.results.block(index)
+            if total.state is State.FAILED:
+                self.schedule.end_if_failing_fast()
+        return False
 
     def _phase_ended(self, index: int, worker: str | None, report: PhaseReport) -> None:
         phase, seconds, value, error, time = report

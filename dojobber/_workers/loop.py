@@ -40,23 +40,24 @@ def _drive(schedule: Schedule, workers: Workers, clock: Clock, on_wait: Callable
     now = clock.monotonic
     running = 0
     while True:
-        if schedule.has_ended:
-            running -= workers.withdraw()
         can_start = running < workers.max_running
         index = schedule.next_ready(now()) if can_start else None
-        upcoming = schedule.next_due() if can_start and index is None else None
         if index is not None:
             passed = workers.start(index)
             if passed is None:
                 running += 1
             else:
-                _mark(schedule, index, passed)
-        elif running:
+                schedule.mark_ended(index, passed)
+            continue
+        upcoming = schedule.next_due() if can_start else None
+        if schedule.has_ended:
+            running -= workers.withdraw()
+        if running:
             timeout = min(max(upcoming[0] - now(), 0), LONGEST_WAIT) if upcoming else LONGEST_WAIT
             ended = workers.wait_for_one(timeout)
             if ended is not None:
                 running -= 1
-                _mark(schedule, *ended)
+                schedule.mark_ended(*ended)
         elif upcoming:
             due, index = upcoming
             on_wait(now(), due, index)
@@ -64,10 +65,3 @@ def _drive(schedule: Schedule, workers: Workers, clock: Clock, on_wait: Callable
                 clock.sleep(min(left, LONGEST_SLEEP))
         else:
             return
-
-
-def _mark(schedule: Schedule, index: int, passed: bool) -> None:
-    if passed:
-        schedule.mark_passed(index)
-    else:
-        schedule.mark_failed(index)
