@@ -206,7 +206,8 @@ def instantiate(job_class: Any, global_storage: dict[Any, Any]) -> Any:
             job = job_class.__new__(job_class)
             if getattr(job, '_run_verdict', None) is not None:  # its __new__ returned an instance that was used before
                 set_attribute(job, '_run_verdict', None)
-        _set_storages(job, global_storage)
+        set_attribute(job, 'storage', {})
+        set_attribute(job, 'global_storage', global_storage)
         if job_class.__init__ is object.__init__:
             return job
         if isinstance(job, job_class):

@@ -44,7 +44,7 @@ class Schedule:
         self._order: Sequence[int] = range(self._count)  # by place
         self._priorities = list(range(self._count, 2 * self._count))
         if options.critical_path_first:
-            self._order = critical_path_first(self._dependents)
+            self._order = critical_path_first(plan.dependencies)
             for place, index in enumerate(self._order):
                 self._priorities[index] = self._count + place
         self._fails_fast = options.fail_fast
@@ -139,9 +139,11 @@ class Schedule:
             heappush(self._ready, self._priorities[index])
 
 
-def critical_path_first(dependents: Sequence[Sequence[int]]) -> list[int]:
+def critical_path_first(dependencies: Sequence[Sequence[int]]) -> list[int]:
     """Return the indexes of all Jobs, those with a longer chain of dependents first, otherwise in plan order."""
-    heights = [0] * len(dependents)
-    for index in reversed(range(len(dependents))):  # dependents come after their dependencies
-        heights[index] = max([heights[dependent] + 1 for dependent in dependents[index]], default=0)
-    return sorted(range(len(dependents)), key=heights.__getitem__, reverse=True)
+    heights = [0] * len(dependencies)  # length of the longest chain of dependents
+    for index in reversed(range(len(dependencies))):  # dependents come before their dependencies
+        for dependency in dependencies[index]:
+            if heights[dependency] <= heights[index]:
+                heights[dependency] = heights[index] + 1
+    return sorted(range(len(dependencies)), key=heights.__getitem__, reverse=True)

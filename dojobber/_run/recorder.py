@@ -97,8 +97,11 @@ class Recorder:
         if self.is_listening:
             ended_at = result.reports[-1].time if result.reports else time_of_day()
             errors.append(capture_error(self._notify_finished, index, outcome, result.worker, ended_at))
+        unblocks = self.results.unblocks(self._outcome_of(index))
+        if outcome.exception is None and not errors:
+            return Recorded(unblocks)
         fatal = outcome.exception if is_interrupt(outcome.exception) else None
-        return Recorded(self.results.unblocks(self._outcome_of(index)), fatal, chain_errors(errors))
+        return Recorded(unblocks, fatal, chain_errors(errors))
 
     def withdrawn(self, index: int) -> None:
         """Record that an attempt will not run, although its start was recorded."""
