@@ -165,11 +165,16 @@ class DoJobber:
         self._results = Results()
 
     def set_args(self, /, *args: Any, **kwargs: Any) -> None:
-        """Set the arguments of every Check and Run, replacing those set before. ``configure()`` keeps them."""
+        """Set the arguments of every Check and Run, replacing those set before. ``configure()`` keeps them.
+
+        A Cleanup that takes arguments receives those that were set when the run started.
+        """
         self._args, self._kwargs = args, kwargs
 
     def check_args(self, node: Optional[NodeOrNodes] = None) -> None:
-        """Make sure that every Check and Run can be called with the arguments of ``set_args()``, without calling them.
+        """Make sure that every hook can be called with the arguments of ``set_args()``, without calling any.
+
+        These are every Check and Run, and each Cleanup that cannot do without arguments.
 
         ``checknrun()`` does not do this: there, a Job whose arguments do not fit fails when it is attempted.
 
@@ -294,10 +299,10 @@ class DoJobber:
     def graph(self) -> Any:
         """A python-graph ``digraph`` of the Job names, with an edge from each Job to each of its dependencies.
 
-        After a run, Jobs that were attempted have the attributes ``style`` (filled) and ``color``: green (passed at the
-        first check), darkgreen (passed after Run) or red (failed). Until the next ``configure()`` this is the same
-        object. You can change its nodes, edges, edge labels, and attributes. Pictures, except Mermaid, show the
-        changes; your attributes take precedence over theirs.
+        After a run, Jobs that were attempted or skipped have the attributes ``style`` (filled) and ``color``: green
+        (passed at the first check, or skipped), darkgreen (passed after Run) or red (failed). Until the next
+        ``configure()`` this is the same object. You can change its nodes, edges, edge labels, and attributes. Pictures,
+        except Mermaid, show the changes; your attributes take precedence over theirs.
 
         Raises:
             NotConfiguredError: ``configure()`` was not called.

@@ -55,7 +55,7 @@ class CycleError(PlanError):
 
 
 class ArgumentsError(DoJobberError, TypeError):
-    """A Check or Run cannot be called with the arguments of ``set_args()``. ``check_args()`` raises it.
+    """A Check, Run or Cleanup cannot be called with the arguments of ``set_args()``. ``check_args()`` raises it.
 
     The message lists each hook with its missing and unexpected arguments. ``culprit`` is a tuple of the names of the
     Jobs.
@@ -63,7 +63,10 @@ class ArgumentsError(DoJobberError, TypeError):
 
 
 class UnknownJobError(DoJobberError, LookupError):
-    """A Job that is not in the graph was given, or an empty list. ``culprit`` is that Job or list, as given."""
+    """A Job that is not in the graph was given, to run or to skip, or an empty list to run.
+
+    ``culprit`` is that Job or list, as given.
+    """
 
 
 class NotConfiguredError(DoJobberError, RuntimeError):

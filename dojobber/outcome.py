@@ -23,7 +23,7 @@ class State(Enum):
     CHANGED = 'changed'
     """Passed after Run."""
     SKIPPED = 'skipped'
-    """Counts as passed: it raised ``Skip``, since it does not apply here."""
+    """Counts as passed: it raised ``Skip``, since it does not apply here, or ``configure(skip=...)`` names it."""
     FAILED = 'failed'
     """Did not pass, or was interrupted."""
     BLOCKED = 'blocked'
@@ -31,7 +31,7 @@ class State(Enum):
     WOULD_RUN = 'would run'
     """Only with ``no_act``: the check failed, and the Job has a Run, which was not called."""
     NOT_RUN = 'not run'
-    """Never attempted: the run was interrupted, or has not reached the Job yet."""
+    """Never attempted: the run was interrupted or ended by ``fail_fast``, or has not reached the Job yet."""
 
     passed: Optional[bool]
     """True if the Job passed, False if it did not, None if it was never attempted."""
@@ -82,7 +82,10 @@ class Outcome(NamedTuple):
     phases: Mapping[str, float] = ReadOnlyDict()
     """Seconds by phase (``'check'``, ``'run'``, ``'recheck'``) over all attempts. Phases not reached are missing."""
     blocked_by: tuple[str, ...] = ()
-    """Names of its direct dependencies that failed, would run or are blocked themselves, in the order of ``DEPS``."""
+    """Names of its direct dependencies that failed, would run or are blocked themselves, in the order of ``DEPS``.
+
+    With ``assume_changes``, also of a Job that was checked although these would run first; if there are none, those
+    that depend on such a Job in turn."""
     run_exception: Optional[BaseException] = None
     """The error of the Run of its last attempt, even if the recheck passed; None if there was none."""
 

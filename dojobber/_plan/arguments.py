@@ -1,4 +1,4 @@
-"""Compares the arguments of ``set_args()`` with what each Check and Run accepts."""
+"""Compares the arguments of ``set_args()`` with what each Check, Run and Cleanup accepts."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ def checked_delays(value: Any, label: str, job: type[Job] | None = None) -> tupl
     delays = [_seconds(item) for item in ([value] if items is None else items)]
     valid = tuple([delay for delay in delays if delay is not None])
     if not valid or len(valid) < len(delays):
-        raise _number_error(label, 'a finite number of seconds, at least 0, or a sequence of such,', value, job)
+        raise _number_error(label, 'a finite number of seconds, at least 0, or a sequence of such', value, job)
     return valid
 
 
