@@ -10,7 +10,7 @@ import pytest
 from support.factories import failing, job, make_engine
 from support.interrupts import interrupt_everywhere
 
-from dojobber import EventKind
+from dojobber import EventKind, GiveUp, Skip
 
 LOG: list[tuple[str, str]] = []
 
@@ -76,6 +76,22 @@ def graph_with_retries():
     return job('Root', [leaf, changes('Middle', [leaf]), broken])
 
 
+def graph_that_gives_up():
+    """Return a graph with locks, in which one Job skips itself and one gives up when all others have ended."""
+
+    def skip(self):
+        raise Skip('not here')
+
+    def give_up(self):
+        run_without_effect(self)
+        raise GiveUp('no disk')
+
+    locked = [job(name, Check=check, Run=run, Cleanup=cleanup, LOCKS=('lock', name)) for name in ('Left', 'Right')]
+    skips = job('Skips', [job('Skipped', locked[:1], Check=check)], Check=skip)
+    hopeless = failing('Hopeless', [*locked, skips], Run=give_up, Cleanup=cleanup)
+    return job('Root', [hopeless])
+
+
 def calls_of(hook):
     return Counter(name for logged, name in LOG if logged == hook)
 
@@ -126,8 +142,9 @@ class InterruptedRun:
         assert (states(self.engine), calls_of('run'), calls_of('cleanup')) == undisturbed, self.raised
 
 
-def interrupt_everywhere_in(root, workers, cleanup):
+def interrupt_everywhere_in(root, workers, cleanup, **more_options):
     with workers() as options:
+        options = {**options, **more_options}
         LOG.clear()
         engine = make_engine(root, **options)
         engine.checknrun()
@@ -163,3 +180,19 @@ def test_an_interrupt_at_any_line_loses_nothing(workers, cleanup):
 @pytest.mark.parametrize('workers', [serial, own_threads, thread_pool, unknown_executor])
 def test_an_interrupt_at_any_line_of_a_run_with_retries_loses_nothing(workers, cleanup):
     interrupt_everywhere_in(graph_with_retries(), workers, cleanup)
+
+
+@pytest.mark.parametrize(
+    ('workers', 'cleanup'),
+    [
+        (serial, True),
+        pytest.param(serial, False, marks=pytest.mark.faults),
+        *[
+            pytest.param(workers, cleanup, marks=pytest.mark.faults)
+            for workers in (own_threads, thread_pool, unknown_executor)
+            for cleanup in (True, False)
+        ],
+    ],
+)
+def test_an_interrupt_at_any_line_of_a_run_that_fails_fast_loses_nothing(workers, cleanup):
+    interrupt_everywhere_in(graph_that_gives_up(), workers, cleanup, fail_fast=True, skip=['Skipped'])
