@@ -104,9 +104,9 @@ def aims(document: Row) -> list[Row]:
     passed = [row for row in at_size if row['leaves'] == 'passing']
     failed = [document['failed_job']] if document['failed_job']['jobs'] == AIM_JOBS else []
     return [
-        judge(f'configure and run at {AIM_JOBS:,} Jobs, times the bare loop', 8, at_size, 'ratio'),
+        judge(f'configure and run at {AIM_JOBS:,} Jobs, times the bare loop', 6.5, at_size, 'ratio'),
         judge('growth from {:,} to {:,} Jobs, above the bare loop'.format(*AIM_GROWTH), 0.1, above_bare, 'added'),
-        judge('bytes kept per Job that passed, its plan included', 1000, passed, 'kept_bytes'),
+        judge('bytes kept per Job that passed, its plan included', 500, passed, 'kept_bytes'),
         judge('bytes kept per Job that failed, its plan included', 3000, failed, 'kept_bytes'),
         judge('import, times that of the four modules', 1.5, [document['import']], 'ratio'),
     ]

@@ -94,7 +94,7 @@ class CleanupStack:
             sequence: The sequence number of its attempt (default: a new one). Pushing a number twice changes nothing
                 (interrupt rule 3).
         """
-        sequence = self.next_sequence() if sequence is None else sequence
+        sequence = next(self._numbers) if sequence is None else sequence
         self._contexts.setdefault(sequence, self.context)
         self._jobs[sequence] = job
 
