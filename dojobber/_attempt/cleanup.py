@@ -29,7 +29,7 @@ POLL_INTERVAL = 0.05  # seconds between two checks of whether the thread that ca
 
 
 class _AlreadyPopped:
-    def Cleanup(self, *_: Any, **__: Any) -> None:
+    def Cleanup(*_: Any, **__: Any) -> None:
         """Do nothing: another call has popped the Job."""
 
 

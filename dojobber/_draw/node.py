@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from .._plan.plan import Plan
 from ..job import kind_of
-from ..outcome import Outcome
+from ..outcome import Outcome, State
 from ..text import error_details, summary
 
 
@@ -27,7 +27,8 @@ class Node(NamedTuple):
 
     def is_blocked_by(self, dependency: str) -> bool:
         """Tell whether this Job was not attempted because of ``dependency``."""
-        return self.outcome is not None and dependency in self.outcome.blocked_by
+        outcome = self.outcome
+        return outcome is not None and outcome.state is State.BLOCKED and dependency in outcome.blocked_by
 
 
 def nodes_of(plan: Plan, outcomes: Mapping[str, Outcome]) -> list[Node]:

@@ -64,3 +64,8 @@ def test_tooltips_in_a_picture_show_docstring_status_and_error():
         'Mute': r'Job\nfailed, after 1 try\nValueError',
         'Root': r'Job\nblocked\nby Mute',
     }
+
+
+def test_a_tooltip_names_the_jobs_that_would_run_first():
+    outcome = Outcome(State.WOULD_RUN, 1, blocked_by=('A', 'B'))
+    assert tooltip(node(outcome)) == 'Job\nwould run, after 1 try\nassuming changes by A, B'
