@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import array
 import functools
 import math
+from collections import deque
 from decimal import Decimal
 from fractions import Fraction
 
@@ -242,6 +244,45 @@ def test_a_retry_delay_that_is_not_a_finite_number_of_at_least_0_is_refused(dela
 @pytest.mark.parametrize('delay', [0, 0.02, 10.5, Fraction(1, 4), Decimal(2), 1e300])
 def test_a_retry_delay_may_be_any_finite_number_of_at_least_0(delay):
     assert planned(job('Fine', RETRY_DELAY=delay)).settings[0].retry_delays == (delay,)
+
+
+SEQUENCES = [[1, 2.5], (1, 2.5), deque([1, 2.5]), array.array('d', [1, 2.5]), [Fraction(1), Decimal('2.5')]]
+
+
+@pytest.mark.parametrize('delays', SEQUENCES)
+def test_a_retry_delay_may_be_a_sequence_of_delays(delays):
+    assert planned(job('Fine', RETRY_DELAY=delays)).settings[0].retry_delays == (1.0, 2.5)
+    assert planned(job('Fine'), default_retry_delay=delays).settings[0].retry_delays == (1.0, 2.5)
+
+
+def test_a_retry_delay_may_be_a_range():
+    assert planned(job('Fine', RETRY_DELAY=range(3))).settings[0].retry_delays == (0.0, 1.0, 2.0)
+
+
+def test_a_retry_delay_may_be_an_array_or_a_number_of_numpy():
+    numpy = pytest.importorskip('numpy')
+    for delay in numpy.array([1, 2]), numpy.array([1.0, 2.0], 'float32'):
+        assert planned(job('Fine', RETRY_DELAY=delay)).settings[0].retry_delays == (1.0, 2.0)
+    for delay in numpy.float64(2), numpy.float32(2), numpy.int64(2):
+        assert planned(job('Fine', RETRY_DELAY=delay)).settings[0].retry_delays == (2.0,)
+    for delay in numpy.array([[1, 2]]), numpy.array([]), numpy.array([1, numpy.nan]), numpy.array(['1']):
+        with pytest.raises(PlanError, match='RETRY_DELAY'):
+            planned(job('Culprit', RETRY_DELAY=delay))
+
+
+class Unreadable(list):
+    """A list that cannot be read, as one that loads its items from a file may be."""
+
+    def __iter__(self):
+        raise OSError('the file is gone')
+
+
+@pytest.mark.parametrize('delay', [[None], [[1]], (1, (2,)), [[]], ['12'], '12', b'12', Unreadable([1])])
+def test_a_sequence_of_something_else_than_delays_is_refused(delay):
+    culprit = job('Culprit', RETRY_DELAY=delay)
+    with pytest.raises(PlanError, match="RETRY_DELAY of 'Culprit' must be a finite number") as caught:
+        planned(culprit)
+    assert caught.value.culprit is culprit
 
 
 @pytest.mark.parametrize('name', ['TRIES', 'RETRY_DELAY'])
