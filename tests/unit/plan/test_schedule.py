@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from support.factories import make_schedule
+from support.factories import make_plan_of, make_schedule
+
+from dojobber._plan.plan import JobSettings
+from dojobber._plan.schedule import Schedule
 
 
 def test_jobs_without_dependencies_come_in_plan_order():
@@ -93,3 +96,92 @@ def test_a_waiting_job_keeps_its_round():
     schedule.mark_ended(1, False)
     assert schedule.next_ready(5.0) == 0, 'round 2 comes before round 3'
     assert schedule.round_of(0) == 2
+
+
+def order_of(dependencies, **options):
+    """Return the order in which Jobs start that all pass, one at a time."""
+    schedule, order = make_schedule(dependencies, **options), []
+    while (index := schedule.next_ready(0)) is not None:
+        order.append(index)
+        schedule.mark_passed(index)
+    return order
+
+
+CHAIN_AFTER_A_LEAF = [[], [], [], [2], [3], [0, 1, 4]]  # 2 is the bottom of a chain of three
+
+
+def test_the_longest_chain_of_dependents_comes_first_if_that_is_wanted():
+    assert order_of(CHAIN_AFTER_A_LEAF, critical_path_first=True) == [2, 3, 0, 1, 4, 5]
+    assert order_of(CHAIN_AFTER_A_LEAF) == [0, 1, 2, 3, 4, 5]
+
+
+def test_the_longest_chain_counts_and_not_the_number_of_dependents():
+    dependencies = [[], [0], [0], [0], [], [4], [5], [1, 2, 3, 6]]
+    assert order_of(dependencies, critical_path_first=True)[0] == 4
+
+
+def test_of_several_chains_of_dependents_the_longest_one_counts():
+    dependencies = [[], [], [1], [1], [3], [0, 2, 4]]  # the chains above 1 have two and three Jobs
+    assert order_of(dependencies, critical_path_first=True) == [1, 3, 0, 2, 4, 5]
+
+
+def test_chains_of_equal_length_come_in_plan_order():
+    dependencies = [[], [0], [], [2], [], [4], [1, 3, 5]]
+    assert order_of(dependencies, critical_path_first=True) == [0, 2, 4, 1, 3, 5, 6]
+    assert order_of([[], [], []], critical_path_first=True) == [0, 1, 2]
+
+
+def test_the_critical_path_comes_first_within_a_round_only():
+    schedule = make_schedule([[], [], [1], [2], [3]], critical_path_first=True)
+    schedule.mark_failed(schedule.next_ready(0))  # index 1, which is in round 2 now
+    assert [schedule.next_ready(0), schedule.next_ready(0)] == [0, 1]
+    assert [schedule.round_of(0), schedule.round_of(1)] == [1, 2]
+
+
+def test_a_retry_keeps_its_place_on_the_critical_path_in_the_next_round():
+    schedule = make_schedule([[], [], [1], [0, 2]], critical_path_first=True)
+    assert [schedule.next_ready(0), schedule.next_ready(0)] == [1, 0]
+    schedule.mark_failed(0)
+    schedule.mark_failed(1)
+    assert [schedule.next_ready(0), schedule.next_ready(0)] == [1, 0]
+
+
+def test_the_job_that_is_due_next_is_told_by_its_index_with_the_critical_path_first():
+    schedule = make_schedule([[], [], [1], [0, 2]], delays=[9.0, 5.0, 0.0, 0.0], critical_path_first=True)
+    assert [schedule.next_ready(100), schedule.next_ready(100)] == [1, 0]
+    schedule.mark_failed(1)
+    schedule.mark_failed(0)
+    assert schedule.next_due() == (105.0, 1)
+
+
+def test_after_a_failed_last_attempt_nothing_is_ready_or_due_if_that_ends_the_run():
+    schedule = make_schedule([[], [], []], tries=[1, 2, 1], delays=1.0, fail_fast=True)
+    schedule.next_ready(0)
+    schedule.mark_failed(schedule.next_ready(0))
+    assert schedule.next_due() == (1.0, 1)
+    schedule.end_if_failing_fast()
+    assert schedule.has_ended
+    assert schedule.next_ready(9.0) is None
+    assert schedule.next_due() is None
+    lenient = make_schedule([[], []])
+    lenient.end_if_failing_fast()
+    assert lenient.next_ready(0) == 0
+
+
+def test_the_last_delay_of_a_sequence_is_repeated():
+    plan = make_plan_of([[]], (JobSettings(9, (1.0, 5.0)),))
+    schedule, due = Schedule(plan), []
+    for now in (0.0, 10.0, 20.0, 30.0):
+        assert schedule.next_ready(now) == 0
+        schedule.mark_failed(0)
+        due.append(schedule.next_due()[0] - now)
+    assert due == [1.0, 5.0, 5.0, 5.0]
+
+
+def test_a_skipped_job_is_never_ready_and_unblocks_its_dependents():
+    plan = make_plan_of([[], [0], [1], [2]], (JobSettings(3, (0.0,)),) * 4)
+    schedule = Schedule(plan._replace(skipped=frozenset([1, 2])))
+    assert [schedule.next_ready(0), schedule.next_ready(0), schedule.next_ready(0)] == [0, 3, None]
+    schedule.mark_passed(0)
+    schedule.mark_passed(3)
+    assert schedule.next_ready(0) is None
