@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 
@@ -9,7 +10,7 @@ import pytest
 from support.factories import changing, failing, job, make_engine, mark_reached, run_engine, wait_until_reached
 from support.workers import LIMIT, call_in_time
 
-from dojobber import EventKind, GiveUp, Outcome, RunonlyJob, Skip, State
+from dojobber import EventKind, GiveUp, JobsFailedError, Outcome, RunonlyJob, Skip, State
 
 
 def states(engine):
@@ -188,6 +189,44 @@ def test_the_next_configure_is_without_it():
     engine.configure(root, default_retry_delay=0)
     engine.checknrun()
     assert engine.outcomes['Last'].state is State.OK
+
+
+def broken_beside_others():
+    """Return the engine of a run that left a Job in each of the states failed, blocked and not run."""
+    broken = failing('Broken', TRIES=1)
+    return run_engine(job('Root', [job('First'), broken, job('Last')]), fail_fast=True)
+
+
+def test_raise_for_failure_counts_the_jobs_that_were_not_run_and_lists_only_the_failed_one():
+    with pytest.raises(JobsFailedError) as caught:
+        broken_beside_others().raise_for_failure()
+    assert str(caught.value).splitlines() == ['1 failed, 1 blocked, 1 not run, of 4 Jobs', 'Broken: Broken is not done']
+    assert caught.value.culprit == ('Broken',)
+
+
+def test_the_repr_the_graph_and_pictures_show_the_jobs_that_were_not_run():
+    engine = broken_beside_others()
+    assert repr(engine) == '<DoJobber Root: 4 jobs: 1 ok, 1 failed, 1 blocked, 1 not run>'
+    assert engine.graph.node_attributes('Last') == []
+    assert ('color', 'red') in engine.graph.node_attributes('Broken')
+    stream = io.BytesIO()
+    engine.write_graph(stream, 'mermaid')
+    lines = [line for line in stream.getvalue().decode().splitlines() if ':::' in line]
+    assert [line.rpartition(':::')[2] for line in lines] == [
+        'passed_at_the_first_check',
+        'failed',
+        'not_run',
+        'blocked',
+    ]
+
+
+def test_events_and_views_agree_at_the_end_of_the_run():
+    events = []
+    root = job('Root', [failing('Broken', TRIES=1), job('Last')])
+    engine = run_engine(root, fail_fast=True, listeners=[events.append])
+    assert events[-1].kind is EventKind.RUN_FINISHED
+    assert events[-1].value == engine.outcomes
+    assert [event.job for event in events if event.kind is EventKind.ATTEMPT_STARTED] == ['Broken']
 
 
 def test_a_subgraph_without_the_failing_job_runs_on():
