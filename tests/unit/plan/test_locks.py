@@ -213,6 +213,14 @@ def test_the_first_waiting_job_whose_locks_are_all_free_comes_first_whichever_lo
     assert (queue.first(), queue.take_first()) == (1, 1)
 
 
+def test_a_lock_stays_held_while_other_locks_are_taken_and_released():
+    queue = queue_of('a', 'a', 'b', 'b')
+    assert (queue.first(), queue.take_first()) == (0, 0)
+    assert (queue.first(), queue.take_first(), queue.first()) == (2, 2, None)
+    queue.release(frozenset('b'))
+    assert (queue.first(), queue.take_first(), queue.first()) == (3, 3, None)
+
+
 def test_a_job_that_comes_later_with_a_smaller_priority_is_taken_first():
     queue = LockQueue()
     queue.push(5, frozenset('a'))

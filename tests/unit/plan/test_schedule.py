@@ -121,8 +121,8 @@ def test_the_longest_chain_counts_and_not_the_number_of_dependents():
 
 
 def test_of_several_chains_of_dependents_the_longest_one_counts():
-    dependencies = [[], [], [1], [1], [3], [0, 2, 4]]  # the chains above 1 have two and three Jobs
-    assert order_of(dependencies, critical_path_first=True) == [1, 3, 0, 2, 4, 5]
+    dependencies = [[], [0], [], [2], [2], [4], [1, 3, 5]]  # above 2 there are two chains, of one Job and of two
+    assert order_of(dependencies, critical_path_first=True) == [2, 0, 4, 1, 3, 5, 6]
 
 
 def test_chains_of_equal_length_come_in_plan_order():

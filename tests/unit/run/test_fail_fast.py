@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import threading
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 
@@ -300,17 +301,17 @@ def test_an_interrupt_in_an_attempt_that_is_waited_for_is_raised(on_threads):
 
 
 class NotingThreads(ThreadPoolExecutor):
-    """Two threads. It sets ``is_full`` once ``count`` calls were submitted."""
+    """A pool that sets ``is_full`` once ``count`` calls were submitted."""
 
-    def __init__(self, count):
-        super().__init__(2)
+    def __init__(self, count, threads=2):
+        super().__init__(threads)
         self.is_full = threading.Event()
-        self._left = count
+        self._count = count
+        self._numbers = itertools.count(1)  # can be advanced by several threads at once
 
     def submit(self, *args, **kwargs):
         future = super().submit(*args, **kwargs)
-        self._left -= 1
-        if not self._left:
+        if next(self._numbers) == self._count:
             self.is_full.set()
         return future
 
@@ -364,6 +365,29 @@ def test_a_retry_that_is_withdrawn_from_a_thread_pool_leaves_its_job_failed():
     assert started == ['Broken', 'Late', 'Late']
     assert (engine.outcomes['Late'].state, engine.outcomes['Late'].tries) == (State.FAILED, 1)
     assert str(engine.nodeexceptions['Late']) == 'first attempt'
+
+
+def test_an_interrupt_while_others_are_waited_for_does_not_fail_the_attempts_that_were_withdrawn():
+    has_failed, may_end = threading.Event(), threading.Event()
+    broken_runs, slow_runs = threading.Event(), threading.Event()
+    pool = NotingThreads(count=7, threads=3)
+
+    def occupy_all_threads(self):
+        assert broken_runs.wait(LIMIT)
+        assert slow_runs.wait(LIMIT)
+        for _ in range(3):
+            pool.submit(may_end.wait, LIMIT)
+
+    slow = waiting('Slow', has_failed, slow_runs, error=KeyboardInterrupt('enough'))
+    queued = job('Queued', [job('Filler', Check=occupy_all_threads)])
+    root = job('Root', [broken_after(pool.is_full, broken_runs), slow, queued])
+    engine = make_engine(root, fail_fast=True, executor=pool, listeners=[setting(has_failed)])
+    with pool:
+        with pytest.raises(KeyboardInterrupt, match='enough'):
+            call_in_time(engine.checknrun)
+        may_end.set()
+    assert engine.outcomes['Slow'].state is State.FAILED
+    assert engine.outcomes['Queued'] == Outcome(State.NOT_RUN)
 
 
 def test_a_pool_whose_queue_was_withdrawn_can_run_the_same_graph_again():
