@@ -213,6 +213,16 @@ def test_the_first_waiting_job_whose_locks_are_all_free_comes_first_whichever_lo
     assert (queue.first(), queue.take_first()) == (1, 1)
 
 
+def test_jobs_that_come_in_reverse_order_are_each_taken_once_in_order():
+    queue = LockQueue()
+    for priority in (4, 3, 2, 1):
+        queue.push(priority, frozenset('a'))
+    for priority in (1, 2, 3, 4):
+        assert (queue.first(), queue.take_first()) == (priority, priority)
+        queue.release(frozenset('a'))
+    assert queue.first() is None
+
+
 def test_a_lock_stays_held_while_other_locks_are_taken_and_released():
     queue = queue_of('a', 'a', 'b', 'b')
     assert (queue.first(), queue.take_first()) == (0, 0)
