@@ -128,7 +128,8 @@ class DoJobber:
             fail_fast: Once a Job has failed its last attempt, start no other attempt. Those that are running, or were
                 submitted to an executor of other processes, end normally, and Cleanups are called.
             skip: Jobs, given as classes or names, that are assumed to be done: they are not attempted, their state is
-                ``SKIPPED``, and their dependents go on. Their own dependencies run unless they are skipped, too.
+                ``SKIPPED``, and their dependents go on. Their own dependencies run unless they are skipped, too, but
+                nothing waits for these any more.
 
         Raises:
             CycleError: Jobs depend on each other in a cycle.
@@ -278,7 +279,7 @@ class DoJobber:
 
     @property
     def nodestatus(self) -> dict[str, Optional[bool]]:
-        """By Job name: True if it passed, False if not, None if never attempted; empty after ``configure()``."""
+        """By Job name: True if it passed, False if not, None if not known; empty after ``configure()``."""
         return self._results.status
 
     @property

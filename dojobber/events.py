@@ -19,7 +19,8 @@ class EventKind(Enum):
     RUN_STARTED = 'run started'
     """The run starts. ``value`` is a tuple of the Job names, in plan order."""
     ATTEMPT_STARTED = 'attempt started'
-    """An attempt at ``job`` starts, or is handed to a thread or process."""
+    """An attempt at ``job`` starts, or is handed to a thread or process. If the run ends before a thread takes it, no
+    other event of this attempt follows."""
     CHECK = 'check'
     """The first check ended: it took ``seconds``, and returned ``value`` or raised ``exception``."""
     RUN = 'run'

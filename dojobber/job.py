@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copyreg
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from threading import get_ident
 from typing import Any, Callable, ClassVar, Optional, TypeVar, Union, cast
 
@@ -71,7 +71,7 @@ class Job:
     A sequence gives the delays after the first attempt, the second, and so on; its last item repeats.
     """
 
-    LOCKS: ClassVar[Iterable[str]] = ()
+    LOCKS: ClassVar[Collection[str]] = ()
     """Names of things of which there is only one, such as the package manager. When several Jobs run at the same time,
     at most one of those that share a name does. The others wait without occupying a worker."""
 

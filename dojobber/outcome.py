@@ -15,7 +15,7 @@ class State(Enum):
     """The state of a Job during or after a run. ``passed`` tells whether the Job passed.
 
     It is True for ``OK``, ``CHANGED`` and ``SKIPPED``, False for ``FAILED`` and ``WOULD_RUN``, and None for ``BLOCKED``
-    and ``NOT_RUN``, which were never attempted.
+    and ``NOT_RUN``, of which nothing is known.
     """
 
     OK = 'ok'
@@ -27,14 +27,15 @@ class State(Enum):
     FAILED = 'failed'
     """Did not pass, or was interrupted."""
     BLOCKED = 'blocked'
-    """Never attempted, because a dependency did not pass or is blocked itself."""
+    """Never attempted, because a dependency did not pass or is blocked itself. With ``assume_changes``, also checked in
+    vain: the check failed, but dependencies would run first."""
     WOULD_RUN = 'would run'
     """Only with ``no_act``: the check failed, and the Job has a Run, which was not called."""
     NOT_RUN = 'not run'
     """Never attempted: the run was interrupted or ended by ``fail_fast``, or has not reached the Job yet."""
 
     passed: Optional[bool]
-    """True if the Job passed, False if it did not, None if it was never attempted."""
+    """True if the Job passed, False if it did not, None if that is not known."""
 
     def __init__(self, _: str) -> None:
         self.passed = {

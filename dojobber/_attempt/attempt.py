@@ -47,6 +47,8 @@ class AttemptSettings(NamedTuple):
     """Called before every phase. If it raises, that phase fails."""
     timer: Callable[[], float] = perf_counter
     """The clock, in seconds, by which each phase is timed."""
+    assume_changes: bool = False
+    """With ``no_act``: a Job that fails, but not by giving up, is ``BLOCKED``, since that may prove nothing."""
 
 
 class AttemptResult(NamedTuple):
@@ -107,7 +109,8 @@ _PASSED_STATES = {'check': State.OK, 'recheck': State.CHANGED}
 def _attempt_loop(
     settings: AttemptSettings, on_run_started: Callable[[Any], object]
 ) -> Generator[Outcome | None, tuple[Any, PhaseCallback | None], None]:
-    args, kwargs, global_storage, no_act, restore_directory, timer = settings
+    args, kwargs, global_storage, no_act, restore_directory, timer, assume_changes = settings
+    failed = State.BLOCKED if assume_changes else State.FAILED
     callers_exception = sys.exc_info()[1]
     outcomes: list[Outcome] = []  # emptied by the yield: a variable would keep the outcome until the next attempt
     while True:
@@ -155,10 +158,12 @@ def _attempt_loop(
                 state = _PASSED_STATES.get(phase)
             elif issubclass(type(error), Skip):
                 state = State.SKIPPED
-            elif phase == 'recheck' or job is None or gives_up(error) or is_interrupt(error):
+            elif phase == 'recheck' or gives_up(error) or is_interrupt(error):
                 state = State.FAILED
+            elif job is None:
+                state = failed
             elif no_act:
-                state = State.WOULD_RUN if _defines_run(job) else State.FAILED
+                state = State.WOULD_RUN if _defines_run(job) else failed
             else:
                 state = None
             if state is not None:

@@ -4,56 +4,85 @@ from __future__ import annotations
 
 from heapq import heappop, heappush
 
+Locks = frozenset[str]
+"""The locks that a Job needs."""
+
 
 class LockQueue:
     """Ready Jobs, by priority. The first one whose locks are all free comes first; nothing is reserved for the others.
 
-    A priority is a number that identifies a Job; smaller ones come first. Jobs that need the same locks share a queue,
-    so that many Jobs with one lock cost no more than Jobs without locks.
+    A priority is a number that identifies a Job; smaller ones come first. Jobs that need the same locks form a group.
+    A group that needs a lock which is held is parked on that lock. When the lock is released, only the first group on
+    it is tried, and the next one only if that has to be parked on another lock. So Jobs with locks cost little more
+    than Jobs without.
     """
 
     def __init__(self) -> None:
-        self._queues: dict[frozenset[str], list[int]] = {}
-        """A heap of priorities for each set of locks."""
-        self._candidates: list[tuple[int, frozenset[str]]] = []
-        """A heap of queues whose locks may be free, with their first priority. Some entries are outdated."""
-        self._parked: dict[str, set[frozenset[str]]] = {}
-        """The queues that wait for a lock, by that lock."""
+        self._groups: dict[Locks, list[int]] = {}
+        """The priorities of each group, as a heap."""
+        self._candidates: list[tuple[int, Locks]] = []
+        """A heap of groups whose locks may be free, by first priority. Some entries are outdated."""
+        self._parked: dict[str, list[tuple[int, Locks]]] = {}
+        """For each lock, a heap of the groups that are parked on it, likewise."""
+        self._parked_on: dict[Locks, str] = {}
+        """The lock on which a group is parked. All other groups are candidates."""
         self._held: set[str] = set()
 
-    def push(self, priority: int, locks: frozenset[str]) -> None:
+    def push(self, priority: int, locks: Locks) -> None:
         """Add a Job."""
-        queue = self._queues.setdefault(locks, [])
-        heappush(queue, priority)
-        if queue[0] == priority:
-            heappush(self._candidates, (priority, locks))
+        group = self._groups.setdefault(locks, [])
+        heappush(group, priority)
+        if group[0] == priority:
+            if self._parked_on.get(locks) not in self._held:
+                self._parked_on.pop(locks, None)
+            self._enter(locks)
 
     def first(self) -> int | None:
         """Return the smallest priority of the Jobs whose locks are all free; None if there is none."""
         while self._candidates:
             priority, locks = self._candidates[0]
-            queue = self._queues[locks]
-            if queue and queue[0] == priority:
-                busy = next((lock for lock in locks if lock in self._held), None)
-                if busy is None:
-                    return priority
-                self._parked.setdefault(busy, set()).add(locks)
+            held = next((lock for lock in locks if lock in self._held), None)
+            if held is None and self._is_current(priority, locks, None):
+                return priority
             heappop(self._candidates)
+            if held is not None and self._is_current(priority, locks, None):
+                self._parked_on[locks] = held
+                self._enter(locks)
+                self._try_next(locks - self._held)
         return None
 
     def take_first(self) -> int:
         """Remove the Job that :meth:`first` has just returned, and hold its locks until :meth:`release`."""
         priority, locks = heappop(self._candidates)
-        queue = self._queues[locks]
-        heappop(queue)
+        heappop(self._groups[locks])
         self._held |= locks
-        if queue:
-            heappush(self._candidates, (queue[0], locks))
+        if self._groups[locks]:
+            self._enter(locks)
         return priority
 
-    def release(self, locks: frozenset[str]) -> None:
+    def release(self, locks: Locks) -> None:
         """Release locks that a Job has held."""
         self._held -= locks
-        for lock in locks:
-            for waiting in self._parked.pop(lock, ()):
-                heappush(self._candidates, (self._queues[waiting][0], waiting))
+        self._try_next(locks)
+
+    def _try_next(self, free: Locks) -> None:
+        """Make the first group that is parked on each of these locks a candidate."""
+        for lock in free:
+            parked = self._parked.get(lock, [])
+            while parked:
+                priority, locks = heappop(parked)
+                if self._is_current(priority, locks, lock):
+                    del self._parked_on[locks]
+                    self._enter(locks)
+                    break
+
+    def _enter(self, locks: Locks) -> None:
+        """Add an entry for a group where it belongs."""
+        lock = self._parked_on.get(locks)
+        heap = self._candidates if lock is None else self._parked.setdefault(lock, [])
+        heappush(heap, (self._groups[locks][0], locks))
+
+    def _is_current(self, priority: int, locks: Locks, parked_on: str | None) -> bool:
+        """Tell whether an entry, of the candidates or of the groups parked on a lock, is not outdated."""
+        group = self._groups[locks]
+        return bool(group) and group[0] == priority and self._parked_on.get(locks) == parked_on

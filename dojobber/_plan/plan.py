@@ -150,7 +150,7 @@ def make_plan(root: type[Job], default_tries: float, default_retry_delay: float 
             if known is not dependency:
                 raise _duplicate_error(known, dependency)
             names[dependency.__name__] = None
-        if tries is None and delay is None and locks is Job.LOCKS:
+        if tries is None and delay is None and locks == () and type(locks) is tuple:
             settings[name] = defaults
         else:
             settings[name] = JobSettings(

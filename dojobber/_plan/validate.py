@@ -179,13 +179,13 @@ def checked_locks(value: Any, job: type[Job]) -> frozenset[str]:
     locks = _items(value)
     if locks is not None and all(isinstance(lock, str) and lock for lock in locks):
         return frozenset(locks)
-    hint = f': write LOCKS = ({value!r},)' if isinstance(value, str) else ''
+    hint = f': write LOCKS = ({value!r},)' if isinstance(value, str) and value else ''
     raise PlanError(f'LOCKS of {job.__name__!r} must be a list or tuple of names, not {value_text(value)}{hint}', job)
 
 
 def _items(value: Any) -> list[Any] | None:
     """Return the items of a collection that can be read repeatedly; None if ``value`` is not one, or is a string."""
-    if isinstance(value, (str, bytes)) or not hasattr(type(value), '__len__'):
+    if isinstance(value, (str, bytes, bytearray, memoryview)) or not hasattr(type(value), '__len__'):
         return None
     try:
         return list(value)

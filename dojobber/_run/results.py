@@ -9,8 +9,7 @@ from typing import Any, Callable
 
 from .._plan.plan import Plan, dependents_of
 from ..errors import JobsFailedError
-from ..job import gives_up
-from ..outcome import Outcome, State, is_interrupt, merge_attempts
+from ..outcome import Outcome, State, merge_attempts
 from ..read_only import OrderedView, ReadOnlyDict
 from ..text import error_details
 
@@ -37,7 +36,7 @@ def _update_values(view: ReadOnlyDict[Any], name: str, outcome: Outcome) -> None
 
 
 def _update_errors(view: ReadOnlyDict[BaseException], name: str, outcome: Outcome) -> None:
-    if outcome.exception is not None and not outcome.state.passed:
+    if outcome.exception is not None and outcome.state.passed is False:
         _set_item(view, name, outcome.exception)
     else:
         dict.pop(view, name, None)
@@ -163,19 +162,20 @@ class Results:
     def _after_assumed_changes(self, index: int, outcome: Outcome) -> Outcome:
         """Return the outcome of a dry run for a Job that may depend on others which would run first.
 
-        ``blocked_by`` names these dependencies or, if there are none, those that depend on such Jobs themselves. A
-        failed check then proves nothing: the Job is blocked, unless it gave up.
+        ``blocked_by`` names these dependencies or, if there are none, those that depend on such Jobs themselves.
+
+        Args:
+            outcome: The outcome of the attempt. ``BLOCKED`` means that the Job failed, which proves nothing if there
+                are such dependencies.
         """
         below = [self._names[dependency] for dependency in self._dependencies[index]]
         assumed = [name for name in below if not self.outcomes[name].state.passed]
         blocked_by = tuple(assumed or [name for name in below if name in self._uncertain])
-        if not blocked_by or is_interrupt(outcome.exception):
-            return outcome
+        if not blocked_by:  # a failed check has failed
+            return outcome._replace(state=State.FAILED) if outcome.state is State.BLOCKED else outcome
         self._uncertain.add(self._names[index])
-        if outcome.state is State.WOULD_RUN:
+        if outcome.state in (State.WOULD_RUN, State.BLOCKED):
             return outcome._replace(blocked_by=blocked_by)
-        if outcome.state is State.FAILED and not gives_up(outcome.exception):
-            return outcome._replace(state=State.BLOCKED, blocked_by=blocked_by)
         return outcome
 
     def block(self, index: int) -> None:

@@ -62,7 +62,8 @@ class Run:
         directory = current_directory()
         context = self._cleanups.context = CleanupContext(directory, args, kwargs)
         since = self._cleanups.next_sequence()  # pending Cleanups of earlier runs have smaller numbers
-        settings = AttemptSettings(args, kwargs, {}, self._options.no_act, partial(enter_directory, directory))
+        options, restore = self._options, partial(enter_directory, directory)
+        settings = AttemptSettings(args, kwargs, {}, options.no_act, restore, assume_changes=options.assume_changes)
         failure = None
         try:
             try:

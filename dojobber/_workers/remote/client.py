@@ -44,7 +44,7 @@ class RemoteClient:
         self._jobs = plan.jobs
         self._ledger = Ledger(self._names, plan.dependencies)
         self._settings = settings
-        self._options = settings.no_act, with_reports, has_directory
+        self._options = settings.no_act, settings.assume_changes, with_reports, has_directory
         self._run_id = os.urandom(16)
         self._numbers = itertools.count()
         self._interrupted: set[int] = set()

@@ -17,6 +17,7 @@ class Request(NamedTuple):
     storage: bytes
     """The ``global_storage`` that the Job sees: a pickled dict of encoded values."""
     no_act: bool
+    assume_changes: bool
     with_reports: bool
     """Whether the response reports the phases."""
     has_directory: bool

@@ -49,7 +49,8 @@ def _attempt(request: Request, results: list[AttemptResult]) -> tuple[str, LazyS
     args, kwargs = pickle.loads(request.arguments)  # noqa: S301 - likewise
     storage = LazyStorage.received(pickle.loads(request.storage))  # noqa: S301 - likewise
     with _worker_directory() if request.has_directory else contextlib.nullcontext(lambda: None) as restore_directory:
-        settings = AttemptSettings(args, kwargs, storage, request.no_act, restore_directory)
+        no_act, assume_changes = request.no_act, request.assume_changes
+        settings = AttemptSettings(args, kwargs, storage, no_act, restore_directory, assume_changes=assume_changes)
         results.append(AttempterPool(settings)(job_class, request.with_reports))
     return job_class.__name__, storage
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections import deque
+from heapq import heappush
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from support.factories import job, make_engine, make_plan_of
 
 from dojobber import DoJobberWarning, DummyJob, Job, PlanError, RunonlyJob
+from dojobber._plan import locks as locks_module
 from dojobber._plan.locks import LockQueue
 from dojobber._plan.plan import JobSettings, make_plan
 from dojobber._plan.schedule import Schedule, ScheduleOptions
@@ -97,6 +99,16 @@ def test_locks_that_are_refused_leave_the_engine_unchanged():
 class UnreadableSet(set):
     def __iter__(self):
         raise OSError('the list of devices cannot be read')
+
+
+def test_the_remedy_for_an_empty_string_is_not_another_empty_name():
+    with pytest.raises(PlanError, match=r"not ''$"):
+        make_plan(job('Culprit', LOCKS=''), 3, 0)
+
+
+def test_locks_set_on_the_base_class_are_those_of_every_job(monkeypatch):
+    monkeypatch.setattr(Job, 'LOCKS', ('everything',))
+    assert locks_of(job('Fine')) == {'everything'}
 
 
 def test_locks_that_cannot_be_listed_are_refused():
@@ -213,6 +225,33 @@ def test_the_first_waiting_job_whose_locks_are_all_free_comes_first_whichever_lo
     assert (queue.first(), queue.take_first()) == (1, 1)
 
 
+def test_an_earlier_job_that_comes_late_gets_the_lock_that_has_become_free():
+    queue = queue_of('x', 'x', 'x', 'a', 'a', 'ab', 'x', 'ac')  # priorities 3, 5 and 7 need the lock a
+    assert [queue.first(), queue.take_first(), queue.first(), queue.take_first(), queue.first()] == [0, 0, 3, 3, None]
+    queue.release(frozenset('a'))
+    queue.push(2.5, frozenset('ac'))
+    assert queue.first() == 2.5
+
+
+@pytest.mark.parametrize('own', [[], ['own']])
+def test_the_work_for_jobs_that_share_a_lock_grows_in_proportion_to_their_number(own, monkeypatch):
+    calls = []
+
+    def counting(heap, item):
+        calls.append(item)
+        heappush(heap, item)
+
+    monkeypatch.setattr(locks_module, 'heappush', counting)
+    needed = [frozenset(['apt', *[f'{name} {number}' for name in own]]) for number in range(500)]
+    queue = LockQueue()
+    for priority, each in enumerate(needed):
+        queue.push(priority, each)
+    for priority, each in enumerate(needed):
+        assert (queue.first(), queue.take_first(), queue.first()) == (priority, priority, None)
+        queue.release(each)
+    assert len(calls) <= 5 * len(needed)
+
+
 def test_jobs_that_come_in_reverse_order_are_each_taken_once_in_order():
     queue = LockQueue()
     for priority in (4, 3, 2, 1):
@@ -275,35 +314,35 @@ def make_locked_schedule(locks, dependencies=None, tries=1.0, delay=0.0, **optio
 def test_a_job_whose_lock_is_held_is_passed_over():
     schedule = make_locked_schedule(['a', 'a', '', 'b'])
     assert [schedule.next_ready(0) for _ in range(4)] == [0, 2, 3, None]
-    schedule.mark_passed(0)
+    schedule.mark_ended(0, True)
     assert schedule.next_ready(0) == 1
 
 
-@pytest.mark.parametrize('ends', ['mark_passed', 'mark_failed'])
-def test_a_job_releases_its_locks_when_its_attempt_ends(ends):
+@pytest.mark.parametrize('passed', [True, False])
+def test_a_job_releases_its_locks_when_its_attempt_ends(passed):
     schedule = make_locked_schedule(['ab', 'a', 'b'])
     assert [schedule.next_ready(0), schedule.next_ready(0)] == [0, None]
-    getattr(schedule, ends)(0)
+    schedule.mark_ended(0, passed)
     assert [schedule.next_ready(0), schedule.next_ready(0)] == [1, 2]
 
 
 def test_a_job_waits_for_its_retry_without_its_lock():
     schedule = make_locked_schedule(['a', 'a'], tries=2, delay=5)
     assert schedule.next_ready(0) == 0
-    schedule.mark_failed(0)
+    schedule.mark_ended(0, False)
     assert schedule.next_ready(1) == 1
     assert schedule.next_ready(5) is None, 'the retry is due, but the other Job holds the lock'
-    schedule.mark_passed(1)
+    schedule.mark_ended(1, True)
     assert schedule.next_ready(5) == 0
 
 
 def test_a_job_of_an_earlier_round_gets_the_lock_first():
     schedule = make_locked_schedule(['a', '', 'a'], [[], [], [1]], tries=3)
     assert [schedule.next_ready(0), schedule.next_ready(0)] == [0, 1]
-    schedule.mark_failed(0)  # it is in round 2 now
-    schedule.mark_passed(1)  # the last one is in round 1
+    schedule.mark_ended(0, False)  # it is in round 2 now
+    schedule.mark_ended(1, True)  # the last one is in round 1
     assert schedule.next_ready(0) == 2
-    schedule.mark_passed(2)
+    schedule.mark_ended(2, True)
     assert schedule.next_ready(0) == 0
 
 
@@ -314,9 +353,9 @@ def test_one_at_a_time_locks_do_not_change_the_order(has_locks):
         while (index := schedule.next_ready(0)) is not None:
             log.append(index)
             if index == 2 and log.count(2) < 2:
-                schedule.mark_failed(index)
+                schedule.mark_ended(index, False)
             else:
-                schedule.mark_passed(index)
+                schedule.mark_ended(index, True)
         return log
 
     assert order(['a', 'ab', 'b', 'a', 'c'] if has_locks else [''] * 5) == [0, 1, 2, 4, 2, 3]

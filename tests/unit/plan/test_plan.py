@@ -369,3 +369,10 @@ def test_a_long_cycle_is_found_without_recursion():
     with pytest.raises(CycleError) as caught:
         planned(leaf)
     assert len(caught.value.cycle) == 20_001
+
+
+@pytest.mark.parametrize('options', [{}, {'default_retry_delay': '1'}])
+def test_the_message_about_a_bad_delay_reads_as_a_sentence(options):
+    members = {} if options else {'RETRY_DELAY': '1'}
+    with pytest.raises(PlanError, match=r"at least 0, or a sequence of such, not '1'$"):
+        planned(job('Culprit', **members), **options)

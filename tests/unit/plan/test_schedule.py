@@ -103,7 +103,7 @@ def order_of(dependencies, **options):
     schedule, order = make_schedule(dependencies, **options), []
     while (index := schedule.next_ready(0)) is not None:
         order.append(index)
-        schedule.mark_passed(index)
+        schedule.mark_ended(index, True)
     return order
 
 
@@ -133,7 +133,7 @@ def test_chains_of_equal_length_come_in_plan_order():
 
 def test_the_critical_path_comes_first_within_a_round_only():
     schedule = make_schedule([[], [], [1], [2], [3]], critical_path_first=True)
-    schedule.mark_failed(schedule.next_ready(0))  # index 1, which is in round 2 now
+    schedule.mark_ended(schedule.next_ready(0), False)  # index 1, which is in round 2 now
     assert [schedule.next_ready(0), schedule.next_ready(0)] == [0, 1]
     assert [schedule.round_of(0), schedule.round_of(1)] == [1, 2]
 
@@ -141,23 +141,23 @@ def test_the_critical_path_comes_first_within_a_round_only():
 def test_a_retry_keeps_its_place_on_the_critical_path_in_the_next_round():
     schedule = make_schedule([[], [], [1], [0, 2]], critical_path_first=True)
     assert [schedule.next_ready(0), schedule.next_ready(0)] == [1, 0]
-    schedule.mark_failed(0)
-    schedule.mark_failed(1)
+    schedule.mark_ended(0, False)
+    schedule.mark_ended(1, False)
     assert [schedule.next_ready(0), schedule.next_ready(0)] == [1, 0]
 
 
 def test_the_job_that_is_due_next_is_told_by_its_index_with_the_critical_path_first():
     schedule = make_schedule([[], [], [1], [0, 2]], delays=[9.0, 5.0, 0.0, 0.0], critical_path_first=True)
     assert [schedule.next_ready(100), schedule.next_ready(100)] == [1, 0]
-    schedule.mark_failed(1)
-    schedule.mark_failed(0)
+    schedule.mark_ended(1, False)
+    schedule.mark_ended(0, False)
     assert schedule.next_due() == (105.0, 1)
 
 
 def test_after_a_failed_last_attempt_nothing_is_ready_or_due_if_that_ends_the_run():
     schedule = make_schedule([[], [], []], tries=[1, 2, 1], delays=1.0, fail_fast=True)
     schedule.next_ready(0)
-    schedule.mark_failed(schedule.next_ready(0))
+    schedule.mark_ended(schedule.next_ready(0), False)
     assert schedule.next_due() == (1.0, 1)
     schedule.end_if_failing_fast()
     assert schedule.has_ended
@@ -173,7 +173,7 @@ def test_the_last_delay_of_a_sequence_is_repeated():
     schedule, due = Schedule(plan), []
     for now in (0.0, 10.0, 20.0, 30.0):
         assert schedule.next_ready(now) == 0
-        schedule.mark_failed(0)
+        schedule.mark_ended(0, False)
         due.append(schedule.next_due()[0] - now)
     assert due == [1.0, 5.0, 5.0, 5.0]
 
@@ -182,6 +182,6 @@ def test_a_skipped_job_is_never_ready_and_unblocks_its_dependents():
     plan = make_plan_of([[], [0], [1], [2]], (JobSettings(3, (0.0,)),) * 4)
     schedule = Schedule(plan._replace(skipped=frozenset([1, 2])))
     assert [schedule.next_ready(0), schedule.next_ready(0), schedule.next_ready(0)] == [0, 3, None]
-    schedule.mark_passed(0)
-    schedule.mark_passed(3)
+    schedule.mark_ended(0, True)
+    schedule.mark_ended(3, True)
     assert schedule.next_ready(0) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 
 import pytest
 from support.factories import changing, failing, job, make_engine, run_engine, stderr_lines
@@ -346,3 +347,17 @@ def test_a_long_chain_of_assumed_changes_is_checked():
     engine = dry_run(leaf)
     assert set(states(engine).values()) == {State.WOULD_RUN}
     assert engine.outcomes['Change1999'].blocked_by == ('Change1998',)
+
+
+def test_a_check_that_proves_nothing_is_not_in_nodeexceptions(way):
+    root = job('Root', [checking('Check', [changing('Change')])])
+    engine = run_engine(root, no_act=True, assume_changes=True, **way)
+    assert list(engine.nodeexceptions) == ['Change']
+    assert isinstance(engine.outcomes['Check'].exception, ValueError)
+
+
+def test_a_job_that_cannot_be_sent_has_failed_although_it_depends_on_changes(processes):
+    unsendable = job('Unsendable', [changing('Change')], lock=threading.Lock())
+    engine = run_engine(job('Root', [unsendable]), no_act=True, assume_changes=True, executor=processes)
+    assert engine.outcomes['Unsendable'].state is State.FAILED
+    assert engine.outcomes['Root'] == Outcome(State.BLOCKED, blocked_by=('Unsendable',))
