@@ -7,10 +7,12 @@ import signal
 import sys
 from typing import Any
 
-from dojobber import DummyJob, Job, RunonlyJob
+from dojobber import DummyJob, RunonlyJob
 
+from .comparison import assert_results_match, is_expected
 from .factories import FakeClock, make_engine
 from .model import Fault, Model
+from .specified import specified_jobs
 
 
 class CustomInterrupt(BaseException):
@@ -59,9 +61,13 @@ class RecordingJobs:
         """The errors of the faults by their position in the log."""
         self.misplaced: list[tuple[Any, ...]] = []
         """Hooks that were not called in the directory that the run was started in."""
+        self.starts: list[tuple[str, float]] = []
+        """Each instance that was made, as (Job, time)."""
+        self.run_succeeded: set[Any] = set()
+        """The values of ``run_succeeded`` in Cleanups."""
         self.faults = faults
         self.home = str(home)
-        clock = FakeClock()
+        self.clock = clock = FakeClock(0.0)
         advance = clock.sleep
 
         def sleep(seconds):
@@ -69,12 +75,19 @@ class RecordingJobs:
             advance(seconds)
 
         clock.sleep = sleep
-        classes = {}
-        for spec in specs:
-            classes[spec.name] = self._job(spec, [classes[dep] for dep in spec.deps])
+        self._takes = {spec.name: spec.takes for spec in specs}
+        root = specified_jobs(specs, self._hook)[-1]
         listeners = [lambda event: self.reach(f'event {event.kind.value}', event.job, event.attempt)]
         notified = {'listeners': listeners, 'verbose': True} if listening else {}
-        self.engine = make_engine(classes[specs[-1].name], clock, **notified, **options)
+        self.engine = make_engine(root, clock, **notified, **options)
+
+    def start_afresh(self):
+        """Forget what was recorded, stop injecting faults, and reset the clock."""
+        self.faults = {}
+        self.log.clear()
+        self.starts.clear()
+        self.run_succeeded.clear()
+        self.clock.now = 0.0
 
     def reach(self, place, name=None, number=None):
         position = len(self.log)
@@ -87,44 +100,17 @@ class RecordingJobs:
                 raise
 
     def _hook(self, place, job):
+        name = type(job).__name__
+        if place == 'init':
+            self.starts.append((name, self.clock.now))
+            self.clock.now += self._takes[name]
+        elif place == 'cleanup':
+            self.run_succeeded.add(job.run_succeeded)
         if os.getcwd() != self.home:
-            self.misplaced.append((place, type(job).__name__, job.number))
+            self.misplaced.append((place, name, job.number))
         if place != 'init' or isinstance(job, (DummyJob, RunonlyJob)):  # our Check runs in the same phase as __init__
             os.chdir(os.sep)
-        self.reach(place, type(job).__name__, job.number)
-
-    def _job(self, spec, deps):
-        def fail_as_specified(job):
-            error = spec.own_error(job.number, 'ran' in job.storage)
-            if error:
-                raise LookupError(error)
-
-        def init(job):
-            attempts = job.global_storage.setdefault('attempts', {})
-            attempts[spec.name] = job.number = attempts.get(spec.name, 0) + 1
-            self._hook('init', job)
-
-        def check(job):
-            place = 'recheck' if 'checked' in job.storage else 'check'
-            job.storage['checked'] = True
-            self._hook(place, job)
-            fail_as_specified(job)
-            return job.number
-
-        def run(job):
-            job.storage['checked'] = True  # the Check of a RunonlyJob is not ours
-            self._hook('run', job)
-            job.storage['ran'] = True
-            if spec.base is RunonlyJob:
-                fail_as_specified(job)
-            return job.number
-
-        hooks = {'__init__': init}
-        if spec.base is Job:
-            hooks['Check'] = check
-        if spec.has_run:
-            hooks.update(Run=run, Cleanup=lambda job: self._hook('cleanup', job))
-        return type(spec.name, (spec.base,), {'DEPS': deps, 'TRIES': spec.tries, 'RETRY_DELAY': spec.delay, **hooks})
+        self.reach(place, name, job.number)
 
 
 def error_raised_by(function):
@@ -133,14 +119,6 @@ def error_raised_by(function):
     except BaseException as error:
         return error
     return None
-
-
-def is_expected(error, expected, jobs):
-    if isinstance(expected, int):
-        return error is jobs.raised[expected]
-    if isinstance(expected, type):
-        return type(error) is expected
-    return str(error) == expected
 
 
 def assert_every_error_is_raised(error, model, jobs, case):
@@ -152,38 +130,26 @@ def assert_every_error_is_raised(error, model, jobs, case):
         assert len(chain) <= len(model.ending), case
     assert len(chain) == len(model.ending), case
     if chain:
-        assert is_expected(error, model.raised(), jobs), case
+        assert is_expected(error, model.raised(), jobs.raised), case
     for expected in model.ending:
-        assert any(is_expected(link, expected, jobs) for link in chain), case
+        assert any(is_expected(link, expected, jobs.raised) for link in chain), case
 
 
-def assert_results_match(engine, model, jobs, case):
-    states = model.all_states()
-    assert {name: outcome.state for name, outcome in engine.outcomes.items()} == states, case
-    assert engine.nodestatus == {name: state.passed for name, state in states.items()}, case
-    assert {name: outcome.tries for name, outcome in engine.outcomes.items() if outcome.tries} == model.tries, case
-    passed = {name: result for name, result in model.results.items() if states[name].passed}
-    assert engine.noderesults == passed, case
-    assert engine.nodeexceptions.keys() == model.errors.keys(), case
-    for name, expected in model.errors.items():
-        assert is_expected(engine.nodeexceptions[name], expected, jobs), case
-    all_passed = all(state.passed for state in states.values())
-    assert (engine.success(), engine.failure()) == (all_passed, not all_passed), case
-    assert engine.partial_success() == bool(passed), case
+def assert_nothing_is_lost(specs, faults, home, listening=True, cleanup=True, **options):
+    """Run the graph with these faults, then once more without any, and compare both runs with the model.
 
-
-def assert_nothing_is_lost(specs, faults, home, listening=True, cleanup=True, no_act=False):
-    """Run the graph with these faults, then once more without any, and compare both runs with the model."""
+    Args:
+        options: Those of the model and of ``configure()``.
+    """
     home.mkdir(exist_ok=True)
     os.chdir(home)
-    options = {'no_act': no_act, 'cleanup': cleanup}
+    options['cleanup'] = cleanup
     model = Model(specs, faults, listening, **options).run()
     jobs = RecordingJobs(specs, faults, home, listening, **options)
     case = [(position, model.log[position], faults[position].error) for position in faults if position < len(model.log)]
 
     assert_every_error_is_raised(error_raised_by(jobs.engine.checknrun), model, jobs, case)
-    assert jobs.log == model.log, case
-    assert_results_match(jobs.engine, model, jobs, case)
+    _assert_run_matches(jobs, model, case)
     assert not model.home_exists or os.getcwd() == jobs.home, case
     if not cleanup:
         model.ending.clear()
@@ -192,15 +158,21 @@ def assert_nothing_is_lost(specs, faults, home, listening=True, cleanup=True, no
         assert jobs.log == model.log, case
         assert not model.home_exists or os.getcwd() == jobs.home, case
     assert jobs.misplaced == [], case
+    assert jobs.run_succeeded <= {model.run_succeeded}, case
 
     home.mkdir(exist_ok=True)
     os.chdir(home)
-    faults, jobs.faults = {}, {}
-    jobs.log.clear()
-    model = Model(specs, faults, model.listening, **options).run()
+    jobs.start_afresh()
+    model = Model(specs, {}, model.listening, **options).run()
     jobs.engine.checknrun()
-    assert jobs.log == model.log, (case, 'the next run is as on a fresh engine')
-    assert_results_match(jobs.engine, model, jobs, (case, 'in the next run'))
+    _assert_run_matches(jobs, model, (case, 'the next run is as on a fresh engine'))
     jobs.engine.cleanup()
     model.clean_up()
     assert jobs.log == model.log, (case, 'no other Cleanup was pending')
+    assert jobs.run_succeeded <= {model.run_succeeded}, (case, 'in the next run')
+
+
+def _assert_run_matches(jobs, model, case):
+    assert jobs.log == model.log, case
+    assert jobs.starts == model.starts, case
+    assert_results_match(jobs.engine, model, jobs.raised, case)
