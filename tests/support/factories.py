@@ -149,11 +149,18 @@ def make_engine(root, clock=None, **options):
     return engine
 
 
-def make_schedule(dependencies, tries=math.inf, delays=0.0, **options):
-    """Return a schedule. ``tries`` and ``delays`` are lists with an item for each Job, or one value for all."""
-    columns = [value if isinstance(value, list) else [value] * len(dependencies) for value in (tries, delays)]
-    settings = tuple(JobSettings(tries, (delay,)) for tries, delay in zip(*columns))
-    return Schedule(make_plan_of(dependencies, settings), ScheduleOptions(**options))
+def make_schedule(dependencies, tries=math.inf, delays=0.0, locks=frozenset(), skipped=frozenset(), **options):
+    """Return a schedule. ``tries``, ``delays`` and ``locks`` are lists with an item for each Job, or one value for all.
+
+    A delay is a number, or a tuple with the delays after the first attempt, the second, and so on.
+    """
+    columns = [value if isinstance(value, list) else [value] * len(dependencies) for value in (tries, delays, locks)]
+    settings = tuple(
+        JobSettings(tries, delay if isinstance(delay, tuple) else (delay,), frozenset(locks))
+        for tries, delay, locks in zip(*columns)
+    )
+    plan = make_plan_of(dependencies, settings)._replace(skipped=frozenset(skipped))
+    return Schedule(plan, ScheduleOptions(**options))
 
 
 def make_plan_of(dependencies, settings):
