@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.faults import CONDITIONS, EXCEPTIONS, assert_nothing_is_lost
-from support.model import Model, Spec
-from support.strategies import graphs
+from support.model import Model, Quit, Spec
+from support.strategies import configured_graphs
 
-from dojobber import DummyJob, RunonlyJob
+from dojobber import DummyJob, GiveUp, RunonlyJob, Skip
 
 PLACES = ['init', 'check', 'run', 'recheck', 'cleanup', 'sleep', 'event']
 
@@ -48,6 +48,14 @@ GRAPHS = {
     'stuck': [
         Spec('Changes', needs_run=True, tries=3, delay=5),
         Spec('CheckOnly', ('Changes',), passes_at=2, needs_run=True, has_run=False),
+    ],
+    'quits': [
+        Spec('SkipsLate', passes_at=9, tries=3, delay=(1, 5), quits=(Quit(Skip, 'recheck', 3),)),
+        Spec('SkipsRun', ('SkipsLate',), needs_run=True, quits=(Quit(Skip, 'run'),)),
+        Spec('GivesUpLate', passes_at=9, tries=3, delay=(5, 2), quits=(Quit(GiveUp, 'run', 2),)),
+        Spec('SkipsInit', quits=(Quit(Skip, 'init'),), base=DummyJob, has_run=False),
+        Spec('GivesUp', ('SkipsInit',), quits=(Quit(GiveUp, 'check'),)),
+        Spec('Root', ('SkipsRun', 'GivesUpLate', 'GivesUp'), needs_run=True),
     ],
 }
 
@@ -129,25 +137,26 @@ def test_an_exception_loses_nothing_where_every_cleanup_fails_too(graph, kind, h
 FAULTS = {**EXCEPTIONS, **CONDITIONS}
 
 several_faults = given(
-    graphs(delays=st.sampled_from([0, 0, 1, 5]), most=6, has_run=st.sampled_from([True] * 4 + [False])),
+    configured_graphs(most=6),
     st.dictionaries(st.integers(0, 60), st.sampled_from(sorted(FAULTS)), max_size=5),
     st.booleans(),
     st.booleans(),
 )
 
 
-def check_several_faults(home, specs, kinds, listening, cleanup):
-    assert_nothing_is_lost(specs, {at: FAULTS[kind] for at, kind in kinds.items()}, home, listening, cleanup)
+def check_several_faults(home, case, kinds, listening, cleanup):
+    specs, options = case
+    assert_nothing_is_lost(specs, {at: FAULTS[kind] for at, kind in kinds.items()}, home, listening, cleanup, **options)
 
 
 @settings(max_examples=60)
 @several_faults
-def test_several_faults_in_a_random_graph_lose_nothing(home, specs, kinds, listening, cleanup):
-    check_several_faults(home, specs, kinds, listening, cleanup)
+def test_several_faults_in_a_random_graph_lose_nothing(home, case, kinds, listening, cleanup):
+    check_several_faults(home, case, kinds, listening, cleanup)
 
 
 @pytest.mark.faults
 @settings(max_examples=5000)
 @several_faults
-def test_several_faults_in_thousands_of_random_graphs_lose_nothing(home, specs, kinds, listening, cleanup):
-    check_several_faults(home, specs, kinds, listening, cleanup)
+def test_several_faults_in_thousands_of_random_graphs_lose_nothing(home, case, kinds, listening, cleanup):
+    check_several_faults(home, case, kinds, listening, cleanup)
