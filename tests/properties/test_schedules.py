@@ -64,11 +64,11 @@ def end_an_attempt(schedule, naive, random):
     index = random.choice(naive.running)
     passed, gives_up = random.random() < 0.7, random.random() < 0.1
     if passed:
-        schedule.mark_passed(index)
+        schedule.mark_ended(index, True)
     else:
         if gives_up:
             schedule.make_last(index)
-        schedule.mark_failed(index)
+        schedule.mark_ended(index, False)
     naive.end(index, passed, gives_up)
 
 
