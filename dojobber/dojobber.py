@@ -13,7 +13,7 @@ from ._attempt import clock
 from ._attempt.claim import Claim
 from ._attempt.cleanup import CleanupStack
 from ._attempt.directory import current_directory
-from ._plan.plan import NodeOrNodes, Plan, make_plan
+from ._plan.plan import JobSelection, Plan, make_plan
 from ._run.listeners import Listeners, checked_listeners, log_event
 from ._run.results import Results, failure_error
 from ._run.run import Run, RunOptions, raise_unchanged, restore_directory
@@ -71,7 +71,7 @@ class DoJobber:
         self._args: tuple[Any, ...] = ()
         self._kwargs: dict[str, Any] = {}
         self._plan: Optional[Plan] = None
-        self._options = RunOptions(False, cleanup, listeners=Listeners(()), max_workers=None, executor=None)
+        self._options = RunOptions(cleanup)
         self._claim = Claim()
         """Held by checknrun()."""
         self._jobs_claim = Claim()
@@ -97,7 +97,7 @@ class DoJobber:
         listeners: Iterable[Listener] = (),
         assume_changes: bool = False,
         fail_fast: bool = False,
-        skip: NodeOrNodes = (),
+        skip: JobSelection = (),
     ) -> None:
         """Set the root Job and the options. The graph consists of the root and everything it depends on.
 
@@ -122,14 +122,14 @@ class DoJobber:
                 pickled by cloudpickle. It is not shut down. ``max_workers`` limits how many Jobs it runs at once.
             listeners: Called with each ``Event``, in the thread of ``checknrun()`` or ``cleanup()``. A listener that
                 raises is logged and dropped.
-            assume_changes: With ``no_act``, assume that Jobs which would run do pass, and check their dependents, too.
-                ``Outcome.blocked_by`` of these names the Jobs that would run first. A dependent whose check fails
-                would run as well or, if it has no Run, is ``BLOCKED``.
+            assume_changes: With ``no_act``, also check the dependents of Jobs that would run, as if these had passed. A
+                dependent whose check fails would run, too, or is ``BLOCKED`` if it has no Run. Its
+                ``Outcome.blocked_by`` names the Jobs that would run first.
             fail_fast: Once a Job has failed its last attempt, start no other attempt. Those that are running, or were
                 submitted to an executor of other processes, end normally, and Cleanups are called.
             skip: Jobs, given as classes or names, that are assumed to be done: they are not attempted, their state is
-                ``SKIPPED``, and their dependents go on. Their own dependencies run unless they are skipped, too, but
-                nothing waits for these any more.
+                ``SKIPPED``, and their dependents go on. Their own dependencies still run, unless they are skipped, too,
+                but a skipped Job does not wait for them.
 
         Raises:
             CycleError: Jobs depend on each other in a cycle.
@@ -146,7 +146,9 @@ class DoJobber:
             raise PlanError('configure() cannot replace the graph that checknrun() is running', root)
         if assume_changes and not no_act:
             raise PlanError('assume_changes can be used only with no_act', 'assume_changes')
-        plan = make_plan(root, default_tries, default_retry_delay).skip(skip)
+        plan = make_plan(root, default_tries, default_retry_delay).with_skipped(skip)
+        if no_act:
+            plan = plan.with_one_attempt()
         is_verbose = verbose or debug
         all_listeners: list[Listener] = [VerbosePrinter(debug)] if is_verbose else []
         if logger.isEnabledFor(logging.DEBUG):
@@ -154,13 +156,13 @@ class DoJobber:
         all_listeners += checked_listeners(listeners)
         max_workers = check_workers(max_workers, executor)
         self._options = RunOptions(
-            no_act,
-            self._default_cleanup if cleanup is None else cleanup,
-            Listeners(all_listeners, None if is_verbose else VerbosePrinter().print_cleanup),
-            max_workers,
-            executor,
-            fail_fast,
-            assume_changes,
+            cleanup=self._default_cleanup if cleanup is None else cleanup,
+            no_act=no_act,
+            listeners=Listeners(all_listeners, None if is_verbose else VerbosePrinter().print_cleanup),
+            max_workers=max_workers,
+            executor=executor,
+            fail_fast=fail_fast,
+            assume_changes=assume_changes,
         )
         self._plan = plan
         self._results = Results()
@@ -172,10 +174,10 @@ class DoJobber:
         """
         self._args, self._kwargs = args, kwargs
 
-    def check_args(self, node: Optional[NodeOrNodes] = None) -> None:
-        """Make sure that every hook can be called with the arguments of ``set_args()``, without calling any.
+    def check_args(self, node: Optional[JobSelection] = None) -> None:
+        """Make sure that every hook accepts the arguments of ``set_args()``, without calling any.
 
-        These are every Check and Run, and each Cleanup that cannot do without arguments.
+        This applies to every Check and Run, and to each Cleanup that requires arguments, of Jobs that are not skipped.
 
         ``checknrun()`` does not do this: there, a Job whose arguments do not fit fails when it is attempted.
 
@@ -192,7 +194,7 @@ class DoJobber:
         plan = self._configured('check_args()')
         check_arguments(plan if node is None else plan.subplan(node), self._args, self._kwargs)
 
-    def checknrun(self, node: Optional[NodeOrNodes] = None) -> None:
+    def checknrun(self, node: Optional[JobSelection] = None) -> None:
         """Run the Jobs, dependencies first, and then the pending Cleanups. Each call runs all Jobs anew.
 
         The current directory is restored at the end and, when Jobs run one at a time, before each phase.
@@ -279,20 +281,20 @@ class DoJobber:
 
     @property
     def nodestatus(self) -> dict[str, Optional[bool]]:
-        """By Job name: True if it passed, False if not, None if not known; empty after ``configure()``."""
+        """By Job name: True if it passed, False if not, None if that is not known; empty after ``configure()``."""
         return self._results.status
 
     @property
     def noderesults(self) -> dict[str, Any]:
-        """By Job name: return value of the passing Check, for Jobs that passed."""
+        """By Job name: return value of the passing Check, for Jobs that passed; None for skipped Jobs."""
         return self._results.values
 
     @property
     def nodeexceptions(self) -> dict[str, BaseException]:
         """By Job name: error of the last attempt's recheck, or with ``no_act`` of the check, for Jobs that failed.
 
-        If that check was not reached, it is the error that ended the attempt: an error of ``__init__``, an interrupt,
-        or the loss of a worker.
+        If that check was not reached, it is the error that ended the attempt: a ``GiveUp``, an error of ``__init__``,
+        an interrupt, or the loss of a worker.
         """
         return self._results.errors
 
@@ -300,10 +302,10 @@ class DoJobber:
     def graph(self) -> Any:
         """A python-graph ``digraph`` of the Job names, with an edge from each Job to each of its dependencies.
 
-        After a run, Jobs that were attempted or skipped have the attributes ``style`` (filled) and ``color``: green
-        (passed at the first check, or skipped), darkgreen (passed after Run) or red (failed). Until the next
-        ``configure()`` this is the same object. You can change its nodes, edges, edge labels, and attributes. Pictures,
-        except Mermaid, show the changes; your attributes take precedence over theirs.
+        After a run, Jobs that passed, failed or would run have the attributes ``style`` (filled) and ``color``: green
+        (passed at the first check, or skipped), darkgreen (passed after Run) or red (failed, or would run). Until the
+        next ``configure()`` this is the same object. You can change its nodes, edges, edge labels, and attributes.
+        Pictures, except Mermaid, show the changes; your attributes take precedence over theirs.
 
         Raises:
             NotConfiguredError: ``configure()`` was not called.

@@ -63,7 +63,7 @@ class ArgumentsError(DoJobberError, TypeError):
 
 
 class UnknownJobError(DoJobberError, LookupError):
-    """A Job that is not in the graph was given, to run or to skip, or an empty list to run.
+    """A Job to run or to skip is not in the graph, or the list of Jobs to run is empty.
 
     ``culprit`` is that Job or list, as given.
     """

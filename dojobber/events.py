@@ -31,7 +31,7 @@ class EventKind(Enum):
     """No Job can be attempted for ``seconds``. The next is ``job``, when the monotonic clock reaches ``value``."""
     ATTEMPT_FINISHED = 'attempt finished'
     """The attempt ended: it took ``seconds``. ``value`` is the Job's ``Outcome`` so far, over all attempts, and
-    ``exception`` the error of this attempt."""
+    ``exception`` the error of this attempt, or its ``Skip``."""
     CLEANUP_STARTED = 'cleanup started'
     """The Cleanup of an attempt at ``job`` is about to be called, at the end of a run or by ``cleanup()``."""
     CLEANUP = 'cleanup'
@@ -77,8 +77,9 @@ class Event(NamedTuple):
     time: Optional[float] = None
     """When it happened, in seconds since 1970. For a phase and the end of an attempt, the worker has measured it."""
     worker: Optional[str] = None
-    """Name of the thread that did it or, in another process, the process and its host. None for events of the whole
-    run, and for the start of an attempt that a thread or process will take."""
+    """Name of the thread that did it or, in another process, that process and its host, after the thread if it is not
+    the main one. None for events of the whole run, for ``WAITING``, for the start of an attempt that a thread or
+    process will take, and if it is not known."""
 
 
 Listener = Callable[[Event], object]

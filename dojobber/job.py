@@ -15,18 +15,18 @@ _next_storage: dict[tuple[int, int], dict[Any, Any]] = {}
 
 
 class GiveUp(Exception):  # noqa: N818 - the name says what it does
-    """Raised by a Job that cannot pass: it has failed, and is not attempted again.
+    """Raised by a Job that cannot pass. The Job has failed and is not attempted again.
 
-    From the first Check, Run is not called, even with ``no_act``; from Run, there is no recheck. This exception, with
-    its message, is the error of the Job. The rest of the graph goes on.
+    If ``__init__`` or the first Check raises it, Run is not called; if Run raises it, there is no recheck. With
+    ``no_act`` the Job is ``FAILED``, not ``WOULD_RUN``. The exception is the error of the Job. Other Jobs go on.
     """
 
 
 class Skip(Exception):  # noqa: N818 - likewise
-    """Raised by a Job that does not apply here: it counts as passed, in the state ``State.SKIPPED``.
+    """Raised by a Job that does not apply here. The Job counts as passed; its state is ``State.SKIPPED``.
 
-    From the first Check, Run is not called; from Run, there is no recheck. Jobs that depend on it go on.
-    ``Outcome.exception`` holds this exception, with its message.
+    If ``__init__`` or the first Check raises it, Run is not called; if Run raises it, there is no recheck. Dependents
+    go on. ``Outcome.exception`` holds the exception.
     """
 
 
@@ -83,7 +83,8 @@ class Job:
     this Job wrote, and changes to it are sent back."""
 
     run_succeeded: Optional[bool] = None
-    """In Cleanup: whether every Job of the run has passed. False after an interrupt; None in Check and Run."""
+    """In Cleanup: whether every Job of the run has passed. False after an interrupt, and before the run has ended; None
+    in Check and Run, and for an instance that you create yourself."""
 
     _run_verdict: Optional[tuple[Any, Optional[BaseException]]] = None
     """Return value and error of Run; None before Run was called."""
@@ -168,14 +169,19 @@ def _make_named(base: type[Job], name: str, attributes: dict[str, Any]) -> type[
     return base.named(name, **attributes)
 
 
-def is_intended(error: BaseException) -> bool:
+def is_not_run_yet(error: BaseException) -> bool:
     """Tell whether ``error`` only says that a RunonlyJob has not called its Run yet."""
     return type(error) is RuntimeError and error.args == (_NOT_RUN_YET,)
 
 
 def gives_up(error: Optional[BaseException]) -> bool:
-    """Tell whether an attempt that ended with ``error`` is the last one of its Job."""
+    """Tell whether ``error`` is a GiveUp, so that its Job is not attempted again."""
     return issubclass(type(error), GiveUp)  # isinstance() would read a property named __class__, which may raise
+
+
+def skips(error: Optional[BaseException]) -> bool:
+    """Tell whether ``error`` is a Skip."""
+    return issubclass(type(error), Skip)  # likewise
 
 
 KINDS = (DummyJob, RunonlyJob, Job)
@@ -206,7 +212,7 @@ def instantiate(job_class: Any, global_storage: dict[Any, Any]) -> Any:
             job = job_class.__new__(job_class)
             if getattr(job, '_run_verdict', None) is not None:  # its __new__ returned an instance that was used before
                 set_attribute(job, '_run_verdict', None)
-        set_attribute(job, 'storage', {})
+        set_attribute(job, 'storage', {})  # _set_storages(), inline for speed
         set_attribute(job, 'global_storage', global_storage)
         if job_class.__init__ is object.__init__:
             return job

@@ -15,36 +15,35 @@ class State(Enum):
     """The state of a Job during or after a run. ``passed`` tells whether the Job passed.
 
     It is True for ``OK``, ``CHANGED`` and ``SKIPPED``, False for ``FAILED`` and ``WOULD_RUN``, and None for ``BLOCKED``
-    and ``NOT_RUN``, of which nothing is known.
+    and ``NOT_RUN``: whether such a Job would pass is not known.
     """
 
-    OK = 'ok'
+    OK = 'ok', True
     """Passed at the first check."""
-    CHANGED = 'changed'
+    CHANGED = 'changed', True
     """Passed after Run."""
-    SKIPPED = 'skipped'
+    SKIPPED = 'skipped', True
     """Counts as passed: it raised ``Skip``, since it does not apply here, or ``configure(skip=...)`` names it."""
-    FAILED = 'failed'
+    FAILED = 'failed', False
     """Did not pass, or was interrupted."""
-    BLOCKED = 'blocked'
-    """Never attempted, because a dependency did not pass or is blocked itself. With ``assume_changes``, also checked in
-    vain: the check failed, but dependencies would run first."""
-    WOULD_RUN = 'would run'
+    BLOCKED = 'blocked', None
+    """Never attempted, because a dependency did not pass or is blocked itself. With ``assume_changes``, also a Job
+    without a Run whose check failed: Jobs that it depends on would run first, so the check may pass then."""
+    WOULD_RUN = 'would run', False
     """Only with ``no_act``: the check failed, and the Job has a Run, which was not called."""
-    NOT_RUN = 'not run'
+    NOT_RUN = 'not run', None
     """Never attempted: the run was interrupted or ended by ``fail_fast``, or has not reached the Job yet."""
 
+    _value_: str
     passed: Optional[bool]
     """True if the Job passed, False if it did not, None if that is not known."""
 
-    def __init__(self, _: str) -> None:
-        self.passed = {
-            'ok': True,
-            'changed': True,
-            'skipped': True,
-            'failed': False,
-            'would run': False,
-        }.get(self.value)
+    def __new__(cls, value: str, passed: Optional[bool]) -> State:
+        """Create a member. Only the first item is its ``value``."""
+        state = object.__new__(cls)
+        state._value_ = value
+        state.passed = passed
+        return state
 
 
 def is_interrupt(error: Optional[BaseException]) -> bool:
@@ -66,9 +65,9 @@ class Outcome(NamedTuple):
     """The record of one Job's result in one ``checknrun()``. It is immutable.
 
     ``state`` is its ``State`` after ``tries`` attempts. ``result`` is the return value of the passing Check,
-    ``exception`` the error of a Job that did not pass, and ``run_exception`` that of its Run. ``seconds`` is the time
-    that all attempts took, and ``phases`` breaks it down by phase. ``blocked_by`` names the dependencies that kept it
-    from being attempted.
+    ``exception`` the error of a Job that did not pass, or its ``Skip``, and ``run_exception`` what its Run raised.
+    ``seconds`` is the time that all attempts took, and ``phases`` breaks it down by phase. ``blocked_by`` names the
+    dependencies that block it or, with ``assume_changes``, would run first.
     """
 
     state: State
@@ -78,17 +77,17 @@ class Outcome(NamedTuple):
     result: Any = None
     """Return value of the passing Check; None if none passed."""
     exception: Optional[BaseException] = None
-    """The error of its last attempt, as in ``nodeexceptions``, or the ``Skip`` that it raised; None if it passed in
-    another way or was never attempted."""
+    """The error of its last attempt, or the ``Skip`` that it raised. None if it passed, was skipped by ``configure()``
+    or was never attempted."""
     phases: Mapping[str, float] = ReadOnlyDict()
     """Seconds by phase (``'check'``, ``'run'``, ``'recheck'``) over all attempts. Phases not reached are missing."""
     blocked_by: tuple[str, ...] = ()
     """Names of its direct dependencies that failed, would run or are blocked themselves, in the order of ``DEPS``.
 
-    With ``assume_changes``, also of a Job that was checked although these would run first; if there are none, those
-    that depend on such a Job in turn."""
+    With ``assume_changes``, a Job that would run, or is ``BLOCKED`` after its check, lists its direct dependencies that
+    would run or are ``BLOCKED``. If there are none, it lists those that passed but depend on a Job that would run."""
     run_exception: Optional[BaseException] = None
-    """The error of the Run of its last attempt, even if the recheck passed; None if there was none."""
+    """What the Run of its last attempt raised, even if the recheck passed, and even a ``Skip``; None if nothing."""
 
     @property
     def seconds(self) -> float:
@@ -101,5 +100,5 @@ def merge_attempts(earlier: Outcome, latest: Outcome) -> Outcome:
     phases = dict(earlier.phases)
     for phase, seconds in latest.phases.items():
         phases[phase] = phases.get(phase, 0.0) + seconds
-    state, tries, result, exception, _, blocked_by, run_exception = latest
+    state, tries, result, exception, _, blocked_by, run_exception = latest  # faster than _replace()
     return Outcome(state, earlier.tries + tries, result, exception, phases, blocked_by, run_exception)

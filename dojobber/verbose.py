@@ -6,7 +6,7 @@ import sys
 import traceback
 
 from .events import Event, EventKind
-from .job import Skip, gives_up, is_intended
+from .job import gives_up, is_not_run_yet, skips
 from .text import command_output, error_line, error_text, escape_unencodable
 
 PHASES = (EventKind.CHECK, EventKind.RUN, EventKind.RECHECK)
@@ -40,14 +40,15 @@ class VerbosePrinter:
 
     def _print_phase(self, event: Event) -> None:
         error = event.exception
-        verdict = 'pass' if error is None else _verdict(error)
+        if error is None:
+            self._print(f'{event.job}.{event.kind.value}: pass')
+            return
+        verdict = 'give up' if gives_up(error) else 'skip' if skips(error) else 'fail'
         line = f'{event.job}.{event.kind.value}: {verdict}'
-        if error is not None and (event.kind is EventKind.RECHECK or verdict != 'fail'):
+        if event.kind is EventKind.RECHECK or verdict != 'fail':
             line += f' "{error_text(error)}"'
-        if error is None or verdict == 'skip' or is_intended(error) or not self._debug:
-            self._print(line)
-        else:
-            self._print(line, _indented_traceback(error))
+        shows_traceback = self._debug and not skips(error) and not is_not_run_yet(error)
+        self._print(line, _indented_traceback(error) if shows_traceback else '')
 
     def _print(self, line: str, details: str = '') -> None:
         text = line.replace('\r', '\\r').replace('\n', '\\n') + '\n' + details  # the line stays one line
@@ -61,12 +62,6 @@ class VerbosePrinter:
                 stream.write(escape_unencodable(text, stream.encoding))
         except Exception:  # closed, a broken pipe, a full disk
             self._broken_stream = stream
-
-
-def _verdict(error: BaseException) -> str:
-    if gives_up(error):
-        return 'give up'
-    return 'skip' if issubclass(type(error), Skip) else 'fail'
 
 
 def _indented_traceback(error: BaseException) -> str:

@@ -17,13 +17,12 @@ this by seven rules. Comments cite them by number, as in "interrupt rule 3".
 3. **Make recording idempotent.** By rule 2, an interrupted step is repeated from its start. So a record has a key (the
    index of a Job, or the sequence number of an attempt), and listeners are notified only after it is stored.
 4. **Pass data between threads without locks.** An interrupt right after a lock is taken leaves it locked forever. Use
-   ``queue.SimpleQueue`` and single operations of a dict: the thread that removes a key owns the item.
+   ``queue.SimpleQueue`` and single operations of a dict: the thread that is first to set or remove a key owns the item.
 5. **Give a loop that must not lose an interrupt its own function**, and catch the interrupt in the caller. CPython may
    run a signal handler on the loop's jump back, where an ``except`` around the loop does not catch its exception.
 6. **Give every wait a time limit.** A signal that arrives just before a wait does not end it, and on Windows no signal
    does. After each wait, look for finished attempts that an interrupt kept from being queued.
-7. **Pop a Cleanup in the call into C that calls it.** Before that call it is pending; after it, it
-   has been called.
+7. **Pop a Cleanup in the call into C that calls it.** Before that call it is pending; after it, it has been called.
 
 Tests raise an interrupt at every line of the package in turn (``tests/support/interrupts.py``).
 """

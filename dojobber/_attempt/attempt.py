@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Callable, NamedTuple
 
 from .._plan.hooks import LAZY_RESULTS, refuse_lazy_result
-from ..job import Skip, gives_up, instantiate, set_attribute
+from ..job import gives_up, instantiate, set_attribute, skips
 from ..outcome import Outcome, State, is_interrupt
 from .cleanup import has_cleanup
 from .clock import perf_counter, time_of_day
@@ -47,8 +47,6 @@ class AttemptSettings(NamedTuple):
     """Called before every phase. If it raises, that phase fails."""
     timer: Callable[[], float] = perf_counter
     """The clock, in seconds, by which each phase is timed."""
-    assume_changes: bool = False
-    """With ``no_act``: a Job that fails, but not by giving up, is ``BLOCKED``, since that may prove nothing."""
 
 
 class AttemptResult(NamedTuple):
@@ -61,6 +59,21 @@ class AttemptResult(NamedTuple):
     """The instance, if its Cleanup is pending; else None."""
     worker: str | None = None
     """Name of the thread or, in another process, the process and its host; None if it is not known."""
+
+    @classmethod
+    def failed(cls, error: BaseException) -> AttemptResult:
+        """Return the result of an attempt that ``error`` of the engine prevented."""
+        report = PhaseReport('check', 0.0, None, error, time_of_day())
+        return cls(Outcome(State.FAILED, 1, None, error, {}), [report])
+
+    def overruled_by(self, error: Exception | None) -> AttemptResult:
+        """Return the result if ``error`` of the engine follows the attempt. An interrupt or GiveUp takes precedence."""
+        outcome = self.outcome
+        if error is None or is_interrupt(outcome.exception) or gives_up(outcome.exception):
+            return self
+        report = PhaseReport('recheck', 0.0, None, error, time_of_day())
+        outcome = outcome._replace(state=State.FAILED, result=None, exception=error)
+        return self._replace(outcome=outcome, reports=[*self.reports, report])
 
 
 class Attempter:
@@ -109,8 +122,8 @@ _PASSED_STATES = {'check': State.OK, 'recheck': State.CHANGED}
 def _attempt_loop(
     settings: AttemptSettings, on_run_started: Callable[[Any], object]
 ) -> Generator[Outcome | None, tuple[Any, PhaseCallback | None], None]:
-    args, kwargs, global_storage, no_act, restore_directory, timer, assume_changes = settings
-    failed = State.BLOCKED if assume_changes else State.FAILED
+    args, kwargs, global_storage, no_act, restore_directory, timer = settings
+    failed = State.BLOCKED if no_act else State.FAILED  # BLOCKED is provisional: Results decides
     callers_exception = sys.exc_info()[1]
     outcomes: list[Outcome] = []  # emptied by the yield: a variable would keep the outcome until the next attempt
     while True:
@@ -156,7 +169,7 @@ def _attempt_loop(
                 run_error = error
             if error is None:
                 state = _PASSED_STATES.get(phase)
-            elif issubclass(type(error), Skip):
+            elif skips(error):
                 state = State.SKIPPED
             elif phase == 'recheck' or gives_up(error) or is_interrupt(error):
                 state = State.FAILED
@@ -177,10 +190,7 @@ def _attempt_loop(
 def _defines_run(job: Any) -> bool:
     try:
         return getattr(job, 'Run', None) is not None
-    except (
-        Exception,
-        SystemExit,
-    ):  # from a property or __getattr__; a run phase raises it again
+    except (Exception, SystemExit):  # from a property or __getattr__; the run phase raises it again
         return True
 
 

@@ -19,7 +19,7 @@ from ..events import Event, EventKind
 from ..job import set_attribute
 from ..log import log_critical
 from .claim import Claim, is_on_stack
-from .clock import perf_counter, sleep, time_of_day
+from .clock import event_now, perf_counter, sleep
 from .directory import enter_directory, is_gone
 from .error_chain import capture_error, chain_errors
 from .frames import strip_engine_frames
@@ -42,7 +42,7 @@ def has_cleanup(job: Any) -> bool:
 
 
 class CleanupContext:
-    """What Cleanups know of the run of their Jobs.
+    """The state of a run that its Cleanups use.
 
     Args:
         directory: The directory in which they are called; None if it no longer exists.
@@ -70,9 +70,9 @@ class CleanupStack:
         self._jobs: dict[int, Any] = {}
         """Instances whose Run was started, by sequence number of the attempt. Some may have no Cleanup."""
         self._contexts: dict[int, CleanupContext] = {}
-        """The run of each Cleanup, by the same number."""
+        """The context of each Cleanup, by the same number."""
         self.context = CleanupContext()
-        """The run of the Jobs that are pushed from now on."""
+        """The context of the Jobs that are pushed from now on."""
         self._numbers = itertools.count()
         self._claim = Claim()
 
@@ -94,7 +94,7 @@ class CleanupStack:
             sequence: The sequence number of its attempt (default: a new one). Pushing a number twice changes nothing
                 (interrupt rule 3).
         """
-        sequence = next(self._numbers) if sequence is None else sequence
+        sequence = self.next_sequence() if sequence is None else sequence
         self._contexts.setdefault(sequence, self.context)
         self._jobs[sequence] = job
 
@@ -149,7 +149,7 @@ class CleanupStack:
         if not has_cleanup(job):  # or another call has popped it
             return
         name, worker = type(job).__name__, threading.current_thread().name
-        event = Event(EventKind.CLEANUP_STARTED, name, time=time_of_day(), worker=worker)
+        event = event_now(EventKind.CLEANUP_STARTED, job=name, worker=worker)
         errors.append(capture_error(notify, event))
         if sequence not in self._jobs:
             return  # a listener has called cleanup()
@@ -158,7 +158,7 @@ class CleanupStack:
         if error is None:
             error = self._call(sequence, job, context, errors)
         seconds = self.timer() - started
-        event = Event(EventKind.CLEANUP, name, None, None, seconds, None, error, time_of_day(), worker)
+        event = event_now(EventKind.CLEANUP, job=name, seconds=seconds, exception=error, worker=worker)
         errors.append(capture_error(notify, event))
 
     def _call(
@@ -166,7 +166,7 @@ class CleanupStack:
     ) -> BaseException | None:
         fork_count, error = forks[0], None
         try:
-            if definition_of(type(job), 'run_succeeded') is None:  # else the class uses that name for itself
+            if definition_of(type(job), 'run_succeeded') is None:  # the default of Job: no subclass uses the name
                 set_attribute(job, 'run_succeeded', context.succeeded)
             args, kwargs = _arguments(job, context)
             call_cleanup = methodcaller('Cleanup', *args, **kwargs)
@@ -191,9 +191,9 @@ class CleanupStack:
 def _arguments(job: Any, context: CleanupContext) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
     """Return the arguments for a Cleanup: those of ``set_args()`` if it takes them, else none."""
     if context.args or context.kwargs:
-        from .._plan.arguments import takes_arguments  # here, since inspect is slow to import
+        from .._plan.arguments import wants_arguments  # here, since inspect is slow to import
 
-        if takes_arguments(job, context.args, context.kwargs):
+        if wants_arguments(job, context.args, context.kwargs):
             return context.args, context.kwargs
     return (), {}
 

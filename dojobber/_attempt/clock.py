@@ -13,6 +13,8 @@ from functools import partial
 from importlib.machinery import BuiltinImporter
 from typing import Any
 
+from ..events import Event, EventKind
+
 _time: Any = time
 _spec: Any = BuiltinImporter.find_spec('time')
 if _spec is not None:
@@ -22,3 +24,8 @@ if _spec is not None:
 monotonic, perf_counter, sleep, time_of_day = _time.monotonic, _time.perf_counter, _time.sleep, _time.time
 if sys.platform == 'linux':
     monotonic = partial(_time.clock_gettime, _time.CLOCK_MONOTONIC)
+
+
+def event_now(kind: EventKind, **fields: Any) -> Event:
+    """Return an event that happens now, unless ``fields`` contains its time."""
+    return Event(kind, **{'time': time_of_day(), **fields})

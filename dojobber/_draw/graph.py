@@ -33,7 +33,7 @@ class Snapshot(NamedTuple):
 
 
 class JobGraph:
-    """The digraph of one ``configure()``, with a color on each Job that was attempted.
+    """The digraph of one ``configure()``, with a color on each Job that passed, failed or would run.
 
     Scripts may change the digraph freely. So this class remembers the attributes that it has set itself: it replaces
     only these when states change, and all others belong to the script.

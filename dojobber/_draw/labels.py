@@ -33,7 +33,7 @@ def tooltip(node: Node) -> str:
         tries = node.outcome.tries
         lines.append(style_of(node).status + (f', after {tries} {"try" if tries == 1 else "tries"}' if tries else ''))
         if node.outcome.blocked_by:
-            verb = 'by' if node.outcome.state is State.BLOCKED else 'assuming changes by'
+            verb = 'by' if node.outcome.state is State.BLOCKED else 'depends on changes by'
             lines.append(f'{verb} {", ".join(node.outcome.blocked_by)}')
     return truncate('\n'.join(filter(None, [*lines, node.error[: MAX_LENGTH + 1]])))
 

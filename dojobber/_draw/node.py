@@ -26,7 +26,7 @@ class Node(NamedTuple):
     """Why the Job failed, would run or was skipped; empty if there is no message."""
 
     def is_blocked_by(self, dependency: str) -> bool:
-        """Tell whether this Job was not attempted because of ``dependency``."""
+        """Tell whether ``dependency`` is one of the Jobs that block this one."""
         outcome = self.outcome
         return outcome is not None and outcome.state is State.BLOCKED and dependency in outcome.blocked_by
 

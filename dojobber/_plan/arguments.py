@@ -15,10 +15,12 @@ from .plan import Plan
 
 
 def check_arguments(plan: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Make sure that each Check and Run, and each Cleanup that needs arguments, can be called with these.
+    """Make sure that each Check and Run, and each Cleanup that requires arguments, accepts ``args`` and ``kwargs``.
+
+    Skipped Jobs are left out.
 
     Raises:
-        ArgumentsError: One of them does not accept them. The message lists all missing and unexpected arguments.
+        ArgumentsError: A hook does not accept them. The message lists all missing and unexpected arguments.
     """
     lines: list[str] = []
     jobs: dict[str, None] = {}
@@ -84,11 +86,12 @@ def _signature(function: Any, follow_wrapped: bool) -> inspect.Signature:
     return inspect.signature(function, follow_wrapped=follow_wrapped, **options)
 
 
-def takes_arguments(job: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+def wants_arguments(job: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
     """Tell whether to call the Cleanup of an instance with these arguments.
 
-    A Cleanup that takes none, or that does not accept these but can do without, is called without. So is a decorator's
-    wrapper that only collects arguments, if it does not tell which function it wraps: that function may take none.
+    It gets none if it takes none, or if it does not accept these but requires none. A Cleanup that only collects
+    arguments gets them if the function is called ``Cleanup`` or is a lambda. Under any other name it is a decorator's
+    wrapper without ``__wrapped__``, and the function that it wraps may take none.
     """
     try:
         hook = job.Cleanup

@@ -66,6 +66,6 @@ def _codes(hook: Any, follow_wrapped: bool) -> list[CodeType]:
         elif follow_wrapped and hasattr(hook, '__wrapped__'):
             hook = hook.__wrapped__
         else:
-            call = next((vars(base)['__call__'] for base in type(hook).__mro__ if '__call__' in vars(base)), None)
+            call = definition_of(type(hook), '__call__')
             hook = None if call is hook else call
     return codes

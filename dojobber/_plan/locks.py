@@ -9,12 +9,15 @@ Locks = frozenset[str]
 
 
 class LockQueue:
-    """Ready Jobs, by priority. The first one whose locks are all free comes first; nothing is reserved for the others.
+    """A queue of ready Jobs that need locks, by priority.
 
-    A priority is a number that identifies a Job; smaller ones come first. Jobs that need the same locks form a group.
-    A group that needs a lock which is held is parked on that lock. When the lock is released, only the first group on
-    it is tried, and the next one only if that has to be parked on another lock. So Jobs with locks cost little more
-    than Jobs without.
+    The first Job whose locks are all free is taken first; no lock is reserved for the Jobs before it. A priority is a
+    number that identifies a Job; smaller ones come first.
+
+    Jobs that need the same locks form a group. A group that needs a lock which is held is parked on that lock. When the
+    lock is released, only the first group on it is tried, and the next one only if that has to be parked on another
+    lock. So Jobs with locks cost little more than Jobs without. An entry of a heap is outdated if its group has moved
+    or has another first Job.
     """
 
     def __init__(self) -> None:
@@ -33,9 +36,10 @@ class LockQueue:
         group = self._groups.setdefault(locks, [])
         heappush(group, priority)
         if group[0] == priority:
+            # Of the groups parked on a lock that was released, only the first is a candidate. This one may precede it.
             if self._parked_on.get(locks) not in self._held:
                 self._parked_on.pop(locks, None)
-            self._enter(locks)
+            self._add_entry(locks)
 
     def first(self) -> int | None:
         """Return the smallest priority of the Jobs whose locks are all free; None if there is none."""
@@ -47,17 +51,17 @@ class LockQueue:
             heappop(self._candidates)
             if held is not None and self._is_current(priority, locks, None):
                 self._parked_on[locks] = held
-                self._enter(locks)
+                self._add_entry(locks)
                 self._try_next(locks - self._held)
         return None
 
     def take_first(self) -> int:
-        """Remove the Job that :meth:`first` has just returned, and hold its locks until :meth:`release`."""
+        """Remove the Job that :meth:`first` has just returned, hold its locks until :meth:`release`, and return it."""
         priority, locks = heappop(self._candidates)
         heappop(self._groups[locks])
         self._held |= locks
         if self._groups[locks]:
-            self._enter(locks)
+            self._add_entry(locks)
         return priority
 
     def release(self, locks: Locks) -> None:
@@ -73,10 +77,10 @@ class LockQueue:
                 priority, locks = heappop(parked)
                 if self._is_current(priority, locks, lock):
                     del self._parked_on[locks]
-                    self._enter(locks)
+                    self._add_entry(locks)
                     break
 
-    def _enter(self, locks: Locks) -> None:
+    def _add_entry(self, locks: Locks) -> None:
         """Add an entry for a group where it belongs."""
         lock = self._parked_on.get(locks)
         heap = self._candidates if lock is None else self._parked.setdefault(lock, [])

@@ -22,7 +22,7 @@ _MEANT = {
 }
 """By name of an attribute in lower case: the name that was probably meant."""
 
-_KINDS: dict[str, Any] = {
+_PLAUSIBLE_TYPES: dict[str, Any] = {
     **dict.fromkeys(['Check', 'Run', 'Cleanup'], FunctionType),
     'TRIES': (int, float),
     'RETRY_DELAY': (int, float, list, tuple),
@@ -81,7 +81,7 @@ def _holds_jobs(value: Any) -> bool:
 
 def _is_meant(job: type[Job], meant: str, value: Any) -> bool:
     """Tell whether the class lacks the hook or setting ``meant``, and ``value`` could be it."""
-    return isinstance(value, _KINDS[meant]) and not getattr(job, meant, None)
+    return isinstance(value, _PLAUSIBLE_TYPES[meant]) and not getattr(job, meant, None)
 
 
 def _is_mentioned(job: type[Job], name: str) -> bool:

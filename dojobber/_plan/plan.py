@@ -20,8 +20,8 @@ MAX_SPELLING_CHECKS = 200
 """The number of Job names to compare with an unknown name; comparing 100,000 would take seconds."""
 
 
-NodeOrNodes = Union[type[Job], str, Iterable[Union[type[Job], str]]]
-"""A Job, given as class or name, or several."""
+JobSelection = Union[type[Job], str, Iterable[Union[type[Job], str]]]
+"""One Job or several, each given as a class or a name."""
 
 
 class JobSettings(NamedTuple):
@@ -63,7 +63,7 @@ class Plan(NamedTuple):
         names = self.names
         return {name: tuple([names[index] for index in indexes]) for name, indexes in zip(names, self.dependencies)}
 
-    def subplan(self, node: NodeOrNodes) -> Plan:
+    def subplan(self, node: JobSelection) -> Plan:
         """Return the plan of one Job, given as class or name, or of several, and everything they depend on.
 
         Raises:
@@ -82,7 +82,12 @@ class Plan(NamedTuple):
             frozenset([new_index[index] for index in self.skipped if index in new_index]),
         )
 
-    def skip(self, nodes: NodeOrNodes) -> Plan:
+    def with_one_attempt(self) -> Plan:
+        """Return the plan with one attempt for each Job, for a dry run."""
+        limited = {settings: settings._replace(tries=1) for settings in set(self.settings)}
+        return self._replace(settings=tuple([limited[settings] for settings in self.settings]))
+
+    def with_skipped(self, nodes: JobSelection) -> Plan:
         """Return the plan with these Jobs, given as classes or names, assumed to have passed.
 
         Raises:
@@ -90,13 +95,15 @@ class Plan(NamedTuple):
         """
         return self._replace(skipped=frozenset(self.indexes_of(nodes)))
 
-    def indexes_of(self, node: NodeOrNodes) -> list[int]:
-        """Return the index of a Job, given as class or name, or those of several.
+    def indexes_of(self, node: JobSelection) -> list[int]:
+        """Return the index of a Job, given as class or name, or those of several; an empty list for an empty list.
 
         Raises:
             UnknownJobError: A Job is not in the plan.
         """
-        nodes: Iterable[Any] = [node] if isinstance(node, (type, str)) or not isinstance(node, Iterable) else node
+        nodes: list[Any] = [node] if isinstance(node, (type, str)) or not isinstance(node, Iterable) else [*node]
+        if not nodes:
+            return []
         index_of = {name: index for index, name in enumerate(self.names)}
         return [self._index_of(node, index_of) for node in nodes]
 
@@ -150,7 +157,7 @@ def make_plan(root: type[Job], default_tries: float, default_retry_delay: float 
             if known is not dependency:
                 raise _duplicate_error(known, dependency)
             names[dependency.__name__] = None
-        if tries is None and delay is None and locks == () and type(locks) is tuple:
+        if tries is None and delay is None and type(locks) is tuple and not locks:  # true of most Jobs
             settings[name] = defaults
         else:
             settings[name] = JobSettings(
@@ -176,9 +183,9 @@ def make_plan(root: type[Job], default_tries: float, default_retry_delay: float 
         tuple([settings[name] for name in names]),
     )
     if logger.isEnabledFor(logging.DEBUG):
-        for name, names_below, own in zip(names, plan.dependency_names().values(), plan.settings):
+        for name, below, own in zip(names, plan.dependency_names().values(), plan.settings):
             text = 'planned %r depending on %r, tries %s, retry delays %s s, locks %s'
-            logger.debug(text, name, names_below, own.tries, own.retry_delays, sorted(own.locks))
+            logger.debug(text, name, below, own.tries, own.retry_delays, sorted(own.locks))
     return plan
 
 
@@ -191,17 +198,17 @@ def dependents_of(dependencies: Sequence[Sequence[int]]) -> list[list[int]]:
     return dependents
 
 
-Node = TypeVar('Node', bound=Hashable)
+Item = TypeVar('Item', bound=Hashable)
 
 
-def _post_order(roots: Iterable[Node], dependencies_of: Callable[[Node], Collection[Node]]) -> Iterator[Node]:
+def _post_order(roots: Iterable[Item], dependencies_of: Callable[[Item], Collection[Item]]) -> Iterator[Item]:
     """Yield ``roots`` and everything they depend on, depth first, each once and after its dependencies.
 
     It does not recurse, since a chain of dependencies may be longer than Python's stack allows.
     """
-    path: dict[Node, None] = {}  # from a root to the current Job; a dict for fast membership tests
-    done: set[Node] = set()
-    stack: list[tuple[Node | None, Iterator[Node]]] = [(None, iter(roots))]
+    path: dict[Item, None] = {}  # from a root to the current Job; a dict for fast membership tests
+    done: set[Item] = set()
+    stack: list[tuple[Item | None, Iterator[Item]]] = [(None, iter(roots))]
     while stack:
         node, dependencies = stack[-1]
         for dependency in dependencies:

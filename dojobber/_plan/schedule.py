@@ -13,8 +13,6 @@ from .plan import Plan, dependents_of
 class ScheduleOptions(NamedTuple):
     """The options of a run that its schedule depends on."""
 
-    once: bool = False
-    """Whether each Job has only one attempt, whatever its settings."""
     fail_fast: bool = False
     """Whether to attempt nothing more once a Job has failed its last attempt."""
     critical_path_first: bool = False
@@ -33,7 +31,7 @@ class Schedule:
     def __init__(self, plan: Plan, options: ScheduleOptions = ScheduleOptions()) -> None:  # noqa: B008 - immutable
         # Each list, except the two heaps at the end, has one item per Job, in plan order.
         self._settings = plan.settings
-        self._tries: list[float] = [1 if options.once else own.tries for own in plan.settings]
+        self._tries: list[float] = [settings.tries for settings in plan.settings]
         self._failures = [0] * len(plan.settings)
         self._started_at = [0.0] * len(plan.settings)
         self._unpassed = list(map(len, plan.dependencies))  # number of dependencies that have not passed
@@ -48,9 +46,9 @@ class Schedule:
             for place, index in enumerate(self._order):
                 self._priorities[index] = self._count + place
         self._fails_fast = options.fail_fast
-        self.has_ended = False
-        """Whether nothing more is attempted because a Job has failed."""
-        self._locked = LockQueue() if any(own.locks for own in plan.settings) else None
+        self.is_stopped = False
+        """Whether no further attempt starts, because a Job has failed its last attempt and ``fail_fast`` is set."""
+        self._lock_queue = LockQueue() if any(settings.locks for settings in plan.settings) else None
         self._ready: list[int] = []  # a heap of priorities of Jobs without locks
         self._waiting: list[tuple[float, int]] = []  # a heap of (due, priority)
         for index in plan.skipped:
@@ -68,11 +66,12 @@ class Schedule:
         """
         while self._waiting and self._waiting[0][0] <= now:
             self._make_ready(self._order[heappop(self._waiting)[1] % self._count])
-        if self.has_ended:
+        if self.is_stopped:
             return None
-        locked = self._locked.first() if self._locked else None
-        if locked is not None and self._locked and (not self._ready or locked < self._ready[0]):
-            priority = self._locked.take_first()
+        queue = self._lock_queue
+        first_locked = queue.first() if queue else None
+        if queue and first_locked is not None and not (self._ready and self._ready[0] < first_locked):
+            priority = queue.take_first()
         elif self._ready:
             priority = heappop(self._ready)
         else:
@@ -89,15 +88,20 @@ class Schedule:
         """Make the current attempt of the Job its last."""
         self._tries[index] = 1
 
-    def end_if_failing_fast(self) -> None:
-        """Attempt nothing more, if that is wanted: a Job has failed its last attempt."""
-        self.has_ended = self._fails_fast
+    def last_attempt_failed(self) -> None:
+        """Record that a Job has failed its last attempt. With ``fail_fast``, no further attempt starts."""
+        self.is_stopped = self._fails_fast
 
-    def mark_ended(self, index: int, passed: bool) -> None:
-        """Record that the current attempt of the Job has ended. Its dependents, or its next attempt, may follow."""
-        if self._locked:
-            self._locked.release(self._settings[index].locks)
-        if passed:
+    def mark_ended(self, index: int, unblocks: bool) -> None:
+        """Record that the current attempt of the Job has ended.
+
+        Args:
+            unblocks: Whether the Job's dependents may be attempted. If not, the Job is attempted again, as long as it
+                has attempts left.
+        """
+        if self._lock_queue:
+            self._lock_queue.release(self._settings[index].locks)
+        if unblocks:
             self._mark_passed(index)
         else:
             self._mark_failed(index)
@@ -123,7 +127,7 @@ class Schedule:
 
     def next_due(self) -> tuple[float, int] | None:
         """Return the time at which the next waiting Job is due, and its index; None if no Job waits."""
-        if not self._waiting or self.has_ended:
+        if not self._waiting or self.is_stopped:
             return None
         due, priority = self._waiting[0]
         return due, self._order[priority % self._count]
@@ -133,8 +137,8 @@ class Schedule:
         return self._priorities[index] // self._count
 
     def _make_ready(self, index: int) -> None:
-        if self._locked and self._settings[index].locks:
-            self._locked.push(self._priorities[index], self._settings[index].locks)
+        if self._lock_queue and self._settings[index].locks:
+            self._lock_queue.push(self._priorities[index], self._settings[index].locks)
         else:
             heappush(self._ready, self._priorities[index])
 

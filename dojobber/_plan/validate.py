@@ -153,8 +153,8 @@ def checked_delays(value: Any, label: str, job: type[Job] | None = None) -> tupl
     Raises:
         PlanError: It is not, or it is empty; the message calls it ``label``.
     """
-    has_items = hasattr(type(value), '__getitem__') and not isinstance(value, Mapping)
-    items = _items(value) if has_items else None
+    is_sequence = hasattr(type(value), '__getitem__') and not isinstance(value, Mapping)  # a set has no order
+    items = _items(value) if is_sequence else None
     delays = [_seconds(item) for item in ([value] if items is None else items)]
     valid = tuple([delay for delay in delays if delay is not None])
     if not valid or len(valid) < len(delays):
@@ -174,7 +174,7 @@ def checked_locks(value: Any, job: type[Job]) -> frozenset[str]:
     """Return LOCKS of a Job as a set.
 
     Raises:
-        PlanError: It is not a collection of non-empty strings; a single string is not one either.
+        PlanError: It is not a collection of non-empty strings, or it is a single string.
     """
     locks = _items(value)
     if locks is not None and all(isinstance(lock, str) and lock for lock in locks):

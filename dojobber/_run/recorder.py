@@ -8,13 +8,13 @@ from typing import Any
 
 from .._attempt.attempt import AttemptResult, PhaseCallback, PhaseReport
 from .._attempt.cleanup import CleanupStack
-from .._attempt.clock import time_of_day
+from .._attempt.clock import event_now
 from .._attempt.error_chain import capture_error, chain_errors
 from .._plan.plan import Plan
 from .._plan.schedule import Schedule
 from .._workers.base import Recorded
 from ..errors import DoJobberError
-from ..events import Event, EventKind
+from ..events import EventKind
 from ..job import gives_up
 from ..outcome import Outcome, State, is_interrupt
 from .listeners import Listeners
@@ -56,7 +56,7 @@ class Recorder:
             self.cleanups.drop_last_if_no_cleanup()
         self._running.pop(index, None)  # missing if an interrupt kept started_inline() from storing it
         if self.is_listening:
-            self._notify_finished(index, outcome, self._thread)
+            self._notify_finished(index, outcome, worker=self._thread)
         return unblocks
 
     def started(self, index: int) -> None:
@@ -76,9 +76,7 @@ class Recorder:
             return self._record(index, result)
         from concurrent.futures import BrokenExecutor
 
-        failed = Outcome(State.FAILED, 1, None, result)
-        report = PhaseReport(EventKind.CHECK.value, 0.0, None, result, time_of_day())
-        recorded = self._record(index, AttemptResult(failed, [report]))
+        recorded = self._record(index, AttemptResult.failed(result))
         return recorded._replace(fatal=result) if isinstance(result, BrokenExecutor) else recorded
 
     def _record(self, index: int, result: AttemptResult) -> Recorded:
@@ -95,8 +93,8 @@ class Recorder:
             self._store(index, outcome)
         self._running.pop(index, None)
         if self.is_listening:
-            ended_at = result.reports[-1].time if result.reports else time_of_day()
-            errors.append(capture_error(self._notify_finished, index, outcome, result.worker, ended_at))
+            fields = {'time': result.reports[-1].time} if result.reports else {}
+            errors.append(capture_error(self._notify_finished, index, outcome, worker=result.worker, **fields))
         unblocks = self.results.unblocks(self._outcome_of(index))
         if outcome.exception is None and not errors:
             return Recorded(unblocks)
@@ -107,17 +105,17 @@ class Recorder:
         """Record that an attempt will not run, although its start was recorded."""
         self._running.pop(index, None)
 
-    def abandoned(self, index: int, interrupt: BaseException) -> None:
-        """Record that the wait for an attempt was interrupted. It is still running, so its Cleanup is not called."""
-        capture_error(self._fail, index, interrupt)
+    def abandoned(self, index: int, error: BaseException) -> None:
+        """Record that ``error`` ended the wait for an attempt, which may still run. So its Cleanup is not called."""
+        capture_error(self._fail, index, error)
         name, job = self._names[index], self._plan.jobs[index]
         if getattr(job, 'Cleanup', None) is not None:
-            error = DoJobberError('not called: the wait for this Job was interrupted, and it is still running', job)
-            event = Event(EventKind.CLEANUP, name, exception=error, time=time_of_day())
+            reason = 'not called: the wait for this Job was interrupted, and it is still running'
+            event = event_now(EventKind.CLEANUP, job=name, exception=DoJobberError(reason, job))
             capture_error(self._listeners.notify_cleanup, event)
 
     def waiting(self, now: float, due: float, index: int) -> None:
-        """Notify the listeners that no Job is ready before ``due``, when this one is, in monotonic seconds."""
+        """Notify the listeners that no Job can be attempted before this one is due, in monotonic seconds."""
         if self.is_listening:
             self._notify(EventKind.WAITING, index, seconds=due - now, value=due)
 
@@ -140,7 +138,7 @@ class Recorder:
             outcome = total._replace(phases=phases)
         self._running.pop(index, None)
         if self.is_listening:
-            self._notify_finished(index, outcome, self._thread if sequence is None else None)
+            self._notify_finished(index, outcome, worker=self._thread if sequence is None else None)
 
     def _outcome_of(self, index: int) -> Outcome:
         """Return the outcome of a Job so far."""
@@ -149,14 +147,14 @@ class Recorder:
     def _store(self, index: int, outcome: Outcome) -> bool:
         """Store the outcome of an attempt. Return whether the Job's dependents may be attempted."""
         total = self.results.record(index, outcome)
-        if total.state.passed or self.results.unblocks(total):
+        if self.results.unblocks(total):
             return True
         if gives_up(total.exception):
             self.schedule.make_last(index)
         if self.schedule.is_last_attempt(index):
             self.results.block(index)
             if total.state is State.FAILED:
-                self.schedule.end_if_failing_fast()
+                self.schedule.last_attempt_failed()
         return False
 
     def _phase_ended(self, index: int, worker: str | None, report: PhaseReport) -> None:
@@ -164,14 +162,12 @@ class Recorder:
         kind = EventKind(phase)
         self._notify(kind, index, seconds=seconds, value=value, exception=error, time=time, worker=worker)
 
-    def _notify(self, kind: EventKind, index: int, time: float | None = None, **fields: Any) -> None:
-        time = time_of_day() if time is None else time
-        attempt = self._outcome_of(index).tries + 1
+    def _notify(self, kind: EventKind, index: int, **fields: Any) -> None:
+        fields.setdefault('attempt', self._outcome_of(index).tries + 1)
         name, round_ = self._names[index], self.schedule.round_of(index)
-        self._listeners.notify(Event(kind, name, round_, attempt, time=time, **fields))
+        self._listeners.notify(event_now(kind, job=name, round=round_, **fields))
 
-    def _notify_finished(self, index: int, outcome: Outcome, worker: str | None, time: float | None = None) -> None:
+    def _notify_finished(self, index: int, outcome: Outcome, **fields: Any) -> None:
         total = self._outcome_of(index)
-        fields = self._names[index], self.schedule.round_of(index), total.tries, outcome.seconds, total
-        time = time_of_day() if time is None else time
-        self._listeners.notify(Event(EventKind.ATTEMPT_FINISHED, *fields, outcome.exception, time, worker))
+        fields.update(attempt=total.tries, seconds=outcome.seconds, value=total, exception=outcome.exception)
+        self._notify(EventKind.ATTEMPT_FINISHED, index, **fields)

@@ -70,7 +70,7 @@ class Results:
 
     Args:
         plan: The plan that is run. None, before the first run, means no Jobs.
-        assumes_changes: Whether this is a dry run that assumes that Jobs which would run do pass.
+        assumes_changes: Whether Jobs that would run are assumed to pass, in a dry run.
     """
 
     def __init__(self, plan: Plan | None = None, assumes_changes: bool = False) -> None:
@@ -98,7 +98,7 @@ class Results:
 
     @property
     def status(self) -> ReadOnlyDict[bool | None]:
-        """Whether each Job has passed; None if it was never attempted."""
+        """Whether each Job has passed; None if that is not known."""
         return self._view(_update_status, lambda: ReadOnlyDict(dict.fromkeys(self._names)))
 
     @property
@@ -126,11 +126,6 @@ class Results:
             view = self._views.setdefault(update, live)  # another thread may have created it meanwhile
         return view
 
-    def _is_blocking(self, outcome: Outcome) -> bool:
-        if outcome.tries and self.unblocks(outcome):
-            return False
-        return outcome.state in _BLOCKING
-
     def _write(self, update: Updater, view: Any, name: str) -> None:
         """Write the outcome of a Job into a view. Repeat if the engine has recorded a later one meanwhile."""
         outcome = None
@@ -141,7 +136,7 @@ class Results:
     def record(self, index: int, outcome: Outcome) -> Outcome:
         """Merge the outcome of an attempt into that of its Job, and return the latter."""
         name = self._names[index]
-        if self._assumes_changes:
+        if self._assumes_changes or outcome.state is State.BLOCKED:
             outcome = self._after_assumed_changes(index, outcome)
         earlier = self.outcomes[name]
         if earlier.tries:
@@ -155,9 +150,13 @@ class Results:
 
     def unblocks(self, outcome: Outcome) -> bool:
         """Tell whether the dependents of a Job with this outcome may be attempted."""
-        return bool(outcome.state.passed) or (
-            self._assumes_changes and outcome.state in (State.WOULD_RUN, State.BLOCKED)
-        )
+        if self._assumes_changes and outcome.tries:
+            return outcome.state is not State.FAILED
+        return bool(outcome.state.passed)
+
+    def _is_blocking(self, outcome: Outcome) -> bool:
+        """Tell whether a Job with this outcome keeps its dependents from being attempted. NOT_RUN does not count."""
+        return outcome.state in _BLOCKING and not self.unblocks(outcome)
 
     def _after_assumed_changes(self, index: int, outcome: Outcome) -> Outcome:
         """Return the outcome of a dry run for a Job that may depend on others which would run first.
@@ -165,8 +164,8 @@ class Results:
         ``blocked_by`` names these dependencies or, if there are none, those that depend on such Jobs themselves.
 
         Args:
-            outcome: The outcome of the attempt. ``BLOCKED`` means that the Job failed, which proves nothing if there
-                are such dependencies.
+            outcome: The outcome of the attempt. ``BLOCKED`` means that ``__init__`` or the check failed, and that the
+                Job has no Run. If there are no such dependencies, the Job has failed.
         """
         below = [self._names[dependency] for dependency in self._dependencies[index]]
         assumed = [name for name in below if not self.outcomes[name].state.passed]
@@ -190,9 +189,13 @@ class Results:
                     _set_item(self.outcomes, names[dependent], Outcome(State.BLOCKED, blocked_by=(names[blocker],)))
                     blockers.append(dependent)
 
-    def complete(self, has_failed: bool = False) -> None:
-        """End the run: complete ``blocked_by`` of each Job, and repair updates that an interrupt left half done."""
-        if has_failed or not self.all_passed:
+    def complete(self, ended_early: bool = False) -> None:
+        """End the run: complete ``blocked_by`` of each Job.
+
+        Args:
+            ended_early: Whether an exception ended the run, so that an update may be half done. It is repaired.
+        """
+        if ended_early or not self.all_passed:
             self._repair()
         self._is_complete = True
         self._views = {}  # new ones are plain copies, with the Jobs in plan order

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .._attempt.attempt import AttemptSettings
 from .._attempt.claim import Claim
 from .._attempt.cleanup import CleanupContext, CleanupStack
-from .._attempt.clock import time_of_day
+from .._attempt.clock import event_now
 from .._attempt.directory import current_directory, enter_directory
 from .._attempt.error_chain import capture_error, chain_errors, get_context, set_context
 from .._plan.plan import Plan
 from .._plan.schedule import Schedule, ScheduleOptions
 from .._workers.loop import Clock
-from ..events import Event, EventKind
+from ..events import EventKind
 from ..log import log_critical
 from .listeners import Listeners
 from .recorder import Recorder
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 class RunOptions(NamedTuple):
     """The options of ``configure()`` that apply to every run."""
 
-    no_act: bool
     cleanup: bool
-    listeners: Listeners
-    max_workers: int | None
-    executor: Executor | None
+    no_act: bool = False
+    listeners: Listeners = Listeners(())
+    max_workers: int | None = None
+    executor: Executor | None = None
     fail_fast: bool = False
     assume_changes: bool = False
 
     @property
     def has_several_workers(self) -> bool:
         """Whether several Jobs may run at the same time."""
-        return self.max_workers != 1 and (self.executor is not None or self.max_workers is not None)
+        return self.max_workers != 1 if self.executor is not None else self.max_workers not in (None, 1)
 
 
 class Run:
@@ -63,7 +63,7 @@ class Run:
         context = self._cleanups.context = CleanupContext(directory, args, kwargs)
         since = self._cleanups.next_sequence()  # pending Cleanups of earlier runs have smaller numbers
         options, restore = self._options, partial(enter_directory, directory)
-        settings = AttemptSettings(args, kwargs, {}, options.no_act, restore, assume_changes=options.assume_changes)
+        settings = AttemptSettings(args, kwargs, {}, options.no_act, restore)
         failure = None
         try:
             try:
@@ -80,20 +80,21 @@ class Run:
             restore_directory(directory)  # again, since it was interrupted
         if self._options.listeners:
             seconds = self._clock.monotonic() - started_at
-            value, time = self._results.outcomes, time_of_day()
-            event = Event(EventKind.RUN_FINISHED, seconds=seconds, value=value, exception=failure, time=time)
+            value = self._results.outcomes
+            event = event_now(EventKind.RUN_FINISHED, seconds=seconds, value=value, exception=failure)
             interrupt = capture_error(self._options.listeners.notify, event)
             failure = chain_errors([failure, interrupt])
         raise_unchanged(failure)
 
     def _run_jobs(self, settings: AttemptSettings, jobs_claim: Claim) -> None:
         plan, options = self._plan, self._options
-        schedule = Schedule(plan, ScheduleOptions(options.no_act, options.fail_fast, options.has_several_workers))
+        order = ScheduleOptions(fail_fast=options.fail_fast, critical_path_first=options.has_several_workers)
+        schedule = Schedule(plan, order)
         recorder = Recorder(plan, schedule, self._results, options.listeners, self._cleanups)
         failure = None
         try:
             jobs_claim.take(sys._getframe())
-            options.listeners.notify(Event(EventKind.RUN_STARTED, value=plan.names, time=time_of_day()))
+            options.listeners.notify(event_now(EventKind.RUN_STARTED, value=plan.names))
             Runner(plan, settings, recorder, self._clock).run(options.max_workers, options.executor)
         except BaseException as error:
             failure = error

@@ -19,13 +19,16 @@ class Workers(Protocol):
         """How many attempts may run at the same time. It may decrease during a run."""
 
     def start(self, index: int) -> bool | None:
-        """Start an attempt of a Job. Return whether the Job passed, so that its dependents may be attempted.
+        """Start an attempt of a Job. Return whether the Job's dependents may be attempted.
 
         None means that the attempt is still running.
         """
 
     def wait_for_one(self, timeout: float) -> tuple[int, bool] | None:
-        """Wait up to ``timeout`` seconds for an attempt to end. Return its Job index and whether it passed, or None."""
+        """Wait up to ``timeout`` seconds for an attempt to end.
+
+        Return its Job index and whether that Job's dependents may be attempted, or None.
+        """
 
     def withdraw(self) -> int:
         """Withdraw the attempts that have not started yet, as far as possible. Return how many."""
@@ -37,7 +40,7 @@ class Workers(Protocol):
 class Recorded(NamedTuple):
     """How an attempt ended, and the exceptions that end the run because of it."""
 
-    passed: bool
+    unblocks: bool
     """Whether the Job's dependents may be attempted."""
     fatal: BaseException | None = None
     """The exception of the attempt, if it ends the run."""
@@ -57,8 +60,8 @@ class PoolRecorder(Protocol):
     def withdrawn(self, index: int) -> None:
         """Record that an attempt will not run, although its start was recorded."""
 
-    def abandoned(self, index: int, interrupt: BaseException) -> None:
-        """Record that the wait for an attempt was interrupted while it is still running."""
+    def abandoned(self, index: int, error: BaseException) -> None:
+        """Record that ``error`` ended the wait for an attempt, which may still run."""
 
 
 class Pool:
@@ -83,7 +86,9 @@ class Pool:
         self._queue_empty_error = queue.Empty
 
     def wait_for_one(self, timeout: float) -> tuple[int, bool] | None:
-        """Wait up to ``timeout`` seconds for an attempt to end. Return its Job index and whether it passed, or None.
+        """Wait up to ``timeout`` seconds for an attempt to end.
+
+        Return its Job index and whether that Job's dependents may be attempted, or None.
 
         Raises:
             BaseException: An exception that ends the run, after the attempt is recorded.
@@ -95,7 +100,7 @@ class Pool:
         for error in recorded.interrupt, recorded.fatal:
             if error is not None:
                 raise error
-        return index, recorded.passed
+        return index, recorded.unblocks
 
     def drain(self) -> None:
         """Wait for the running attempts, and start no others.
@@ -128,8 +133,8 @@ class Pool:
             raise failure
 
     def withdraw(self) -> int:
-        """Withdraw nothing: attempts that were submitted to an executor cannot be withdrawn safely."""
-        return 0
+        """Withdraw the attempts that have not started yet, as far as possible. Return how many."""
+        raise NotImplementedError
 
     def _end(self, index: int, result: Any) -> None:
         """Store and queue the result of an attempt. Any thread may call this."""

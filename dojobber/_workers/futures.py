@@ -65,6 +65,10 @@ class FutureWorkers(Pool):
             self._recorder.abandoned(index, error)
             raise
 
+    def withdraw(self) -> int:
+        """Return 0: an executor of other processes may be running any attempt that was submitted to it."""
+        return 0
+
     def _queue_ended_again(self) -> None:
         # An interrupt may have prevented the call of add_done_callback().
         for index, future in list(self._running.items()):

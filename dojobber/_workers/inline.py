@@ -37,7 +37,7 @@ class InlineWorkers:
         self._recorder, self._jobs, self._attempter = recorder, jobs, attempter
 
     def start(self, index: int) -> bool:
-        """Run an attempt and return whether the Job passed, so that its dependents may be attempted.
+        """Run an attempt and return whether the Job's dependents may be attempted.
 
         Raises:
             BaseException: An interrupt, after the attempt is recorded.
@@ -50,10 +50,10 @@ class InlineWorkers:
         except BaseException as error:  # from a listener, or from a signal handler between two phases
             outcome = Outcome(State.FAILED, 1, None, error)
             self._attempter.renew()
-        passed = recorder.finished_inline(index, outcome)
+        unblocks = recorder.finished_inline(index, outcome)
         if outcome.exception is not None and is_interrupt(outcome.exception):
             raise outcome.exception
-        return passed
+        return unblocks
 
     def wait_for_one(self, timeout: float) -> None:
         """Return None: each attempt ends before :meth:`start` returns."""

@@ -27,6 +27,9 @@ def execute(schedule: Schedule, workers: Workers, clock: Clock, on_wait: Callabl
     Args:
         on_wait: Called before each wait during which no attempt runs, with the current time, the time at which the next
             Job is due, and the index of that Job.
+
+    Raises:
+        BaseException: An interrupt, or an error of the workers, after the running attempts have ended.
     """
     try:
         _drive(schedule, workers, clock, on_wait)
@@ -43,15 +46,15 @@ def _drive(schedule: Schedule, workers: Workers, clock: Clock, on_wait: Callable
         can_start = running < workers.max_running
         index = schedule.next_ready(now()) if can_start else None
         if index is not None:
-            passed = workers.start(index)
-            if passed is None:
+            unblocks = workers.start(index)
+            if unblocks is None:
                 running += 1
             else:
-                schedule.mark_ended(index, passed)
+                schedule.mark_ended(index, unblocks)
             continue
-        upcoming = schedule.next_due() if can_start else None
-        if schedule.has_ended:
+        if schedule.is_stopped:
             running -= workers.withdraw()
+        upcoming = schedule.next_due() if can_start else None
         if running:
             timeout = min(max(upcoming[0] - now(), 0), LONGEST_WAIT) if upcoming else LONGEST_WAIT
             ended = workers.wait_for_one(timeout)

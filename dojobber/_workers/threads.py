@@ -16,7 +16,7 @@ from .executors import is_future, not_a_future_error
 STOP = -1
 """Queued in place of a Job index to make one thread exit."""
 
-WITHDRAWN = 'withdrawn'
+WITHDRAWN = object()
 """The owner of an attempt that no thread will run."""
 
 
@@ -36,7 +36,7 @@ class _Threads(Pool):
         self._attempt = attempt
         self._queue: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._owners: dict[int, object] = {}
-        """By Job index: what has claimed the attempt that was queued last, a call on a thread or WITHDRAWN."""
+        """By Job index: the owner of the attempt that was queued last: a call on a thread, a future, or WITHDRAWN."""
         self._context = contextvars.copy_context()
 
     def start(self, index: int) -> None:

@@ -9,7 +9,7 @@ from .screen.terminal import MAX_NAME_WIDTH, cell_width
 
 
 def listing(plan: Plan, encoding: str) -> list[str]:
-    """Return a line for each Job, in the order of their first attempts."""
+    """Return a line for each Job, each after its dependencies."""
     names = {name: escape_unprintable(name, encoding) for name in plan.names}
     widths = {name: cell_width(text) for name, text in names.items()}
     widest = max([width for width in widths.values() if width <= MAX_NAME_WIDTH], default=0)

@@ -83,7 +83,7 @@ def _parser(root: type[Job] | None) -> _Parser:
     )
     add = group.add_mutually_exclusive_group().add_argument
     add('-n', '--no-act', action='store_true', help='call only Check, and print which Jobs would run')
-    add('--list', action='store_true', help='print the Jobs in run order and run nothing')
+    add('--list', action='store_true', help='print the Jobs, each after its dependencies, and run nothing')
     add('--tree', action='store_true', help='print the Jobs as a tree of dependencies and run nothing')
     add = parser.add_argument_group('arguments of Check and Run').add_argument
     append = partial(add, dest='arguments', action='append', default=[])

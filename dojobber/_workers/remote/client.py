@@ -5,20 +5,17 @@ from __future__ import annotations
 import itertools
 import os
 import pickle
-from collections.abc import Sequence
 from typing import Any, Callable
 
-from ..._attempt.attempt import AttemptResult, AttemptSettings, PhaseReport
-from ..._attempt.clock import time_of_day
+from ..._attempt.attempt import AttemptResult, AttemptSettings
 from ..._plan.plan import Plan
 from ...errors import RemoteError, StorageConflictError
 from ...job import set_attribute
-from ...outcome import Outcome, State, is_interrupt
+from ...outcome import is_interrupt
 from .ledger import Ledger
-from .messages import Chain, Request, Response
+from .messages import Chain, Request, Response, errors_of
 from .pickling import dumps, link, links_of, restore, safe_error_line
 from .storage import decode, unsendable_value_error
-from .worker import with_failure
 
 
 class RemoteTraceback(Exception):  # noqa: N818 - only ever the cause of an error
@@ -44,7 +41,7 @@ class RemoteClient:
         self._jobs = plan.jobs
         self._ledger = Ledger(self._names, plan.dependencies)
         self._settings = settings
-        self._options = settings.no_act, settings.assume_changes, with_reports, has_directory
+        self._options = settings.no_act, with_reports, has_directory
         self._run_id = os.urandom(16)
         self._numbers = itertools.count()
         self._interrupted: set[int] = set()
@@ -81,19 +78,17 @@ class RemoteClient:
         second interrupt becomes the error of the Job.
         """
         response, error = self._capture(index, _load_response, pickled)
-        job = outcome = failure = worker = None
-        reports: Sequence[PhaseReport] = ()
+        result: AttemptResult | None = None
+        job = failure = None
         if response is not None:
             job = None if response.pending_cleanup is None else self._rebuild_job(index, response.pending_cleanup)
             failure = self._apply(index, response.changes)
             result, error = self._capture(index, _load_result, response)
-            outcome, reports, worker = result or (None, (), None)
-        if outcome is None:
+        if result is None:
             if not is_interrupt(error):
                 error = RemoteError(f'the result of {self._names[index]!r} cannot be read: {safe_error_line(error)}')
-            outcome = Outcome(State.FAILED, 1, None, error, {})
-            reports = [PhaseReport('check', 0.0, None, error, time_of_day())]
-        return AttemptResult(*with_failure(outcome, reports, failure), job, worker)
+            result = AttemptResult.failed(error)
+        return result.overruled_by(failure)._replace(pending_cleanup=job)
 
     def _capture(self, index: int, function: Callable[..., Any], *args: Any) -> tuple[Any, Any]:
         """Call ``function`` and return its result and None, or None and its error. Raise a Job's first interrupt."""
@@ -167,15 +162,14 @@ def _load_response(pickled: bytes) -> Response:
     return response
 
 
-def _load_result(response: Response) -> tuple[Outcome, Sequence[PhaseReport], str | None]:
-    outcome, reports, worker = _load(response.result)
-    errors = [outcome.exception, outcome.run_exception, *(report.error for report in reports)]
+def _load_result(response: Response) -> AttemptResult:
+    result: AttemptResult = _load(response.result)
     linked: set[int] = set()
-    for error, text, chain in zip(errors, response.tracebacks, response.chains):
+    for error, text, chain in zip(errors_of(result), response.tracebacks, response.chains):
         if error is not None and id(error) not in linked:  # a RunonlyJob raises the same error in run and recheck
             linked.add(id(error))
             _link(error, text, chain)
-    return outcome, reports, worker
+    return result
 
 
 def _link(error: BaseException, text: str, chain: Chain | None) -> None:

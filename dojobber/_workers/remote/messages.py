@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from ..._attempt.attempt import AttemptResult
 
 
 class Request(NamedTuple):
@@ -17,7 +20,6 @@ class Request(NamedTuple):
     storage: bytes
     """The ``global_storage`` that the Job sees: a pickled dict of encoded values."""
     no_act: bool
-    assume_changes: bool
     with_reports: bool
     """Whether the response reports the phases."""
     has_directory: bool
@@ -39,6 +41,11 @@ class Chain(NamedTuple):
     """The other exceptions of the chain, each pickled on its own."""
     links: list[Links]
     """The links of the exception itself, which has index 0, and then of each of ``errors``."""
+
+
+def errors_of(result: AttemptResult) -> Sequence[BaseException | None]:
+    """Return the exceptions in a result, in the order of ``Response.tracebacks`` and ``Response.chains``."""
+    return [result.outcome.exception, result.outcome.run_exception, *(report.error for report in result.reports)]
 
 
 class Response(NamedTuple):

@@ -17,8 +17,8 @@ from .pickling import attributes_of, dumps, safe_error_line
 def picklable_or_error(value: Any) -> Any:
     """Return ``value`` if it survives pickling, else a RemoteError that describes it.
 
-    An exception survives only if its copy is alike. An interrupt that does not survive becomes a KeyboardInterrupt, a
-    GiveUp a plain GiveUp, and a Skip a plain Skip.
+    An exception survives only if its copy is alike. An interrupt that does not survive becomes a KeyboardInterrupt
+    instead, a GiveUp a plain GiveUp, and a Skip a plain Skip.
     This function raises nothing but interrupts.
     """
     is_error = isinstance(value, BaseException)

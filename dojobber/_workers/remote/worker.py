@@ -10,14 +10,13 @@ import traceback
 from collections.abc import Iterator, Sequence
 from typing import Any, Callable
 
-from ..._attempt.attempt import AttempterPool, AttemptResult, AttemptSettings, PhaseReport
-from ..._attempt.clock import time_of_day
+from ..._attempt.attempt import AttempterPool, AttemptResult, AttemptSettings
 from ..._attempt.directory import current_directory, enter_directory
 from ..._attempt.error_chain import get_traceback
 from ...errors import RemoteError
-from ...job import Job, gives_up
-from ...outcome import Outcome, State, is_interrupt
-from .messages import Chain, Links, Request, Response
+from ...job import Job
+from ...outcome import is_interrupt
+from .messages import Chain, Links, Request, Response, errors_of
 from .pickling import attributes_of, dumps, links_of, safe_error_line, safe_repr, slots_of
 from .roundtrip import picklable_or_error
 from .storage import LazyStorage, StorageDiff
@@ -30,7 +29,7 @@ def run_request(request: bytes) -> bytes:
     try:
         name, storage = _attempt(pickle.loads(request), results)  # noqa: S301 - from the process that runs the graph
         diff, failure = storage.diff(name)
-        response = _response(*with_failure(results[0].outcome, results[0].reports, failure), _worker_name())
+        response = _response(results[0].overruled_by(failure)._replace(worker=_worker_name()))
     except BaseException as error:
         response = _error_response(error)
     job = results[0].pending_cleanup if results else None
@@ -49,8 +48,7 @@ def _attempt(request: Request, results: list[AttemptResult]) -> tuple[str, LazyS
     args, kwargs = pickle.loads(request.arguments)  # noqa: S301 - likewise
     storage = LazyStorage.received(pickle.loads(request.storage))  # noqa: S301 - likewise
     with _worker_directory() if request.has_directory else contextlib.nullcontext(lambda: None) as restore_directory:
-        no_act, assume_changes = request.no_act, request.assume_changes
-        settings = AttemptSettings(args, kwargs, storage, no_act, restore_directory, assume_changes=assume_changes)
+        settings = AttemptSettings(args, kwargs, storage, request.no_act, restore_directory)
         results.append(AttempterPool(settings)(job_class, request.with_reports))
     return job_class.__name__, storage
 
@@ -67,34 +65,30 @@ def _worker_name() -> str:
     return process if is_main else f'thread {threading.get_native_id()} of {process}'
 
 
-def _response(outcome: Outcome, reports: Sequence[PhaseReport], worker: str) -> Response:
+def _response(result: AttemptResult) -> Response:
     """Return the response, with errors in place of values that do not survive pickling."""
-    errors = [outcome.exception, outcome.run_exception, *(report.error for report in reports)]
-    result = (
-        outcome._replace(
-            result=picklable_or_error(outcome.result),
-            exception=picklable_or_error(outcome.exception),
-            run_exception=picklable_or_error(outcome.run_exception),
-            phases=dict(outcome.phases),
-        ),
-        [
-            report._replace(value=picklable_or_error(report.value), error=picklable_or_error(report.error))
-            for report in reports
-        ],
-        worker,
+    errors, outcome = errors_of(result), result.outcome
+    outcome = outcome._replace(
+        result=picklable_or_error(outcome.result),
+        exception=picklable_or_error(outcome.exception),
+        run_exception=picklable_or_error(outcome.run_exception),
+        phases=dict(outcome.phases),
     )
-    chains = [_chain_of(error) for error in errors]
-    return Response(dumps(result), [_traceback_of(error) for error in errors], chains, b'', None)
+    reports = [
+        report._replace(value=picklable_or_error(report.value), error=picklable_or_error(report.error))
+        for report in result.reports
+    ]
+    sent = dumps(AttemptResult(outcome, reports, None, result.worker))
+    return Response(sent, [_traceback_of(error) for error in errors], [_chain_of(error) for error in errors], b'', None)
 
 
 def _error_response(error: BaseException) -> Response:
     """Return the response of a worker that could not run the attempt or pickle its result."""
     text = f'a worker cannot run the Job: {_uninterrupted(safe_error_line, error)}'
     failure = KeyboardInterrupt(text) if is_interrupt(error) else RemoteError(text)
-    report = PhaseReport('check', 0.0, None, failure, time_of_day())
-    result = dumps((Outcome(State.FAILED, 1, None, failure, {}), [report], None))
-    tracebacks = [_uninterrupted(_traceback_of, error)] * 3
-    return Response(result, tracebacks, [None] * 3, dumps(StorageDiff({}, ())), None)
+    result = AttemptResult.failed(failure)
+    tracebacks = [_uninterrupted(_traceback_of, error)] * len(errors_of(result))
+    return Response(dumps(result), tracebacks, [None] * len(tracebacks), dumps(StorageDiff({}, ())), None)
 
 
 def _uninterrupted(describe: Callable[[BaseException], str], error: BaseException) -> str:
@@ -103,16 +97,6 @@ def _uninterrupted(describe: Callable[[BaseException], str], error: BaseExceptio
         return describe(error)
     except BaseException:  # even an interrupt: there must be a response
         return type(error).__name__
-
-
-def with_failure(
-    outcome: Outcome, reports: Sequence[PhaseReport], failure: Exception | None
-) -> tuple[Outcome, Sequence[PhaseReport]]:
-    """Return the outcome and the reports of an attempt after ``failure``. An interrupt or a GiveUp prevails."""
-    if failure is None or is_interrupt(outcome.exception) or gives_up(outcome.exception):
-        return outcome, reports
-    report = PhaseReport('recheck', 0.0, None, failure, time_of_day())
-    return outcome._replace(state=State.FAILED, result=None, exception=failure), [*reports, report]
 
 
 _ENGINE_ATTRIBUTES = ('global_storage', '_run_verdict')

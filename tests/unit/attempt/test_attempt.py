@@ -13,7 +13,7 @@ from functools import partial
 from threading import Barrier
 
 import pytest
-from support.factories import changing, failing, job, run_attempt
+from support.factories import changing, failing, job, run_attempt, run_engine
 
 from dojobber import DummyJob, Job, RunonlyJob, State
 from dojobber._attempt.attempt import Attempter, AttempterPool, AttemptSettings
@@ -285,13 +285,13 @@ def test_with_no_act_an_interrupted_job_has_failed():
 
 
 def test_with_no_act_a_job_whose_init_raises_has_failed():
-    _, outcome = phases_of(changing('Unmade', __init__=raising(ValueError())), no_act=True)
-    assert outcome.state is State.FAILED
+    engine = run_engine(changing('Unmade', __init__=raising(ValueError())), no_act=True)
+    assert engine.outcomes['Unmade'].state is State.FAILED
 
 
 def test_with_no_act_a_job_without_run_has_failed():
-    _, outcome = phases_of(job('CheckOnly', Check=lambda self: 1 / 0), no_act=True)
-    assert outcome.state is State.FAILED
+    engine = run_engine(job('CheckOnly', Check=lambda self: 1 / 0), no_act=True)
+    assert engine.outcomes['CheckOnly'].state is State.FAILED
 
 
 class TouchyError(Exception):

@@ -68,4 +68,4 @@ def test_tooltips_in_a_picture_show_docstring_status_and_error():
 
 def test_a_tooltip_names_the_jobs_that_would_run_first():
     outcome = Outcome(State.WOULD_RUN, 1, blocked_by=('A', 'B'))
-    assert tooltip(node(outcome)) == 'Job\nwould run, after 1 try\nassuming changes by A, B'
+    assert tooltip(node(outcome)) == 'Job\nwould run, after 1 try\ndepends on changes by A, B'

@@ -159,12 +159,12 @@ def test_after_a_failed_last_attempt_nothing_is_ready_or_due_if_that_ends_the_ru
     schedule.next_ready(0)
     schedule.mark_ended(schedule.next_ready(0), False)
     assert schedule.next_due() == (1.0, 1)
-    schedule.end_if_failing_fast()
-    assert schedule.has_ended
+    schedule.last_attempt_failed()
+    assert schedule.is_stopped
     assert schedule.next_ready(9.0) is None
     assert schedule.next_due() is None
     lenient = make_schedule([[], []])
-    lenient.end_if_failing_fast()
+    lenient.last_attempt_failed()
     assert lenient.next_ready(0) == 0
 
 

@@ -15,7 +15,7 @@ from dojobber._attempt.attempt import AttemptSettings
 from dojobber._attempt.cleanup import CleanupContext, CleanupStack
 from dojobber._attempt.directory import enter_directory
 from dojobber._plan.plan import make_plan
-from dojobber._plan.schedule import Schedule, ScheduleOptions
+from dojobber._plan.schedule import Schedule
 from dojobber._run.listeners import Listeners
 from dojobber._run.recorder import Recorder
 from dojobber._run.results import NOT_RUN, Results
@@ -33,7 +33,8 @@ class RunUnderTest:
         self.cleanups.context = CleanupContext(os.getcwd())
         self.clock = FakeClock()
         plan = make_plan(root, 2, 0)
-        schedule = Schedule(plan, ScheduleOptions(no_act))
+        plan = plan.with_one_attempt() if no_act else plan
+        schedule = Schedule(plan)
         self.results = Results(plan)
         listeners = Listeners([self.events.append] if listeners is None else listeners, self.skipped.append)
         self.runner = Runner(
