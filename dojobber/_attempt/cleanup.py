@@ -191,7 +191,7 @@ class CleanupStack:
 def _arguments(job: Any, context: CleanupContext) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
     """Return the arguments for a Cleanup: those of ``set_args()`` if it takes them, else none."""
     if context.args or context.kwargs:
-        from .._plan.arguments import wants_arguments  # here, since inspect is slow to import
+        from .cleanup_arguments import wants_arguments
 
         if wants_arguments(job, context.args, context.kwargs):
             return context.args, context.kwargs

@@ -47,7 +47,7 @@ def _faults(job: Any, hook: str, args: Sequence[Any], kwargs: Mapping[str, Any])
     filled = positional[: len(args)]
     for name, parameter in parameters.items():
         is_given = name in filled or (name in by_name and name in kwargs)
-        if not is_given and parameter.default is parameter.empty and parameter.kind not in _COLLECTING:
+        if not is_given and parameter.default is parameter.empty and parameter.kind not in COLLECTING:
             yield f'missing {name!r}'
     if len(args) > len(positional) and inspect.Parameter.VAR_POSITIONAL not in kinds:
         yield f'unexpected positional arguments: {len(args) - len(positional)}'
@@ -60,7 +60,8 @@ def _faults(job: Any, hook: str, args: Sequence[Any], kwargs: Mapping[str, Any])
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-_COLLECTING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+COLLECTING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+"""The kinds of ``*args`` and ``**kwargs``."""
 
 
 def _parameters(job: Any, hook: str) -> Mapping[str, inspect.Parameter] | None:
@@ -72,41 +73,20 @@ def _parameters(job: Any, hook: str) -> Mapping[str, inspect.Parameter] | None:
     if not isinstance(definition, (FunctionType, staticmethod, classmethod, partialmethod)):
         return None
     try:
-        return _signature(definition.__get__(object(), job), follow_wrapped=False).parameters
+        return signature_of(definition.__get__(object(), job), follow_wrapped=False).parameters
     except (TypeError, ValueError):
         return None
 
 
-def _signature(function: Any, follow_wrapped: bool) -> inspect.Signature:
+def signature_of(function: Any, follow_wrapped: bool) -> inspect.Signature:
+    """Return the signature of a function.
+
+    Raises:
+        TypeError, ValueError: It has none.
+    """
     options: dict[str, Any] = {}
     if sys.version_info >= (3, 14):  # annotations are evaluated when they are read, which may fail
         from annotationlib import Format
 
         options['annotation_format'] = Format.STRING
     return inspect.signature(function, follow_wrapped=follow_wrapped, **options)
-
-
-def wants_arguments(job: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
-    """Tell whether to call the Cleanup of an instance with these arguments.
-
-    It gets none if it takes none, or if it does not accept these but requires none. A Cleanup that only collects
-    arguments gets them if the function is called ``Cleanup`` or is a lambda. Under any other name it is a decorator's
-    wrapper without ``__wrapped__``, and the function that it wraps may take none.
-    """
-    try:
-        hook = job.Cleanup
-        signature = _signature(hook, follow_wrapped=True)
-    except (Exception, SystemExit):  # the call will raise it again, or it has no signature
-        return False
-    if all(parameter.kind in _COLLECTING for parameter in signature.parameters.values()):
-        name = getattr(inspect.unwrap(hook), '__name__', '')
-        return bool(signature.parameters) and name.lower() in ('cleanup', '<lambda>')
-    return _can_bind(signature, args, kwargs) or not _can_bind(signature, (), {})
-
-
-def _can_bind(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
-    try:
-        signature.bind(*args, **kwargs)
-    except TypeError:
-        return False
-    return True

@@ -127,7 +127,7 @@ def _make_plan(root: type[Job], options: argparse.Namespace) -> Plan:
         plan = make_plan(root, options.tries, options.retry_delay)
     for warning in caught:
         print_to_stderr(f'{options.prog}: warning: {escape_unprintable(str(warning.message))}')
-    return plan
+    return plan.with_one_attempt() if options.no_act else plan
 
 
 def _at_least_failure(status: int) -> int:
@@ -175,8 +175,8 @@ def _run(root: type[Job], plan: Plan, options: argparse.Namespace, output: Outpu
 
 def _make_reporter(plan: Plan, options: argparse.Namespace, output: Output) -> Reporter:
     if options.json:
-        return JsonReporter(plan, options.no_act, output)
-    return ScreenReporter(plan, options.no_act, Terminal(output, has_bar=not (options.no_bar or wants_no_bar())))
+        return JsonReporter(plan, output)
+    return ScreenReporter(plan, Terminal(output, has_bar=not (options.no_bar or wants_no_bar())))
 
 
 def _make_engine(root: type[Job], options: argparse.Namespace, listeners: list[Listener]) -> DoJobber:

@@ -35,8 +35,8 @@ def plan_document(root: str, plan: Plan) -> dict[str, Any]:
 class JsonReporter(Reporter):
     """Reports the result as a JSON document."""
 
-    def __init__(self, plan: Plan, no_act: bool, output: Output) -> None:
-        super().__init__(plan, no_act)
+    def __init__(self, plan: Plan, output: Output) -> None:
+        super().__init__(plan)
         self._output = output
 
     def report(self, result: RunResult) -> None:

@@ -30,16 +30,10 @@ class RunResult(NamedTuple):
 
 
 class Reporter:
-    """A listener that follows a run, shows its progress, and reports its result.
+    """A listener that follows a run, shows its progress, and reports its result."""
 
-    Args:
-        no_act: Whether this is a dry run, in which each Job has one attempt.
-    """
-
-    def __init__(self, plan: Plan, no_act: bool = False) -> None:
-        self.tries: dict[str, float] = {
-            name: 1 if no_act else settings.tries for name, settings in zip(plan.names, plan.settings)
-        }
+    def __init__(self, plan: Plan) -> None:
+        self.tries: dict[str, float] = {name: own.tries for name, own in zip(plan.names, plan.settings)}
         """Maximum number of attempts by Job name."""
         self._settings = dict(zip(plan.names, plan.settings))
         self.done: int = 0

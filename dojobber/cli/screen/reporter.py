@@ -44,8 +44,8 @@ LINE_STYLES = {
 class ScreenReporter(Reporter):
     """Prints a line when a Job is done, a bar below if the terminal can keep one, and a recap at the end."""
 
-    def __init__(self, plan: Plan, no_act: bool = False, terminal: Terminal | None = None) -> None:
-        super().__init__(plan, no_act)
+    def __init__(self, plan: Plan, terminal: Terminal | None = None) -> None:
+        super().__init__(plan)
         self._terminal = terminal or Terminal()
         widest = min(MAX_NAME_WIDTH, self._terminal.width // 2)
         widths = [cell_width(self._terminal.escape(name)) for name in plan.names]

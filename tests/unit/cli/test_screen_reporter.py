@@ -202,7 +202,7 @@ def test_a_job_gets_its_line_when_its_last_attempt_has_failed(capsys):
 
 
 def test_the_json_reporter_prints_no_lines_of_jobs(capsys):
-    reporter = JsonReporter(plan_of({'Copy': 1}), False, Output())
+    reporter = JsonReporter(plan_of({'Copy': 1}), Output())
     with reporter.live():
         finish(reporter, 'Copy', ValueError('disk full'))
     assert capsys.readouterr() == ('', '')

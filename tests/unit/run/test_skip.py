@@ -311,7 +311,7 @@ def test_the_repr_of_the_engine_counts_skipped_jobs():
 def test_json_counts_and_lists_skipped_jobs(capsys):
     root = job('Root', [skippable('Done')])
     engine = run_engine(root, skip='Done')
-    reporter = JsonReporter(make_plan(root, 3, 0), False, Output())
+    reporter = JsonReporter(make_plan(root, 3, 0), Output())
     reporter.report(RunResult('Root', False, engine.outcomes, 0.0, None, 0))
     document = json.loads(capsys.readouterr().out)
     assert document['totals']['skipped'] == 1
