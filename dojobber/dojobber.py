@@ -97,7 +97,7 @@ class DoJobber:
         listeners: Iterable[Listener] = (),
         assume_changes: bool = False,
         fail_fast: bool = False,
-        skip: JobSelection = (),
+        skip: Optional[JobSelection] = None,
     ) -> None:
         """Set the root Job and the options. The graph consists of the root and everything it depends on.
 

@@ -71,7 +71,7 @@ class Job:
     A sequence gives the delays after the first attempt, the second, and so on; its last item repeats.
     """
 
-    LOCKS: ClassVar[Collection[str]] = ()
+    LOCKS: ClassVar[Optional[Collection[str]]] = ()
     """Names of things of which there is only one, such as the package manager. When several Jobs run at the same time,
     at most one of those that share a name does. The others wait without occupying a worker."""
 

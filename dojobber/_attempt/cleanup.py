@@ -10,13 +10,14 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from operator import methodcaller
 from typing import Any, Callable
 
-from .._plan.hooks import LAZY_RESULTS, definition_of, refuse_lazy_result
+from .._plan.hooks import LAZY_RESULTS, refuse_lazy_result
 from ..events import Event, EventKind
-from ..job import set_attribute
+from ..job import Job, set_attribute
 from ..log import log_critical
 from .claim import Claim, is_on_stack
 from .clock import event_now, perf_counter, sleep
@@ -26,6 +27,7 @@ from .frames import strip_engine_frames
 from .process import end_child, forks
 
 POLL_INTERVAL = 0.05  # seconds between two checks of whether the thread that calls Cleanups has finished
+MAX_BEGUN = 10  # so many times, a Cleanup is begun whose call is prevented each time
 
 
 class _AlreadyPopped:
@@ -94,6 +96,8 @@ class CleanupStack:
             sequence: The sequence number of its attempt (default: a new one). Pushing a number twice changes nothing
                 (interrupt rule 3).
         """
+        if (self.context.args or self.context.kwargs) and getattr(type(job), 'Cleanup', None) is not None:
+            from . import cleanup_arguments  # noqa: F401 - now: after Run, it may be impossible to import anything
         sequence = self.next_sequence() if sequence is None else sequence
         self._contexts.setdefault(sequence, self.context)
         self._jobs[sequence] = job
@@ -116,18 +120,28 @@ class CleanupStack:
         try:
             while not is_on_stack(self._claim.take(frame), frame):
                 sleep(POLL_INTERVAL)
-            while not self._run_until_interrupt(range(since, end), notify, errors):
+            begun: Counter[int] = Counter()
+            while not self._run_until_interrupt(range(since, end), notify, errors, begun):
                 pass
         finally:
             self._claim.release(frame)
         return chain_errors(errors)
 
     def _run_until_interrupt(
-        self, sequences: range, notify: Callable[[Event], object], errors: list[BaseException | None]
+        self,
+        sequences: range,
+        notify: Callable[[Event], object],
+        errors: list[BaseException | None],
+        begun: Counter[int],
     ) -> bool:
-        """Call the Cleanups of these attempts, and add all errors to ``errors``. Return False if interrupted."""
+        """Call the Cleanups of these attempts, and add all errors to ``errors``. Return False if interrupted.
+
+        Args:
+            begun: Counts how often each of them was begun. Only an interrupt should prevent the call; but if something
+                prevents it :data:`MAX_BEGUN` times, the Cleanup is given up, so that the others are called.
+        """
         try:
-            self._run_in_order(sequences, notify, errors)
+            self._run_in_order(sequences, notify, errors, begun)
         except (RecursionError, MemoryError) as error:  # another call would fail, too; the rest stays pending
             errors.append(error)
         except BaseException as interrupt:  # between two Cleanups
@@ -136,12 +150,18 @@ class CleanupStack:
         return True
 
     def _run_in_order(
-        self, sequences: range, notify: Callable[[Event], object], errors: list[BaseException | None]
+        self,
+        sequences: range,
+        notify: Callable[[Event], object],
+        errors: list[BaseException | None],
+        begun: Counter[int],
     ) -> None:
         # In its own function: interrupt rule 5.
         for sequence in sorted(self._jobs, reverse=True):
             if sequence in sequences:
-                self._run_one(sequence, notify, errors)
+                begun[sequence] += 1
+                if begun[sequence] <= MAX_BEGUN:
+                    self._run_one(sequence, notify, errors)
                 self._forget(sequence)
 
     def _run_one(self, sequence: int, notify: Callable[[Event], object], errors: list[BaseException | None]) -> None:
@@ -166,7 +186,7 @@ class CleanupStack:
     ) -> BaseException | None:
         fork_count, error = forks[0], None
         try:
-            if definition_of(type(job), 'run_succeeded') is None:  # the default of Job: no subclass uses the name
+            if not _redefines(type(job), 'run_succeeded'):
                 set_attribute(job, 'run_succeeded', context.succeeded)
             args, kwargs = _arguments(job, context)
             call_cleanup = methodcaller('Cleanup', *args, **kwargs)
@@ -188,10 +208,18 @@ class CleanupStack:
         self._contexts.pop(sequence, None)
 
 
+def _redefines(job_class: type, name: str) -> bool:
+    """Tell whether a class uses a name of Job for something else."""
+    for base in job_class.__mro__:
+        if name in vars(base):
+            return base is not Job
+    return False
+
+
 def _arguments(job: Any, context: CleanupContext) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
     """Return the arguments for a Cleanup: those of ``set_args()`` if it takes them, else none."""
     if context.args or context.kwargs:
-        from .cleanup_arguments import wants_arguments
+        from .cleanup_arguments import wants_arguments  # here, since it is slow to import
 
         if wants_arguments(job, context.args, context.kwargs):
             return context.args, context.kwargs

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._plan.arguments import COLLECTING, signature_of
+from .._plan.arguments import COLLECTING, faults_of, signature_of
 
 
 def wants_arguments(job: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
     """Tell whether to call the Cleanup of an instance with these arguments.
 
-    It gets none if it takes none, or if it does not accept these but requires none. A Cleanup that only collects
-    arguments gets them if the function is called ``Cleanup`` or is a lambda. Under any other name it is a decorator's
-    wrapper without ``__wrapped__``, and the function that it wraps may take none.
+    It gets them if it requires arguments. It gets them, too, if it accepts them, and so does the function that it wraps
+    if a decorator keeps that as ``__wrapped__``, and that function requires arguments, has a parameter with the name of
+    one of ``kwargs``, or collects arguments. A function that collects arguments counts only if it is called ``Cleanup``
+    or is a lambda. Under any other name it is a decorator's wrapper that does not tell which function it wraps.
     """
     try:
         hook = job.Cleanup
-        signature = signature_of(hook, follow_wrapped=True)
-    except (Exception, SystemExit):  # the call will raise it again, or it has no signature
+    except (Exception, SystemExit):  # the call will raise it again
         return False
-    if all(parameter.kind in COLLECTING for parameter in signature.parameters.values()):
-        name = getattr(inspect.unwrap(hook), '__name__', '')
-        return bool(signature.parameters) and name.lower() in ('cleanup', '<lambda>')
-    return _can_bind(signature, args, kwargs) or not _can_bind(signature, (), {})
+    own, wrapped = _signature(hook, follow_wrapped=False), _signature(hook, follow_wrapped=True)
+    if own is None or wrapped is None:
+        own = wrapped = own or wrapped
+    if own is None or wrapped is None:
+        return False
+    if faults_of(own.parameters, (), {}):
+        return True
+    if faults_of(own.parameters, args, kwargs) or faults_of(wrapped.parameters, args, kwargs):
+        return False
+    if faults_of(wrapped.parameters, (), {}) or not kwargs.keys().isdisjoint(wrapped.parameters):
+        return True
+    collects = not {parameter.kind for parameter in wrapped.parameters.values()}.isdisjoint(COLLECTING)
+    return collects and str(getattr(inspect.unwrap(hook), '__name__', '')).lower() in ('cleanup', '<lambda>')
 
 
-def _can_bind(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
-    try:
-        signature.bind(*args, **kwargs)
-    except TypeError:
-        return False
-    return True
+def _signature(hook: Any, follow_wrapped: bool) -> inspect.Signature | None:
+    with contextlib.suppress(TypeError, ValueError):  # it has none
+        return signature_of(hook, follow_wrapped)
+    return None

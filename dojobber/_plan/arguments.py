@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partialmethod
 from types import FunctionType
 from typing import Any
@@ -27,7 +27,7 @@ def check_arguments(plan: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) 
     for index, (name, job) in enumerate(zip(plan.names, plan.jobs)):
         if index in plan.skipped:
             continue
-        hooks = ['Check', 'Run', *(['Cleanup'] if any(_faults(job, 'Cleanup', (), {})) else [])]
+        hooks = ['Check', 'Run', *(['Cleanup'] if _faults(job, 'Cleanup', (), {}) else [])]
         for hook in hooks:
             faults = ', '.join(_faults(job, hook, args, kwargs))
             if faults:
@@ -37,10 +37,14 @@ def check_arguments(plan: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) 
         raise ArgumentsError('\n'.join(['the arguments of set_args() do not fit all Jobs', *lines]), tuple(jobs))
 
 
-def _faults(job: Any, hook: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[str]:
+def _faults(job: Any, hook: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
     parameters = _parameters(job, hook)
-    if parameters is None:
-        return
+    return [] if parameters is None else faults_of(parameters, args, kwargs)
+
+
+def faults_of(parameters: Mapping[str, inspect.Parameter], args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with a call with these arguments: the arguments that are missing, unexpected or doubled."""
+    faults = []
     kinds = {parameter.kind for parameter in parameters.values()}
     positional = [name for name, parameter in parameters.items() if parameter.kind in _POSITIONAL]
     by_name = [name for name, parameter in parameters.items() if parameter.kind in _BY_NAME]
@@ -48,14 +52,15 @@ def _faults(job: Any, hook: str, args: Sequence[Any], kwargs: Mapping[str, Any])
     for name, parameter in parameters.items():
         is_given = name in filled or (name in by_name and name in kwargs)
         if not is_given and parameter.default is parameter.empty and parameter.kind not in COLLECTING:
-            yield f'missing {name!r}'
+            faults.append(f'missing {name!r}')
     if len(args) > len(positional) and inspect.Parameter.VAR_POSITIONAL not in kinds:
-        yield f'unexpected positional arguments: {len(args) - len(positional)}'
+        faults.append(f'unexpected positional arguments: {len(args) - len(positional)}')
     for name in kwargs:
         if name in filled and name in by_name:
-            yield f'{name!r} given twice'
+            faults.append(f'{name!r} given twice')
         elif name not in by_name and inspect.Parameter.VAR_KEYWORD not in kinds:
-            yield f'unexpected {name!r}'
+            faults.append(f'unexpected {name!r}')
+    return faults
 
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -45,7 +45,7 @@ class LockQueue:
         """Return the smallest priority of the Jobs whose locks are all free; None if there is none."""
         while self._candidates:
             priority, locks = self._candidates[0]
-            held = next((lock for lock in locks if lock in self._held), None)
+            held = self._held_one_of(locks)
             if held is None and self._is_current(priority, locks, None):
                 return priority
             heappop(self._candidates)
@@ -53,6 +53,12 @@ class LockQueue:
                 self._parked_on[locks] = held
                 self._add_entry(locks)
                 self._try_next(locks - self._held)
+        return None
+
+    def _held_one_of(self, locks: Locks) -> str | None:
+        for lock in locks:
+            if lock in self._held:
+                return lock
         return None
 
     def take_first(self) -> int:

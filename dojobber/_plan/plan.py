@@ -7,7 +7,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Callable, NamedTuple, TypeVar, Union
+from typing import Any, Callable, NamedTuple, Optional, TypeVar, Union
 
 from ..errors import CycleError, DepsError, DoJobberWarning, PlanError, UnknownJobError
 from ..job import Job
@@ -87,13 +87,13 @@ class Plan(NamedTuple):
         limited = {settings: settings._replace(tries=1) for settings in set(self.settings)}
         return self._replace(settings=tuple([limited[settings] for settings in self.settings]))
 
-    def with_skipped(self, nodes: JobSelection) -> Plan:
+    def with_skipped(self, nodes: Optional[JobSelection]) -> Plan:
         """Return the plan with these Jobs, given as classes or names, assumed to have passed.
 
         Raises:
             UnknownJobError: A Job is not in the plan.
         """
-        return self._replace(skipped=frozenset(self.indexes_of(nodes)))
+        return self._replace(skipped=frozenset(self.indexes_of(() if nodes is None else nodes)))
 
     def indexes_of(self, node: JobSelection) -> list[int]:
         """Return the index of a Job, given as class or name, or those of several; an empty list for an empty list.
@@ -113,7 +113,7 @@ class Plan(NamedTuple):
         if index is None:
             similar = _similar(name, self.names) if isinstance(name, str) else []
             hint = f'; did you mean {" or ".join(map(repr, similar))}?' if similar else ''
-            raise UnknownJobError(f'{value_text(node)} is not in the graph that was configured{hint}', node)
+            raise UnknownJobError(f'{value_text(node)} is not in the graph of {self.root!r}{hint}', node)
         if isinstance(node, type) and self.jobs[index] is not node:
             raise UnknownJobError(f'{node!r} is not in the graph, whose {name!r} is {self.jobs[index]!r}', node)
         return index

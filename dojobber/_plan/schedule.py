@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
+from operator import attrgetter
 from typing import NamedTuple
 
 from .locks import LockQueue
@@ -45,10 +46,10 @@ class Schedule:
             self._order = critical_path_first(plan.dependencies)
             for place, index in enumerate(self._order):
                 self._priorities[index] = self._count + place
-        self._fails_fast = options.fail_fast
+        self.fails_fast = options.fail_fast
         self.is_stopped = False
         """Whether no further attempt starts, because a Job has failed its last attempt and ``fail_fast`` is set."""
-        self._lock_queue = LockQueue() if any(settings.locks for settings in plan.settings) else None
+        self._lock_queue = LockQueue() if any(map(attrgetter('locks'), plan.settings)) else None
         self._ready: list[int] = []  # a heap of priorities of Jobs without locks
         self._waiting: list[tuple[float, int]] = []  # a heap of (due, priority)
         for index in plan.skipped:
@@ -90,7 +91,7 @@ class Schedule:
 
     def last_attempt_failed(self) -> None:
         """Record that a Job has failed its last attempt. With ``fail_fast``, no further attempt starts."""
-        self.is_stopped = self._fails_fast
+        self.is_stopped = self.fails_fast
 
     def mark_ended(self, index: int, unblocks: bool) -> None:
         """Record that the current attempt of the Job has ended.

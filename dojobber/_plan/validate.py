@@ -176,7 +176,7 @@ def checked_locks(value: Any, job: type[Job]) -> frozenset[str]:
     Raises:
         PlanError: It is not a collection of non-empty strings, or it is a single string.
     """
-    locks = _items(value)
+    locks = [] if value is None else _items(value)
     if locks is not None and all(isinstance(lock, str) and lock for lock in locks):
         return frozenset(locks)
     hint = f': write LOCKS = ({value!r},)' if isinstance(value, str) and value else ''

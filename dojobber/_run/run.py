@@ -60,7 +60,7 @@ class Run:
         """
         started_at = self._clock.monotonic()
         directory = current_directory()
-        context = self._cleanups.context = CleanupContext(directory, args, kwargs)
+        self._cleanups.context = CleanupContext(directory, args, kwargs)
         since = self._cleanups.next_sequence()  # pending Cleanups of earlier runs have smaller numbers
         options, restore = self._options, partial(enter_directory, directory)
         settings = AttemptSettings(args, kwargs, {}, options.no_act, restore)
@@ -70,10 +70,10 @@ class Run:
                 self._run_jobs(settings, jobs_claim)
             except BaseException as error:
                 failure = error
-            context.succeeded = failure is None and self._results.all_passed
             failure = self._clean_up(failure, since)
         except BaseException as error:  # an interrupt between two statements above
             failure = self._clean_up(chain_errors([failure, error]), since)
+        self._cleanups.context = CleanupContext()  # do not keep the arguments alive
         interrupt = capture_error(restore_directory, directory)
         if interrupt is not None:
             failure = chain_errors([failure, interrupt])
@@ -100,8 +100,9 @@ class Run:
             failure = error
             raise
         finally:
-            jobs_claim.release(sys._getframe())
             recorder.close(failure)
+            self._cleanups.context.succeeded = failure is None and self._results.all_passed
+            jobs_claim.release(sys._getframe())  # last: any thread may call cleanup() from now on
 
     def _clean_up(self, failure: BaseException | None, since: int) -> BaseException | None:
         """Call the pending Cleanups of this run, unless ``cleanup`` is false. Return the error to raise, if any."""

@@ -18,6 +18,10 @@ class Workers(Protocol):
     def max_running(self) -> float:
         """How many attempts may run at the same time. It may decrease during a run."""
 
+    @property
+    def has_results(self) -> bool:
+        """Whether an attempt has ended that :meth:`wait_for_one` has not returned yet."""
+
     def start(self, index: int) -> bool | None:
         """Start an attempt of a Job. Return whether the Job's dependents may be attempted.
 
@@ -84,6 +88,11 @@ class Pool:
         """Results that are not recorded yet, by Job index."""
         self._ended: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._queue_empty_error = queue.Empty
+
+    @property
+    def has_results(self) -> bool:
+        """Whether an attempt has ended that :meth:`wait_for_one` has not returned yet."""
+        return not self._ended.empty()
 
     def wait_for_one(self, timeout: float) -> tuple[int, bool] | None:
         """Wait up to ``timeout`` seconds for an attempt to end.

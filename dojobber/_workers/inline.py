@@ -32,6 +32,7 @@ class InlineWorkers:
     """
 
     max_running = 1
+    has_results = False
 
     def __init__(self, recorder: InlineRecorder, jobs: Sequence[Any], attempter: Attempter) -> None:
         self._recorder, self._jobs, self._attempter = recorder, jobs, attempter

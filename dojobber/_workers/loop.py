@@ -41,9 +41,9 @@ def execute(schedule: Schedule, workers: Workers, clock: Clock, on_wait: Callabl
 def _drive(schedule: Schedule, workers: Workers, clock: Clock, on_wait: Callable[[float, float, int], object]) -> None:
     # In its own function: interrupt rule 5.
     now = clock.monotonic
-    running = 0
+    running, is_stopped = 0, False
     while True:
-        can_start = running < workers.max_running
+        can_start = running < workers.max_running and not (schedule.fails_fast and workers.has_results)
         index = schedule.next_ready(now()) if can_start else None
         if index is not None:
             unblocks = workers.start(index)
@@ -52,7 +52,8 @@ def _drive(schedule: Schedule, workers: Workers, clock: Clock, on_wait: Callable
             else:
                 schedule.mark_ended(index, unblocks)
             continue
-        if schedule.is_stopped:
+        if schedule.is_stopped and not is_stopped:
+            is_stopped = True
             running -= workers.withdraw()
         upcoming = schedule.next_due() if can_start else None
         if running:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..__version__ import __version__
 from .._plan.plan import Plan
-from ..job import kind_of
+from ..job import kind_of, skips
 from ..outcome import Outcome, State
 from ..text import error_details, error_text, summary, value_text
 from .reporter import Reporter, RunResult
@@ -64,8 +64,9 @@ class JsonReporter(Reporter):
             'seconds': outcome.seconds,
             'phases': dict(outcome.phases),
             'result': _jsonable(outcome.result),
-            'error': _error(outcome.exception),
-            'run_error': _error(outcome.run_exception),
+            'error': None if skips(outcome.exception) else _error(outcome.exception),
+            'run_error': None if skips(outcome.run_exception) else _error(outcome.run_exception),
+            'skip_reason': error_text(outcome.exception) if outcome.exception and skips(outcome.exception) else None,
             'cleanup_error': _error(self.cleanup_errors.get(name)),
             'blocked_by': list(outcome.blocked_by),
         }

@@ -68,10 +68,12 @@ def _worker_name() -> str:
 def _response(result: AttemptResult) -> Response:
     """Return the response, with errors in place of values that do not survive pickling."""
     errors, outcome = errors_of(result), result.outcome
+    error, run_error = outcome.exception, outcome.run_exception
+    sent_error = picklable_or_error(error)
     outcome = outcome._replace(
         result=picklable_or_error(outcome.result),
-        exception=picklable_or_error(outcome.exception),
-        run_exception=picklable_or_error(outcome.run_exception),
+        exception=sent_error,
+        run_exception=sent_error if run_error is error else picklable_or_error(run_error),
         phases=dict(outcome.phases),
     )
     reports = [

@@ -73,8 +73,8 @@ def test_a_failing_cleanup_is_reported_at_once_and_in_the_recap(capsys):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (['--only', 'Fin'], "--only: 'Fin' is not in the graph that was configured; did you mean 'Fine'?"),
-        (['--only', ''], "--only: '' is not in the graph that was configured; --list prints the Jobs"),
+        (['--only', 'Fin'], "--only: 'Fin' is not in the graph of 'Fine'; did you mean 'Fine'?"),
+        (['--only', ''], "--only: '' is not in the graph of 'Fine'; --list prints the Jobs"),
         (['--tries', '0'], '--tries must be a number of at least 1, not 0.0'),
         (['--tries', 'nan'], '--tries must be a number of at least 1, not nan'),
         (['--retry-delay', '-1'], '--retry-delay must be a finite number of seconds, at least 0, not -1.0'),
@@ -279,6 +279,7 @@ DOCUMENT = {
             'result': None,
             'error': None,
             'run_error': None,
+            'skip_reason': None,
             'cleanup_error': {'type': 'OSError', 'message': 'in use', 'details': 'in use'},
             'blocked_by': [],
         },
@@ -291,6 +292,7 @@ DOCUMENT = {
             'result': {'a': [1, None, 'ü']},
             'error': None,
             'run_error': None,
+            'skip_reason': None,
             'cleanup_error': None,
             'blocked_by': [],
         },
@@ -303,6 +305,7 @@ DOCUMENT = {
             'result': None,
             'error': {'type': 'ValueError', 'message': 'Broken is broken', 'details': 'Broken is broken'},
             'run_error': None,
+            'skip_reason': None,
             'cleanup_error': None,
             'blocked_by': [],
         },
@@ -315,6 +318,7 @@ DOCUMENT = {
             'result': None,
             'error': None,
             'run_error': None,
+            'skip_reason': None,
             'cleanup_error': None,
             'blocked_by': ['Broken'],
         },
@@ -613,3 +617,10 @@ def test_help_imports_neither_rich_nor_the_renderer():
         [sys.executable, '-c', code], capture_output=True, text=True, check=True, timeout=TIMEOUT
     ).stdout
     assert out.splitlines()[-1] == 'set()'
+
+
+def test_the_json_document_says_why_a_job_was_skipped_and_names_no_error(tmp_path):
+    write_jobs(tmp_path, 'class Skips(Job):\n    def Check(self): raise __import__("dojobber").Skip("not here")')
+    (skipped,) = json.loads(run_command(tmp_path, 'jobs.py:Skips', '--json')[1])['jobs']
+    assert (skipped['state'], skipped['skip_reason']) == ('skipped', 'not here')
+    assert (skipped['error'], skipped['run_error']) == (None, None)

@@ -330,13 +330,13 @@ def test_the_error_of_an_unknown_name_suggests_similar_names():
     with pytest.raises(UnknownJobError) as caught:
         plan.subplan('StartSever')
     assert str(caught.value) == (
-        "'StartSever' is not in the graph that was configured; did you mean 'StartServer' or 'StartServers'?"
+        "'StartSever' is not in the graph of 'Root'; did you mean 'StartServer' or 'StartServers'?"
     )
     assert caught.value.culprit == 'StartSever'
 
 
 def test_the_error_of_a_name_unlike_all_others_suggests_nothing():
-    with pytest.raises(UnknownJobError, match=r"^'xyz' is not in the graph that was configured$"):
+    with pytest.raises(UnknownJobError, match=r"^'xyz' is not in the graph of 'Root'$"):
         planned(job('Root')).subplan('xyz')
 
 

@@ -12,6 +12,7 @@ from support.factories import changing, failing, job, make_engine, mark_reached,
 from support.workers import LIMIT, call_in_time
 
 from dojobber import EventKind, GiveUp, JobsFailedError, Outcome, RunonlyJob, Skip, State
+from dojobber._workers.threads import ExecutorThreads
 
 
 def states(engine):
@@ -465,3 +466,30 @@ def test_in_processes_what_was_submitted_ends_normally_and_nothing_else_starts(p
         'Above': State.NOT_RUN,
         'Root': State.BLOCKED,
     }
+
+
+def test_nothing_starts_after_a_failure_on_an_executor_that_runs_each_call_at_once():
+    class Immediate(Executor):
+        def submit(self, function, /, *args, **kwargs):
+            future = Future()
+            future.set_result(function(*args, **kwargs))
+            return future
+
+    leaves = [failing('Broken', TRIES=1), *[job(f'Leaf{number}') for number in range(5)]]
+    engine = run_engine(job('Root', leaves), executor=Immediate(), fail_fast=True)
+    assert [engine.outcomes[f'Leaf{number}'].state for number in range(5)] == [State.NOT_RUN] * 5
+
+
+def test_attempts_are_withdrawn_only_once(monkeypatch):
+    calls = []
+    withdraw = ExecutorThreads.withdraw
+
+    def counting(self):
+        calls.append(self)
+        return withdraw(self)
+
+    monkeypatch.setattr(ExecutorThreads, 'withdraw', counting)
+    leaves = [failing('Broken', TRIES=1), *[job(f'Leaf{number}') for number in range(200)]]
+    with ThreadPoolExecutor(2) as pool:
+        run_engine(job('Root', leaves), executor=pool, fail_fast=True)
+    assert len(calls) == 1

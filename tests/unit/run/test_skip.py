@@ -212,7 +212,6 @@ def raising_iterator():
         (['Below', 'nope'], 'nope'),
         ([['Below']], ['Below']),
         ([None], None),
-        (None, None),
         (5, 5),
         (iter(['Below', 5]), 5),
     ],
@@ -366,3 +365,8 @@ def test_a_long_chain_of_skipped_jobs_is_skipped():
     engine = run_engine(chain(length, job('Leaf')), skip=['Leaf', *[f'Chain{n}' for n in range(length - 2)]])
     assert attempted(engine) == [f'Chain{length - 2}']
     assert engine.success()
+
+
+def test_none_skips_nothing():
+    engine = run_engine(job('Root'), skip=None)
+    assert engine.outcomes['Root'].state is State.OK
