@@ -237,10 +237,11 @@ class DoJobber:
             BaseException: The last interrupt that Cleanups raised, or else the last error, with the others as its
                 context. It is raised after all Cleanups.
         """
+        end = self._cleanups.next_sequence()  # before the test: Jobs that another thread starts now are not included
         if self._jobs_claim.is_held:
             raise DoJobberError('cleanup() cannot be called while checknrun() runs Jobs; call it afterward')
         directory = current_directory()
-        failure = self._cleanups.run(self._options.listeners.notify_cleanup)
+        failure = self._cleanups.run(self._options.listeners.notify_cleanup, end=end)
         restore_directory(directory)
         raise_unchanged(failure)
 

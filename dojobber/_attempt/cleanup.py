@@ -108,14 +108,16 @@ class CleanupStack:
         if sequence is not None and not has_cleanup(self._jobs.get(sequence)):
             self._forget(sequence)
 
-    def run(self, notify: Callable[[Event], object], since: int = 0) -> BaseException | None:
-        """Call the pending Cleanups of attempts numbered ``since`` or later. Return the error to raise, if any.
+    def run(self, notify: Callable[[Event], object], since: int = 0, end: int | None = None) -> BaseException | None:
+        """Call the pending Cleanups of attempts numbered from ``since`` to below ``end``. Return the error to raise.
+
+        By default, ``end`` is now: a run that another thread starts meanwhile calls its own Cleanups.
 
         If another thread is calling Cleanups, wait until it has finished. A call from a Cleanup, or from a listener or
         signal handler in the thread that calls Cleanups, does not wait: it calls those that are still pending.
         """
         errors: list[BaseException | None] = []
-        end = self.next_sequence()  # a run that another thread starts meanwhile calls its own Cleanups
+        end = self.next_sequence() if end is None else end
         frame = sys._getframe()
         try:
             while not is_on_stack(self._claim.take(frame), frame):

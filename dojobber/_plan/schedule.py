@@ -5,19 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from heapq import heappop, heappush
 from operator import attrgetter
-from typing import NamedTuple
 
 from .locks import LockQueue
 from .plan import Plan, dependents_of
-
-
-class ScheduleOptions(NamedTuple):
-    """The options of a run that its schedule depends on."""
-
-    fail_fast: bool = False
-    """Whether to attempt nothing more once a Job has failed its last attempt."""
-    critical_path_first: bool = False
-    """Whether Jobs with longer chains of dependents come first in each round, instead of plan order."""
 
 
 class Schedule:
@@ -27,9 +17,13 @@ class Schedule:
     has attempts left, and whose dependencies have all passed. A Job that failed is attempted again in the next round. A
     Job that becomes ready joins the latest round in which one of its dependencies passed. So the next Job is the first
     of the earliest round, among those that are due and whose locks are free.
+
+    Args:
+        fail_fast: Whether to attempt nothing more once a Job has failed its last attempt.
+        critical_path_first: Whether Jobs with longer chains of dependents come first in each round.
     """
 
-    def __init__(self, plan: Plan, options: ScheduleOptions = ScheduleOptions()) -> None:  # noqa: B008 - immutable
+    def __init__(self, plan: Plan, fail_fast: bool = False, critical_path_first: bool = False) -> None:
         # Each list, except the two heaps at the end, has one item per Job, in plan order.
         self._settings = plan.settings
         self._tries: list[float] = [settings.tries for settings in plan.settings]
@@ -42,11 +36,11 @@ class Schedule:
         self._count = len(plan.settings)
         self._order: Sequence[int] = range(self._count)  # by place
         self._priorities = list(range(self._count, 2 * self._count))
-        if options.critical_path_first:
-            self._order = critical_path_first(plan.dependencies)
+        if critical_path_first:
+            self._order = _longest_chains_first(plan.dependencies)
             for place, index in enumerate(self._order):
                 self._priorities[index] = self._count + place
-        self.fails_fast = options.fail_fast
+        self.fails_fast = fail_fast
         self.is_stopped = False
         """Whether no further attempt starts, because a Job has failed its last attempt and ``fail_fast`` is set."""
         self._lock_queue = LockQueue() if any(map(attrgetter('locks'), plan.settings)) else None
@@ -58,7 +52,7 @@ class Schedule:
             if not count:
                 self._make_ready(index)
         for index in plan.skipped:
-            self._mark_passed(index)
+            self.mark_ended(index, unblocks=True)
 
     def next_ready(self, now: float) -> int | None:
         """Return the index of the Job to attempt at the time ``now``, in seconds; None if no Job can be attempted.
@@ -102,13 +96,9 @@ class Schedule:
         """
         if self._lock_queue:
             self._lock_queue.release(self._settings[index].locks)
-        if unblocks:
-            self._mark_passed(index)
-        else:
+        if not unblocks:
             self._mark_failed(index)
-
-    def _mark_passed(self, index: int) -> None:
-        """Make those dependents ready whose other dependencies have all passed."""
+            return
         priorities, unpassed = self._priorities, self._unpassed
         start_of_round = priorities[index] // self._count * self._count
         for dependent in self._dependents[index]:
@@ -144,7 +134,7 @@ class Schedule:
             heappush(self._ready, self._priorities[index])
 
 
-def critical_path_first(dependencies: Sequence[Sequence[int]]) -> list[int]:
+def _longest_chains_first(dependencies: Sequence[Sequence[int]]) -> list[int]:
     """Return the indexes of all Jobs, those with a longer chain of dependents first, otherwise in plan order."""
     heights = [0] * len(dependencies)  # length of the longest chain of dependents
     for index in reversed(range(len(dependencies))):  # dependents come before their dependencies

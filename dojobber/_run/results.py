@@ -18,8 +18,6 @@ NOT_RUN = Outcome(State.NOT_RUN)
 MAX_FAILED_SHOWN = 20
 """The number of failed Jobs that an error message shows."""
 
-_BLOCKING = frozenset({State.FAILED, State.WOULD_RUN, State.BLOCKED})
-
 _set_item: Callable[[Any, str, Any], None] = dict.__setitem__  # the __setitem__ of a ReadOnlyDict always raises
 
 Updater = Callable[[Any, str, Outcome], None]
@@ -155,8 +153,8 @@ class Results:
         return bool(outcome.state.passed)
 
     def _is_blocking(self, outcome: Outcome) -> bool:
-        """Tell whether a Job with this outcome keeps its dependents from being attempted. NOT_RUN does not count."""
-        return outcome.state in _BLOCKING and not self.unblocks(outcome)
+        """Tell whether a Job with this outcome keeps its dependents from being attempted."""
+        return outcome is not NOT_RUN and not self.unblocks(outcome)
 
     def _after_assumed_changes(self, index: int, outcome: Outcome) -> Outcome:
         """Return the outcome of a dry run for a Job that may depend on others which would run first.
@@ -201,12 +199,11 @@ class Results:
         self._views = {}  # new ones are plain copies, with the Jobs in plan order
 
     def _repair(self) -> None:
-        outcomes, names = self.outcomes, self._names
+        outcomes, names, is_blocking = self.outcomes, self._names, self._is_blocking
         for name, dependencies in zip(names, self._dependencies):
             outcome = outcomes[name]
             if not outcome.tries and not outcome.state.passed:
-                below = [names[index] for index in dependencies]
-                blocked_by = tuple([dependency for dependency in below if self._is_blocking(outcomes[dependency])])
+                blocked_by = tuple([names[index] for index in dependencies if is_blocking(outcomes[names[index]])])
                 if blocked_by != outcome.blocked_by:
                     _set_item(outcomes, name, Outcome(State.BLOCKED, blocked_by=blocked_by))
         self.passed_count = sum(1 for outcome in outcomes.values() if outcome.state.passed)

@@ -13,7 +13,7 @@ from .._attempt.clock import event_now
 from .._attempt.directory import current_directory, enter_directory
 from .._attempt.error_chain import capture_error, chain_errors, get_context, set_context
 from .._plan.plan import Plan
-from .._plan.schedule import Schedule, ScheduleOptions
+from .._plan.schedule import Schedule
 from .._workers.loop import Clock
 from ..events import EventKind
 from ..log import log_critical
@@ -88,8 +88,7 @@ class Run:
 
     def _run_jobs(self, settings: AttemptSettings, jobs_claim: Claim) -> None:
         plan, options = self._plan, self._options
-        order = ScheduleOptions(fail_fast=options.fail_fast, critical_path_first=options.has_several_workers)
-        schedule = Schedule(plan, order)
+        schedule = Schedule(plan, options.fail_fast, critical_path_first=options.has_several_workers)
         recorder = Recorder(plan, schedule, self._results, options.listeners, self._cleanups)
         failure = None
         try:

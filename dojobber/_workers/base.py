@@ -172,3 +172,13 @@ class Pool:
     def _result_of(self, index: int) -> Any:
         """Return the result to record, or the error that prevented one."""
         return self._results[index]
+
+
+def is_future(value: Any) -> bool:
+    """Tell whether ``value`` can call a function when it is done, as futures do."""
+    return callable(getattr(value, 'add_done_callback', None))
+
+
+def not_a_future_error(value: Any) -> TypeError:
+    """Return the error for an executor whose ``submit()`` returned ``value``."""
+    return TypeError(f'submit() of an executor must return a concurrent.futures.Future, but it returned {value!r}')

@@ -45,6 +45,8 @@ def check_workers(max_workers: Any, executor: Any) -> int | None:
     if workers is not None and workers < 1:
         raise PlanError(f'max_workers must be an integer of at least 1, or None, not {max_workers!r}', max_workers)
     if executor is None:
+        if workers not in (None, 1):
+            from . import threads  # noqa: F401 - now: a script may drop its privileges before the run
         return workers
     if isinstance(executor, type) or not callable(getattr(executor, 'submit', None)):
         raise PlanError(f'executor must be an instance of a concurrent.futures executor, not {executor!r}', executor)
@@ -55,13 +57,3 @@ def check_workers(max_workers: Any, executor: Any) -> int | None:
             reason = f'Jobs in other processes need cloudpickle: pip install cloudpickle, or the extra remote ({error})'
             raise PlanError(reason, executor) from error
     return workers
-
-
-def is_future(value: Any) -> bool:
-    """Tell whether ``value`` can call a function when it is done, as futures do."""
-    return callable(getattr(value, 'add_done_callback', None))
-
-
-def not_a_future_error(value: Any) -> TypeError:
-    """Return the error for an executor whose ``submit()`` returned ``value``."""
-    return TypeError(f'submit() of an executor must return a concurrent.futures.Future, but it returned {value!r}')

@@ -6,8 +6,7 @@ from typing import Any
 
 from ..errors import RemoteError
 from ..outcome import is_interrupt
-from .base import Pool, PoolRecorder
-from .executors import is_future, not_a_future_error
+from .base import Pool, PoolRecorder, is_future, not_a_future_error
 from .remote.client import RemoteClient
 from .remote.worker import run_request
 

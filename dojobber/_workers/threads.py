@@ -10,8 +10,7 @@ from functools import partial
 from typing import Any, Callable
 
 from ..log import logger
-from .base import LONGEST_WAIT, Pool, PoolRecorder
-from .executors import is_future, not_a_future_error
+from .base import LONGEST_WAIT, Pool, PoolRecorder, is_future, not_a_future_error
 
 STOP = -1
 """Queued in place of a Job index to make one thread exit."""

@@ -14,7 +14,7 @@ from dojobber import DoJobber, DummyJob, Job, RunonlyJob
 from dojobber._attempt.attempt import Attempter, AttemptSettings
 from dojobber._attempt.directory import enter_directory
 from dojobber._plan.plan import JobSettings, Plan
-from dojobber._plan.schedule import Schedule, ScheduleOptions
+from dojobber._plan.schedule import Schedule
 
 
 def job(name, deps=(), base=Job, **members):
@@ -160,7 +160,7 @@ def make_schedule(dependencies, tries=math.inf, delays=0.0, locks=frozenset(), s
         for tries, delay, locks in zip(*columns)
     )
     plan = make_plan_of(dependencies, settings)._replace(skipped=frozenset(skipped))
-    return Schedule(plan, ScheduleOptions(**options))
+    return Schedule(plan, **options)
 
 
 def make_plan_of(dependencies, settings):

@@ -13,7 +13,7 @@ LIMIT = 30  # seconds
 
 DIRECTORIES = """
     import os, sys
-    import queue  # while there are the rights to: Python may lie where only root can read
+    import contextvars, queue  # while there are the rights to: Python may lie where only root can read
     from dojobber import DoJobber, RunonlyJob
 
     log = []

@@ -16,7 +16,7 @@ from dojobber import DoJobberWarning, DummyJob, Job, PlanError, RunonlyJob
 from dojobber._plan import locks as locks_module
 from dojobber._plan.locks import LockQueue
 from dojobber._plan.plan import JobSettings, make_plan
-from dojobber._plan.schedule import Schedule, ScheduleOptions
+from dojobber._plan.schedule import Schedule
 
 
 def locks_of(job_class):
@@ -315,7 +315,7 @@ def test_the_queue_always_returns_the_smallest_priority_whose_locks_are_all_free
 def make_locked_schedule(locks, dependencies=None, tries=1.0, delay=0.0, **options):
     """Return a schedule of Jobs, given the locks of each."""
     settings = tuple(JobSettings(tries, (delay,), frozenset(names)) for names in locks)
-    return Schedule(make_plan_of(dependencies or [[] for _ in locks], settings), ScheduleOptions(**options))
+    return Schedule(make_plan_of(dependencies or [[] for _ in locks], settings), **options)
 
 
 def test_a_job_whose_lock_is_held_is_passed_over():
