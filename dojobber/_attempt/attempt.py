@@ -214,7 +214,9 @@ class AttempterPool:
         job = started.pop() if started else None
         self._idle.append((attempter, started))
         pending_cleanup = job if has_cleanup(job) else None
-        return AttemptResult(outcome, reports, pending_cleanup, threading.current_thread().name)
+        return AttemptResult(
+            outcome, reports, pending_cleanup, threading.current_thread().name if with_reports else None
+        )
 
     def __reduce__(self) -> Any:
         """Copy and pickle it without its settings, so that an engine can be pickled after a run."""
