@@ -41,9 +41,11 @@ def execute(schedule: Schedule, workers: Workers, clock: Clock, on_wait: Callabl
 def _drive(schedule: Schedule, workers: Workers, clock: Clock, on_wait: Callable[[float, float, int], object]) -> None:
     # In its own function: interrupt rule 5.
     now = clock.monotonic
-    running, is_stopped = 0, False
+    running, has_withdrawn = 0, False
     while True:
-        can_start = running < workers.max_running and not (schedule.fails_fast and workers.has_results)
+        can_start = running < workers.max_running
+        if schedule.fails_fast and running and workers.has_results:
+            can_start = False  # a failure that is not recorded yet may stop the schedule
         index = schedule.next_ready(now()) if can_start else None
         if index is not None:
             unblocks = workers.start(index)
@@ -52,8 +54,8 @@ def _drive(schedule: Schedule, workers: Workers, clock: Clock, on_wait: Callable
             else:
                 schedule.mark_ended(index, unblocks)
             continue
-        if schedule.is_stopped and not is_stopped:
-            is_stopped = True
+        if schedule.is_stopped and not has_withdrawn:
+            has_withdrawn = True
             running -= workers.withdraw()
         upcoming = schedule.next_due() if can_start else None
         if running:

@@ -201,3 +201,46 @@ class TestSeveralAtOnce:
         workers = Simulated(clock, 2, [1.0], [1])
         execute(make_schedule([[]], [1], [0.0]), workers, clock, lambda *args: None)
         assert workers.drains == 0
+
+
+class Queueing:
+    """Workers whose attempts end when the loop waits for them. They also have results that were recorded before."""
+
+    max_running = 1
+    has_results = True
+
+    def __init__(self, passes):
+        self._passes = passes
+        self.started, self._running = [], []
+
+    def start(self, index):
+        self.started.append(index)
+        self._running.append(index)
+
+    def wait_for_one(self, timeout):
+        index = self._running.pop()
+        return index, self._passes(index)
+
+    def withdraw(self):
+        return 0
+
+    def drain(self):
+        pass
+
+
+def test_a_result_that_is_recorded_already_does_not_end_a_run_that_fails_fast():
+    workers = Queueing(lambda index: True)
+    schedule = make_schedule([[], [], [0, 1]], 1, 0.0, fail_fast=True)
+    execute(schedule, workers, FakeClock(), lambda *wait: None)
+    assert workers.started == [0, 1, 2]
+
+
+def test_a_run_that_fails_fast_starts_nothing_after_a_last_attempt_has_failed():
+    def passes(index):
+        schedule.last_attempt_failed()
+        return False
+
+    workers = Queueing(passes)
+    schedule = make_schedule([[], [], [0, 1]], 1, 0.0, fail_fast=True)
+    execute(schedule, workers, FakeClock(), lambda *wait: None)
+    assert workers.started == [0]
