@@ -11,6 +11,7 @@ from .._workers.base import Workers
 from .._workers.executors import Place, place_of
 from .._workers.inline import InlineWorkers
 from .._workers.loop import Clock, execute
+from .._workers.threads import ExecutorThreads, OwnThreads
 from .recorder import Recorder
 
 
@@ -45,8 +46,6 @@ class Runner:
 
     def _run_on_threads(self, executor: Any, max_running: float) -> None:
         """Run the Jobs on threads. Threads share one current directory, so it is not restored before each phase."""
-        from .._workers.threads import ExecutorThreads, OwnThreads
-
         recorder = self._recorder
         pool = recorder.results.attempter = AttempterPool(self._settings._replace(restore_directory=lambda: None))
 

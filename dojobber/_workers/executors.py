@@ -45,8 +45,6 @@ def check_workers(max_workers: Any, executor: Any) -> int | None:
     if workers is not None and workers < 1:
         raise PlanError(f'max_workers must be an integer of at least 1, or None, not {max_workers!r}', max_workers)
     if executor is None:
-        if workers not in (None, 1):
-            from . import threads  # noqa: F401 - now: a script may drop its privileges before the run
         return workers
     if isinstance(executor, type) or not callable(getattr(executor, 'submit', None)):
         raise PlanError(f'executor must be an instance of a concurrent.futures executor, not {executor!r}', executor)

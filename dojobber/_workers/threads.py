@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import itertools
 import threading
 from functools import partial
@@ -29,6 +28,7 @@ class _Threads(Pool):
     """
 
     def __init__(self, recorder: PoolRecorder, max_running: float, attempt: Callable[[int], Any]) -> None:
+        import contextvars  # here, since not every run needs them
         import queue
 
         super().__init__(recorder, max_running)

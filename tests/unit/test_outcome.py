@@ -7,6 +7,8 @@ import asyncio
 import pytest
 
 from dojobber import Outcome, State
+from dojobber._draw.style import STYLES
+from dojobber.cli.screen.reporter import LINE_STYLES
 from dojobber.outcome import is_interrupt, merge_attempts
 
 
@@ -61,3 +63,7 @@ def test_merging_attempts_adds_their_number_and_seconds():
 )
 def test_exceptions_exits_and_cancelled_tasks_are_not_interrupts(error, expected):
     assert is_interrupt(error) is expected
+
+
+def test_every_state_has_a_look_on_the_screen_and_in_pictures():
+    assert set(STYLES) == set(LINE_STYLES) == set(State)
