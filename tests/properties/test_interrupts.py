@@ -182,17 +182,8 @@ def test_an_interrupt_at_any_line_of_a_run_with_retries_loses_nothing(workers, c
     interrupt_everywhere_in(graph_with_retries(), workers, cleanup)
 
 
-@pytest.mark.parametrize(
-    ('workers', 'cleanup'),
-    [
-        (serial, True),
-        pytest.param(serial, False, marks=pytest.mark.faults),
-        *[
-            pytest.param(workers, cleanup, marks=pytest.mark.faults)
-            for workers in (own_threads, thread_pool, unknown_executor)
-            for cleanup in (True, False)
-        ],
-    ],
-)
+@pytest.mark.faults
+@pytest.mark.parametrize('cleanup', [True, False])
+@pytest.mark.parametrize('workers', [serial, own_threads, thread_pool, unknown_executor])
 def test_an_interrupt_at_any_line_of_a_run_that_fails_fast_loses_nothing(workers, cleanup):
     interrupt_everywhere_in(graph_that_gives_up(), workers, cleanup, fail_fast=True, skip=['Skipped'])
