@@ -213,7 +213,7 @@ class AttempterPool:
             attempter.renew()
         job = started.pop() if started else None
         self._idle.append((attempter, started))
-        pending_cleanup = job if has_cleanup(job) else None
+        pending_cleanup = job if job is not None and has_cleanup(job) else None
         return AttemptResult(
             outcome, reports, pending_cleanup, threading.current_thread().name if with_reports else None
         )

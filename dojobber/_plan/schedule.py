@@ -113,8 +113,11 @@ class Schedule:
         self._failures[index] += 1
         if self._failures[index] < self._tries[index]:
             self._priorities[index] += self._count
-            due = self._started_at[index] + self._settings[index].delay_after(self._failures[index])
-            heappush(self._waiting, (due, self._priorities[index]))
+            delay = self._settings[index].delay_after(self._failures[index])
+            if delay:
+                heappush(self._waiting, (self._started_at[index] + delay, self._priorities[index]))
+            else:
+                self._make_ready(index)
 
     def next_due(self) -> tuple[float, int] | None:
         """Return the time at which the next waiting Job is due, and its index; None if no Job waits."""

@@ -90,12 +90,13 @@ class Recorder:
                 self.cleanups.push(result.pending_cleanup, sequence)
             if self.is_listening:
                 errors += [capture_error(self._phase_ended, index, result.worker, report) for report in result.reports]
-            self._store(index, outcome)
+            unblocks = self._store(index, outcome)
+        else:
+            unblocks = self.results.unblocks(self._outcome_of(index))
         self._running.pop(index, None)
         if self.is_listening:
             fields = {'time': result.reports[-1].time} if result.reports else {}
             errors.append(capture_error(self._notify_finished, index, outcome, worker=result.worker, **fields))
-        unblocks = self.results.unblocks(self._outcome_of(index))
         if outcome.exception is None and not errors:
             return Recorded(unblocks)
         fatal = outcome.exception if is_interrupt(outcome.exception) else None
