@@ -37,7 +37,18 @@ from support.model import Spec
 from support.pickling import CustomInterrupt, FrozenError, NeedsTwoError
 from support.strategies import graphs
 
-from dojobber import DummyJob, EventKind, Job, PlanError, RemoteError, RunonlyJob, State, StorageConflictError
+from dojobber import (
+    DummyJob,
+    EventKind,
+    GiveUp,
+    Job,
+    PlanError,
+    RemoteError,
+    RunonlyJob,
+    Skip,
+    State,
+    StorageConflictError,
+)
 from dojobber._run.runner import Place, place_of
 
 LIMIT = 120  # seconds after which a test counts as hanging
@@ -998,3 +1009,67 @@ def test_jobs_run_on_mpi_workers(tmp_path):
     assert done.returncode == 0, done.stderr
     passed = "{'Leaf': True, 'Late': True, 'Root': True, 'Interrupts': False} (True, 4)"
     assert done.stdout.splitlines() == ['cleaned True', passed]
+
+
+def graph_of_verdicts():
+    """Return the root of a graph of Jobs that give up, skip themselves, share a lock and know how the run has ended."""
+
+    def give_up(self):
+        raise GiveUp('no disk')
+
+    def skip(self):
+        raise Skip('not here')
+
+    def fail(self):
+        raise ValueError('not ready')
+
+    locked = [changing(f'Locked{number}', LOCKS=('apt', f'host {number}')) for number in range(4)]
+    skips = job('Skips', [locked[0]], Check=skip)
+    late = scripted('Late', [skips], [], 3, True, TRIES=3, RETRY_DELAY=(0, 0.01))
+    only_checks = job('OnlyChecks', [locked[1]], Check=fail, TRIES=2)
+    gives_up = job('GivesUp', [late], Check=fail, Run=give_up, TRIES=5)
+    return type('Root', (DummyJob,), {'DEPS': [*locked, job('Above', [only_checks]), gives_up]})
+
+
+@pytest.mark.parametrize(
+    'options',
+    [{}, {'no_act': True}, {'no_act': True, 'assume_changes': True}, {'skip': ['GivesUp', 'OnlyChecks']}],
+    ids=['run', 'dry run', 'dry run that assumes changes', 'skip'],
+)
+def test_jobs_that_give_up_skip_themselves_and_share_locks_end_as_in_serial_runs(pool, options):
+    serial = run_engine(graph_of_verdicts(), **options)
+    engine = run_engine(graph_of_verdicts(), executor=pool, **options)
+    assert results_of(engine) == results_of(serial)
+    assert engine.nodestatus == serial.nodestatus
+    assert {name: repr(error) for name, error in engine.nodeexceptions.items()} == {
+        name: repr(error) for name, error in serial.nodeexceptions.items()
+    }
+
+
+def test_a_run_that_fails_fast_ends_its_running_attempts_and_tells_the_cleanups(pool):
+    seen = []
+
+    def clean_up(self, host):
+        seen.append((host, self.run_succeeded))
+
+    changed = job(
+        'Changed',
+        Check=lambda self, host: self.storage['ran'],
+        Run=lambda self, host: self.storage.update(ran=True),
+        Cleanup=clean_up,
+    )
+
+    def give_up(self, host):
+        raise GiveUp('no disk')
+
+    hopeless = job('Hopeless', [changed], Check=give_up)
+    engine = make_engine(job('Root', [hopeless, job('Late', [hopeless])]), executor=pool, fail_fast=True, max_workers=2)
+    engine.set_args(host='db1')
+    engine.checknrun()
+    assert seen == [('db1', False)]
+    assert [outcome.state for outcome in engine.outcomes.values()] == [
+        State.CHANGED,
+        State.FAILED,
+        State.BLOCKED,
+        State.BLOCKED,
+    ]
