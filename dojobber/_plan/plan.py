@@ -142,7 +142,9 @@ def make_plan(root: type[Job], default_tries: float, default_retry_delay: float 
         raise DepsError(f'the root must be a Job class, not {value_text(root)}', root)
     jobs: dict[str, type[Job]] = {root.__name__: root}
     settings: dict[str, JobSettings] = {}
-    dependencies: dict[str, dict[str, None]] = {}
+    below: dict[str, Collection[str]] = {}  # names of the dependencies of Jobs that are not in plan order yet
+    index_of: dict[str, int] = {}
+    dependencies: list[tuple[int, ...]] = []
     warned: list[str] = []
 
     def check_job(name: str) -> Collection[str]:
@@ -151,12 +153,14 @@ def make_plan(root: type[Job], default_tries: float, default_retry_delay: float 
         check_hooks(job)
         warned.extend(mistakes(job))
         deps, tries, delay, locks = read_settings(job)
-        names: dict[str, None] = {}
-        for dependency in checked_deps(job, deps):
-            known = jobs.setdefault(dependency.__name__, dependency)
-            if known is not dependency:
-                raise _duplicate_error(known, dependency)
-            names[dependency.__name__] = None
+        names: Collection[str] = ()  # most Jobs may be leaves: create no dict for each
+        job_classes = checked_deps(job, deps)
+        if job_classes:
+            names = dict.fromkeys([dependency.__name__ for dependency in job_classes])
+            for dependency in job_classes:
+                known = jobs.setdefault(dependency.__name__, dependency)
+                if known is not dependency:
+                    raise _duplicate_error(known, dependency)
         if tries is None and delay is None and type(locks) is tuple and not locks:  # true of most Jobs
             settings[name] = defaults
         else:
@@ -165,27 +169,28 @@ def make_plan(root: type[Job], default_tries: float, default_retry_delay: float 
                 defaults.retry_delays if delay is None else checked_delays(delay, 'RETRY_DELAY', job),
                 checked_locks(locks, job),
             )
-        dependencies[name] = names
+        below[name] = names
         return names
 
     try:
-        names = tuple(_post_order([root.__name__], check_job))
+        for name in _post_order([root.__name__], check_job):
+            dependencies.append(tuple([index_of[dependency] for dependency in below.pop(name)]))
+            index_of[name] = len(index_of)
     except _CycleFoundError as error:
         cycle = [jobs[name] for name in error.path]
         raise CycleError(f'Jobs depend on each other in a cycle: {" -> ".join(error.path)}', cycle) from None
     for message in warned:
         warnings.warn(message, DoJobberWarning, stacklevel=3)  # at the line that called configure()
-    index_of = {name: index for index, name in enumerate(names)}
     plan = Plan(
-        names,
-        tuple([jobs[name] for name in names]),
-        tuple([tuple([index_of[dependency] for dependency in dependencies[name]]) for name in names]),
-        tuple([settings[name] for name in names]),
+        tuple(index_of),
+        tuple([jobs[name] for name in index_of]),
+        tuple(dependencies),
+        tuple([settings[name] for name in index_of]),
     )
     if logger.isEnabledFor(logging.DEBUG):
-        for name, below, own in zip(names, plan.dependency_names().values(), plan.settings):
+        for (name, names), own in zip(plan.dependency_names().items(), plan.settings):
             text = 'planned %r depending on %r, tries %s, retry delays %s s, locks %s'
-            logger.debug(text, name, below, own.tries, own.retry_delays, sorted(own.locks))
+            logger.debug(text, name, names, own.tries, own.retry_delays, sorted(own.locks))
     return plan
 
 
