@@ -84,8 +84,11 @@ class Plan(NamedTuple):
 
     def with_one_attempt(self) -> Plan:
         """Return the plan with one attempt for each Job, for a dry run."""
-        limited = {settings: settings._replace(tries=1) for settings in set(self.settings)}
-        return self._replace(settings=tuple([limited[settings] for settings in self.settings]))
+        limited: dict[int, JobSettings] = {}  # by id, since a number may be unhashable
+        for settings in self.settings:
+            if id(settings) not in limited:
+                limited[id(settings)] = settings._replace(tries=1)
+        return self._replace(settings=tuple([limited[id(settings)] for settings in self.settings]))
 
     def with_skipped(self, nodes: Optional[JobSelection]) -> Plan:
         """Return the plan with these Jobs, given as classes or names, assumed to have passed.

@@ -376,3 +376,11 @@ def test_the_message_about_a_bad_delay_reads_as_a_sentence(options):
     members = {} if options else {'RETRY_DELAY': '1'}
     with pytest.raises(PlanError, match=r"at least 0, or a sequence of such, not '1'$"):
         planned(job('Culprit', **members), **options)
+
+
+def test_a_dry_run_has_one_attempt_of_each_job_whatever_number_its_tries_are():
+    class Unhashable(Fraction):
+        __hash__ = None
+
+    plan = planned(job('Root', [job('Odd', TRIES=Unhashable(5, 2)), job('Other')]), default_tries=4)
+    assert [settings.tries for settings in plan.with_one_attempt().settings] == [1, 1, 1]
