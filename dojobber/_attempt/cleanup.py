@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from operator import methodcaller
 from typing import Any, Callable
 
-from .._plan.hooks import LAZY_RESULTS, refuse_lazy_result
+from .._plan.hooks import LAZY_RESULTS, definition_of, refuse_lazy_result
 from ..events import Event, EventKind
 from ..job import Job, set_attribute
 from ..log import log_critical
@@ -96,7 +96,7 @@ class CleanupStack:
             sequence: The sequence number of its attempt (default: a new one). Pushing a number twice changes nothing
                 (interrupt rule 3).
         """
-        if (self.context.args or self.context.kwargs) and getattr(type(job), 'Cleanup', None) is not None:
+        if (self.context.args or self.context.kwargs) and definition_of(type(job), 'Cleanup') is not None:
             from . import cleanup_arguments  # noqa: F401 - now: after Run, it may be impossible to import anything
         sequence = self.next_sequence() if sequence is None else sequence
         self._contexts.setdefault(sequence, self.context)
